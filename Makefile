@@ -1,0 +1,45 @@
+# Postroom: setup, run, demo, test, check. Everything stays inside the checkout,
+# except that root on Debian may let apt install the mail peers for the tests.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTANCE := run
+PORT ?= 10628
+
+.PHONY: setup run demo test check lint peers clean
+
+setup: $(VENV)/.installed
+
+# An installation is complete only when the stamp is there: an interrupted one is made again.
+$(VENV)/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Postroom needs Python 3.11 or later."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "Python's venv module is missing. Install it with:"; \
+	    echo "  apt-get install -y python3-venv"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+run: setup
+	@exec $(BIN)/python -P -m commands.tour --instance $(INSTANCE) --port $(PORT) --serve
+
+demo: setup
+	@$(BIN)/python -P -m commands.tour --instance $(INSTANCE)
+
+peers: setup
+	@tests/peers.sh
+
+test: setup peers
+	$(BIN)/python -P -m pytest -q
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+check: lint test
+
+clean:
+	rm -rf $(VENV) .peers build dist

@@ -1,0 +1,1 @@
+"""common - what every daemon shares: wire formats, configuration, logging, the child's side"""

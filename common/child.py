@@ -1,0 +1,116 @@
+"""child - a daemon process as seen from inside: what master gave it, what it owes master
+
+DESCRIPTION
+    Each child finds the same descriptors: 3 and 4 are the flow-control pipe,
+    5 the status channel, 6 and up the listening sockets. It tells master when
+    it can take work and when it cannot, in messages of twelve bytes, and
+    leaves when descriptor 5 reports end of file.
+
+SEE ALSO
+    spec/master-protocol.md, sections 1, 3 and 5
+"""
+
+import grp
+import os
+import pwd
+import struct
+from dataclasses import dataclass
+
+import setproctitle
+
+from common.config import MainCf
+from common.errors import ConfigError
+from common.log import Log
+
+FLOW_READ_FD = 3
+FLOW_WRITE_FD = 4
+STATUS_FD = 5
+LISTEN_FD = 6
+
+STATUS_MESSAGE = struct.Struct("iIi")  # pid, generation, availability
+TAKEN, AVAILABLE = 0, 1
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The account that a process runs under."""
+
+    name: str
+    uid: int
+    gid: int
+
+    @classmethod
+    def of(cls, name: str) -> "Identity":
+        """Look the account up.
+
+        Raises:
+            ConfigError: it does not exist.
+        """
+        try:
+            found = pwd.getpwnam(name)
+        except KeyError:
+            raise ConfigError(f"parameter mail_owner: unknown user name value: {name}") from None
+        return cls(name, found.pw_uid, found.pw_gid)
+
+
+def group_id(name: str) -> int:
+    """Return the number of the group in setgid_group.
+
+    Raises:
+        ConfigError: it does not exist.
+    """
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        raise ConfigError(f"parameter setgid_group: unknown group name: {name}") from None
+
+
+@dataclass(slots=True)
+class Child:
+    """Everything a daemon was started with."""
+
+    command: str  # program name in master.cf: "qmqpd"
+    service: str  # first column of master.cf
+    transport: str  # inet, unix
+    generation: int
+    listener_count: int
+    title: str  # the arguments as Postfix's master would pass them
+    main_cf: MainCf  # with the service's own settings on top
+    log: Log
+    unprivileged: bool = True
+    chroot: bool = False
+
+    @property
+    def listeners(self) -> range:
+        """The descriptors that accept connections, non-blocking."""
+        return range(LISTEN_FD, LISTEN_FD + self.listener_count)
+
+    def report(self, availability: int) -> bool:
+        """Tell master TAKEN or AVAILABLE; False means that master is gone or reloaded."""
+        try:
+            os.write(STATUS_FD, STATUS_MESSAGE.pack(os.getpid(), self.generation, availability))
+        except OSError:
+            return False
+        return True
+
+    def set_title(self, state: str = "") -> None:
+        """Show the arguments, and a state behind them, in process listings."""
+        setproctitle.setproctitle(f"{self.title} ({state})" if state else self.title)
+
+    def drop_privileges(self, account: str, jail: str) -> None:
+        """Become the account for good, inside the jail if master.cf asks for it.
+
+        Does nothing in a process that is not root: a private instance runs
+        under one account from the start.
+        """
+        if os.geteuid() != 0:
+            return
+        owner = Identity.of(account)
+        if self.unprivileged:
+            os.setgid(owner.gid)
+            os.initgroups(owner.name, owner.gid)
+        if self.chroot:
+            os.chroot(jail)
+            os.chdir("/")
+        if self.unprivileged:
+            os.setuid(owner.uid)

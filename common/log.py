@@ -1,0 +1,286 @@
+"""log - one line an event, to syslog, a file or standard output
+
+DESCRIPTION
+    A line is "postfix/PROGRAM[PID]: TEXT", as log tools for Postfix expect.
+    To syslog it goes as one datagram; to a file or pipe, where time and host
+    are put in front, as one write on a descriptor in append mode.
+
+    A logger never stops a daemon. A line waits for a full socket or pipe at
+    most `patience` seconds; then the sink counts as dead: lines are dropped
+    and counted, the sink is tried again each second, and the count is logged
+    when it is back. master has no patience at all: it keeps a bounded backlog
+    instead, and flush() sends it later.
+
+SEE ALSO
+    spec/logging.md
+"""
+
+import os
+import re
+import select
+import socket
+import stat
+import time
+from collections import deque
+from typing import Protocol
+
+from common.errors import ConfigError
+from common.params import SuiteParams
+
+SYSLOG_SOCKET = "/dev/log"
+FACILITY_CODES = {
+    **{"kern": 0, "user": 1, "mail": 2, "daemon": 3, "auth": 4, "security": 4, "syslog": 5},
+    **{"lpr": 6, "news": 7, "uucp": 8, "cron": 9, "authpriv": 10, "ftp": 11},
+    **{f"local{number}": 16 + number for number in range(8)},
+}
+INFO, WARNING, ERROR, CRITICAL = 6, 4, 3, 2  # syslog severities
+SEVERITY_WORDS = {INFO: "", WARNING: "warning: ", ERROR: "error: ", CRITICAL: "fatal: "}
+
+LINE_LIMIT = 8_000  # bytes of text; a datagram to syslog must stay well under its buffer
+RETRY_SECONDS = 1.0
+WORKER_PATIENCE = 1.0
+BACKLOG_LIMIT = 1_000  # lines that master keeps while its logger is slow
+
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def printable(data: bytes) -> str:
+    """Return bytes from the network as log text; what is not UTF-8 becomes question marks."""
+    if data.isascii():
+        return data.decode("ascii")
+    return data.decode("utf-8", "replace").replace("\ufffd", "?")
+
+
+class Sink(Protocol):
+    """Where lines go. write() raises BlockingIOError when it would have to wait."""
+
+    wants_time: bool
+
+    def write(self, severity: int, line: bytes) -> None:
+        """Hand over one line, all of it or nothing."""
+
+    def fileno(self) -> int:
+        """Return the descriptor to wait on, -1 if there is none at the moment."""
+
+
+class FileSink:
+    """A file, pipe or terminal; the descriptor belongs to this object."""
+
+    wants_time = True
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+
+    def write(self, severity: int, line: bytes) -> None:
+        """Append the line."""
+        os.write(self.descriptor, line + b"\n")
+
+    def fileno(self) -> int:
+        """Return the open descriptor."""
+        return self.descriptor
+
+
+class SyslogSink:
+    """The local syslog socket, connected again after it went away."""
+
+    wants_time = False
+
+    def __init__(self, facility: str, path: str = SYSLOG_SOCKET) -> None:
+        self.path = path
+        self.facility = FACILITY_CODES[facility] << 3
+        self.socket: socket.socket | None = None
+
+    def write(self, severity: int, line: bytes) -> None:
+        """Send the line as a datagram in the classic syslog form."""
+        stamp = timestamp(int(time.time()))
+        record = f"<{self.facility | severity}>{stamp} ".encode() + line
+        try:
+            self._connected().send(record)
+        except BlockingIOError:
+            raise
+        except OSError:
+            self.close()
+            raise
+
+    def fileno(self) -> int:
+        """Return the socket's descriptor."""
+        return self.socket.fileno() if self.socket else -1
+
+    def close(self) -> None:
+        """Forget the connection; the next line makes a new one."""
+        if self.socket:
+            self.socket.close()
+        self.socket = None
+
+    def _connected(self) -> socket.socket:
+        if self.socket is None:
+            fresh = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            fresh.setblocking(False)
+            try:
+                fresh.connect(self.path)
+            except OSError:
+                fresh.close()
+                raise
+            self.socket = fresh
+        return self.socket
+
+
+def timestamp(second: int) -> str:
+    """Return local time as syslog writes it: "Nov  2 12:47:22"."""
+    now = time.localtime(second)
+    month = MONTHS[now.tm_mon - 1]
+    return f"{month} {now.tm_mday:2} {now.tm_hour:02}:{now.tm_min:02}:{now.tm_sec:02}"
+
+
+def open_sink(params: SuiteParams, inherited: int | None = None) -> Sink:
+    """Return the sink that the configuration names; inherited is a log file opened by master.
+
+    Raises:
+        ConfigError: the log file cannot be opened or is in no allowed place.
+    """
+    if inherited is not None:
+        return FileSink(inherited)
+    path = params.maillog_file
+    if not path:
+        return SyslogSink(params.syslog_facility)
+    if not path.startswith(params.maillog_file_prefixes):
+        raise ConfigError(
+            f"parameter maillog_file: {path} begins with nothing of maillog_file_prefixes"
+            f" ({' '.join(params.maillog_file_prefixes)})"
+        )
+    return FileSink(open_log_file(path))
+
+
+def open_log_file(path: str) -> int:
+    """Return a descriptor that appends to the log and never blocks on a pipe or terminal.
+
+    Standard output is opened a second time where the system allows it, so
+    that the mode of the caller's own descriptor stays as it is.
+
+    Raises:
+        ConfigError: it cannot be opened.
+    """
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    try:
+        if path != "/dev/stdout":
+            return os.open(path, flags, 0o600)
+        if stat.S_ISREG(os.fstat(1).st_mode) or stat.S_ISSOCK(os.fstat(1).st_mode):
+            return os.dup(1)
+        return os.open("/proc/self/fd/1", flags & ~os.O_CREAT)
+    except OSError as error:
+        raise ConfigError(f"open {path}: {error.strerror}") from None
+
+
+class Log:
+    """A process's log. Each text is one line; control characters become question marks."""
+
+    def __init__(
+        self, tag: str, sink: Sink, *, host: str = "", patience: float = WORKER_PATIENCE
+    ) -> None:
+        self.tag = tag
+        self.sink = sink
+        self.host = host.partition(".")[0] or "localhost"
+        self.patience = patience
+        self.dropped = 0
+        self._backlog: deque[tuple[int, bytes]] = deque()
+        self._dead_until = 0.0  # monotonic
+        self._second = -1
+        self._prefix = b""
+        self.renew()
+
+    def renew(self) -> None:
+        """Take the pid of this process, as after a fork; what the parent still kept is its own."""
+        self._label = f"{self.tag}[{os.getpid()}]: "
+        self._second = -1
+        self._backlog.clear()
+        self.dropped = 0
+
+    def info(self, text: str) -> None:
+        """Log an ordinary event."""
+        self._log(INFO, text)
+
+    def warning(self, text: str) -> None:
+        """Log something that an operator should look at."""
+        self._log(WARNING, text)
+
+    def error(self, text: str) -> None:
+        """Log a failure that the program survives."""
+        self._log(ERROR, text)
+
+    def fatal(self, text: str) -> None:
+        """Log the reason why the process is about to end."""
+        self._log(CRITICAL, text)
+
+    def flush(self) -> bool:
+        """Send what was kept; tell whether nothing is left."""
+        while self._backlog:
+            severity, line = self._backlog[0]
+            if not self._write(severity, line, wait=0.0):
+                return False
+            self._backlog.popleft()
+        return True
+
+    def _log(self, severity: int, text: str) -> None:
+        text = SEVERITY_WORDS[severity] + text
+        if not text.isprintable():
+            text = CONTROL.sub("?", text)
+        line = self._head() + text.encode("utf-8", "replace")[:LINE_LIMIT]
+        if self._backlog and not self.flush():
+            self._keep(severity, line)
+            return
+        if self._dead_until and time.monotonic() < self._dead_until:
+            self._keep(severity, line)
+        elif not self._write(severity, line, wait=self.patience):
+            self._dead_until = time.monotonic() + RETRY_SECONDS
+            self._keep(severity, line)
+
+    def _keep(self, severity: int, line: bytes) -> None:
+        """Put the line aside if this process keeps a backlog, else count it as lost."""
+        if not self.patience and len(self._backlog) < BACKLOG_LIMIT:
+            self._backlog.append((severity, line))
+        else:
+            self.dropped += 1
+
+    def _write(self, severity: int, line: bytes, *, wait: float) -> bool:
+        """Write a line, waiting no longer than that; then report lines that were lost before."""
+        if not self._deliver(severity, line, wait):
+            return False
+        self._dead_until = 0.0
+        if self.dropped:
+            count, self.dropped = self.dropped, 0
+            report = f"warning: log was unavailable: {count} lines lost"
+            if not self._deliver(WARNING, self._head() + report.encode(), wait):
+                self.dropped = count
+        return True
+
+    def _deliver(self, severity: int, line: bytes, wait: float) -> bool:
+        deadline = 0.0
+        while True:
+            try:
+                self.sink.write(severity, line)
+            except BlockingIOError:
+                now = time.monotonic()
+                deadline = deadline or now + wait
+                if now >= deadline or not self._writable(deadline - now):
+                    return False
+            except OSError:
+                return False
+            else:
+                return True
+
+    def _writable(self, seconds: float) -> bool:
+        """Wait until the sink may take a line again."""
+        poll = select.poll()
+        poll.register(self.sink.fileno(), select.POLLOUT)
+        return bool(poll.poll(seconds * 1000))
+
+    def _head(self) -> bytes:
+        """Return what stands before the text; made anew once a second."""
+        if not self.sink.wants_time:
+            return self._label.encode()
+        second = int(time.time())
+        if second != self._second:
+            self._second = second
+            self._prefix = f"{timestamp(second)} {self.host} {self._label}".encode()
+        return self._prefix

@@ -1,0 +1,78 @@
+"""queue_id - the names of queue files
+
+DESCRIPTION
+    A queue id is made from the time and the file's inode number, so that two
+    files of one file system can never share it. Short ids are hexadecimal;
+    long ids (enable_long_queue_ids) never repeat in practice and are written
+    without vowels, lest they form words.
+
+SEE ALSO
+    spec/queue-file.md, sections 7 and 8
+"""
+
+import re
+from typing import NewType
+
+QueueId = NewType("QueueId", str)
+
+ALPHABET = "0123456789BCDFGHJKLMNPQRSTVWXYZbcdfghjklmnpqrstvwxyz"
+TIME_BASE = 52
+INODE_BASE = 51  # so that the inode's part never holds the separator
+SEPARATOR = "z"
+SECONDS_DIGITS, MICROSECONDS_DIGITS = 6, 4
+LONG_SEPARATOR_INDEX = SECONDS_DIGITS + MICROSECONDS_DIGITS
+
+VALID = re.compile(r"[A-Za-z0-9_]{1,255}\Z", re.ASCII)
+
+
+def is_valid(name: str) -> bool:
+    """Tell whether a file of this name can be a queue file."""
+    return VALID.match(name) is not None
+
+
+def encode_short(microseconds: int, inode: int) -> QueueId:
+    """Return the short id of a file made at this fraction of a second."""
+    return QueueId(f"{microseconds:05X}{inode:X}")
+
+
+def encode_long(seconds: int, microseconds: int, inode: int) -> QueueId:
+    """Return the long id."""
+    return QueueId(
+        _digits(seconds, TIME_BASE).rjust(SECONDS_DIGITS, "0")
+        + _digits(microseconds, TIME_BASE).rjust(MICROSECONDS_DIGITS, "0")
+        + SEPARATOR
+        + _digits(inode, INODE_BASE)
+    )
+
+
+def is_long(queue_id: str) -> bool:
+    """Tell long ids from short ones by their separator."""
+    return queue_id.rfind(SEPARATOR) >= LONG_SEPARATOR_INDEX
+
+
+def hash_directories(queue_id: str, depth: int) -> list[str]:
+    """Return the one-letter subdirectories of a hashed queue, outermost first.
+
+    They come from the microseconds, which are evenly spread: those of a long
+    id are written as five hexadecimal digits first.
+    """
+    letters = queue_id
+    if is_long(queue_id):
+        end = queue_id.rfind(SEPARATOR)
+        letters = f"{_number(queue_id[end - MICROSECONDS_DIGITS : end], TIME_BASE):05X}"
+    return list(letters[:depth].ljust(depth, "_"))
+
+
+def _digits(number: int, base: int) -> str:
+    out = ""
+    while number or not out:
+        number, digit = divmod(number, base)
+        out = ALPHABET[digit] + out
+    return out
+
+
+def _number(text: str, base: int) -> int:
+    value = 0
+    for letter in text:
+        value = value * base + ALPHABET.index(letter)
+    return value

@@ -1,0 +1,130 @@
+"""record - typed, length-prefixed pieces, on cleanup's socket and in queue files
+
+DESCRIPTION
+    A record is one type byte, the payload's length in base 128 (low bits
+    first, bit 7 set when more follows), and the payload. encode() makes one;
+    Reader cuts a byte stream into records; it does no I/O.
+
+SEE ALSO
+    spec/queue-file.md, sections 1 and 2
+    spec/cleanup-protocol.md, section 4
+"""
+
+import enum
+
+from common.errors import PeerError
+
+LENGTH_BYTES_LIMIT = 4  # so a payload has at most 2^28-1 bytes
+
+
+class RecordType(enum.Enum):
+    """The type byte that opens each record; the comment says which readers act on it."""
+
+    SIZE = b"C"  # first in a file: offsets, counts
+    TIME = b"T"  # arrival: seconds and microseconds
+    CREATE_TIME = b"c"  # pseudo: travels as an attribute
+    FULL_NAME = b"F"
+    INSPECTOR = b"I"
+    FILTER = b"L"  # in an envelope; in content the same byte is CONTINUED
+    SENDER = b"S"
+    DONE = b"D"  # a recipient that is finished
+    RECIPIENT = b"R"
+    ORIGINAL_RECIPIENT = b"O"
+    CANCELED = b"/"
+    WARN_TIME = b"W"
+    ATTRIBUTE = b"A"
+    KILLED = b"K"
+    REDIRECT = b">"
+    VERP = b"V"
+    DSN_RET = b"<"
+    DSN_ENVID = b"i"
+    DSN_ORCPT = b"o"
+    DSN_NOTIFY = b"n"
+    MILTER_COUNT = b"m"
+    CONTENT = b"M"  # from here on: lines of the message
+    TEXT = b"N"  # a line, or the end of one
+    CONTINUED = b"L"  # a piece of a line that goes on
+    PADDING = b"w"
+    POINTER = b"p"
+    EXTRACTED = b"X"  # from here on: what was found in the content
+    FLAGS = b"f"
+    END = b"E"
+
+
+def encode_length(length: int) -> bytes:
+    """Return a payload length as it stands behind the type byte."""
+    if length < 0x80:
+        return bytes((length,))
+    out = bytearray()
+    while length >= 0x80:
+        out.append(length & 0x7F | 0x80)
+        length >>= 7
+    out.append(length)
+    return bytes(out)
+
+
+def encode(kind: RecordType, payload: bytes = b"") -> bytes:
+    """Return one record."""
+    return b"%b%b%b" % (kind.value, encode_length(len(payload)), payload)
+
+
+# Headers of text records by payload length: the lines of a message are made of these.
+TEXT_HEADS = tuple(b"N" + encode_length(length) for length in range(4097))
+
+
+class Reader:
+    """Records out of a byte stream that arrives in pieces.
+
+    A record is (type byte as int, payload). Types are not judged here: which
+    are allowed depends on the segment of the message.
+    """
+
+    __slots__ = ("_buffer", "_position")
+
+    def __init__(self, data: bytes = b"") -> None:
+        self._buffer = bytearray(data)
+        self._position = 0
+
+    def receive_data(self, data: bytes) -> None:
+        """Append what the peer sent."""
+        if self._position:
+            del self._buffer[: self._position]
+            self._position = 0
+        self._buffer += data
+
+    def buffered(self) -> int:
+        """Return the count of bytes held here that were not handed out."""
+        return len(self._buffer) - self._position
+
+    def next_record(self) -> tuple[int, bytes] | None:
+        """Return the next whole record, or None when more bytes are needed.
+
+        Raises:
+            PeerError: a length of more than LENGTH_BYTES_LIMIT bytes.
+        """
+        buffer = self._buffer
+        start = self._position + 1
+        end = len(buffer)
+        if start >= end:
+            return None
+        length = buffer[start]
+        start += 1
+        if length >= 0x80:
+            length &= 0x7F
+            shift = 7
+            while True:
+                if shift >= 7 * LENGTH_BYTES_LIMIT:
+                    raise PeerError("record length has too many bytes")
+                if start >= end:
+                    return None
+                byte = buffer[start]
+                start += 1
+                length |= (byte & 0x7F) << shift
+                if byte < 0x80:
+                    break
+                shift += 7
+        if start + length > end:
+            return None
+        kind = buffer[self._position]
+        self._position = start + length
+        return kind, bytes(buffer[start : start + length])
