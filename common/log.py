@@ -24,13 +24,25 @@ import time
 from collections import deque
 from typing import Protocol
 
+from common.date import MONTHS
 from common.errors import ConfigError
 from common.params import SuiteParams
 
 SYSLOG_SOCKET = "/dev/log"
 FACILITY_CODES = {
-    **{"kern": 0, "user": 1, "mail": 2, "daemon": 3, "auth": 4, "security": 4, "syslog": 5},
-    **{"lpr": 6, "news": 7, "uucp": 8, "cron": 9, "authpriv": 10, "ftp": 11},
+    "kern": 0,
+    "user": 1,
+    "mail": 2,
+    "daemon": 3,
+    "auth": 4,
+    "security": 4,
+    "syslog": 5,
+    "lpr": 6,
+    "news": 7,
+    "uucp": 8,
+    "cron": 9,
+    "authpriv": 10,
+    "ftp": 11,
     **{f"local{number}": 16 + number for number in range(8)},
 }
 INFO, WARNING, ERROR, CRITICAL = 6, 4, 3, 2  # syslog severities
@@ -42,7 +54,6 @@ WORKER_PATIENCE = 1.0
 BACKLOG_LIMIT = 1_000  # lines that master keeps while its logger is slow
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def printable(data: bytes) -> str:

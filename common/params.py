@@ -15,7 +15,6 @@ SEE ALSO
 """
 
 import dataclasses
-import functools
 import socket
 import typing
 from collections.abc import Callable
@@ -62,8 +61,7 @@ def parameter(
     return dataclasses.field(kw_only=True, metadata={**facts, **bounds})
 
 
-@functools.cache
-def declared(kind: Any) -> tuple[Parameter, ...]:
+def declared(kind: type) -> tuple[Parameter, ...]:
     """Return the parameters that a dataclass reads, inherited ones first."""
     hints = typing.get_type_hints(kind)
     return tuple(
@@ -219,6 +217,11 @@ class QmqpdParams(ChildParams):
 
     qmqpd_authorized_clients: Words = parameter(
         "", "Clients that may use the service: addresses, networks, names, tables."
+    )
+    parent_domain_matches_subdomains: Words = parameter(
+        "debug_peer_list,fast_flush_domains,mynetworks,permit_mx_backup_networks,"
+        "qmqpd_authorized_clients,relay_domains,smtpd_access_maps",
+        "Lists in which a plain domain covers its subdomains too.",
     )
     qmqpd_timeout: Seconds = parameter(
         "300s", "Longest wait for one read from or write to a client.", least=1

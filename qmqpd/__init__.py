@@ -1,0 +1,1 @@
+"""qmqpd - takes one message per connection over QMQP from authorised hosts"""

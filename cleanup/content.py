@@ -1,0 +1,189 @@
+"""content - the stages of header and body
+
+DESCRIPTION
+    HeaderStage joins text records into logical headers and hands each to
+    cleanup.headers. The first text that is neither a header nor goes on with
+    one ends the header; BodyStage stores the rest as it comes, whole runs of
+    records at a time.
+
+SEE ALSO
+    spec/cleanup-behaviour.md, section 3
+"""
+
+import re
+from dataclasses import dataclass, field
+
+from cleanup.extracted import ExtractedStage
+from cleanup.headers import HeaderBlock, HeaderRules, header_name
+from cleanup.message import Message
+from cleanup.recipients import Recipients
+from cleanup.stage import Stage, discard_from
+from common import record
+from common.record import Reader, RecordType
+from common.status import Status
+
+TEXT, CONTINUED, EXTRACTED = b"NLX"
+STRAY = re.compile(rb"[\r\n]")
+RECEIVED = b"received"
+
+
+@dataclass(slots=True)
+class HeaderStage:
+    """Takes text records up to the end of the primary header."""
+
+    message: Message
+    rules: HeaderRules
+    recipients: Recipients
+    block: HeaderBlock = field(init=False)
+    _header: bytearray = field(default_factory=bytearray)  # lines so far, joined by newlines
+    _unfinished: bool = False  # the last record was a piece of a line
+
+    def __post_init__(self) -> None:
+        self.block = HeaderBlock(self.message, self.rules)
+
+    def advance(self, records: Reader) -> Stage | None:
+        """Take what is there; return the stage that follows, None when bytes are missing."""
+        while (found := records.next_record()) is not None:
+            kind, text = found
+            follower = self._take(kind, text)
+            if self.message.status:
+                return discard_from(kind)
+            if follower:
+                return follower
+        return None
+
+    def _take(self, kind: int, text: bytes) -> Stage | None:
+        """Act on one record; return the next stage when the header has ended."""
+        if kind == EXTRACTED:
+            self._end_header()
+            return extracted_stage(self.message, self.recipients)
+        if kind not in (TEXT, CONTINUED):
+            refuse_record(self.message, kind)
+            return None
+        text = without_strays(self.message, text)
+        if self._unfinished:
+            self._collect(text)
+        elif text[:1] in (b" ", b"\t") and self._header:
+            self._collect(b"\n" + text)
+        else:
+            self._flush()
+            if not header_name(text):
+                return self._body(kind, text)
+            self._header += text
+        self._unfinished = kind == CONTINUED
+        return None
+
+    def _collect(self, text: bytes) -> None:
+        if len(self._header) < self.rules.params.header_size_limit:
+            self._header += text
+
+    def _flush(self) -> None:
+        if self._header:
+            first = not self.block.seen
+            self.block.add(bytes(self._header))
+            self._header.clear()
+            if first and RECEIVED not in self.block.seen:
+                self.message.warn("the first header is not a Received header")
+                self.message.refuse(Status.BAD)
+
+    def _end_header(self) -> None:
+        self._flush()
+        if not self.block.seen:
+            self.message.warn("no Received header")
+            self.message.refuse(Status.BAD)
+        if not self.message.status:
+            self.block.finish()
+
+    def _body(self, kind: int, text: bytes) -> Stage | None:
+        """End the header with an empty line, whether the client sent one or not."""
+        self._end_header()
+        if self.message.status:
+            return None
+        body = BodyStage(self.message, self.recipients)
+        if text or kind == CONTINUED:
+            self.message.write(RecordType.TEXT)
+        body.take_text(kind, text)
+        return body
+
+
+@dataclass(slots=True)
+class BodyStage:
+    """Takes text records up to the end of the content."""
+
+    message: Message
+    recipients: Recipients
+    _unfinished: bool = False
+
+    def advance(self, records: Reader) -> Stage | None:
+        """Take what is there; return the stage that follows, None when bytes are missing."""
+        limit = self.message.params.line_length_limit
+        while True:
+            run = records.take_text(limit)
+            if run:
+                self._take_run(run)
+            if self.message.status:
+                return discard_from(0)
+            found = records.next_record()
+            if found is None:
+                return None
+            kind, text = found
+            if kind == EXTRACTED:
+                if self._unfinished:
+                    self.message.write(RecordType.TEXT)
+                return extracted_stage(self.message, self.recipients)
+            if kind not in (TEXT, CONTINUED):
+                refuse_record(self.message, kind)
+                return discard_from(kind)
+            self.take_text(kind, without_strays(self.message, text))
+
+    def take_text(self, kind: int, text: bytes) -> None:
+        """Store one piece of text."""
+        limit = self.message.params.line_length_limit
+        while len(text) > limit:
+            self.message.write(RecordType.CONTINUED, text[:limit])
+            text = text[limit:]
+        self.message.write(RecordType(bytes((kind,))), text)
+        self._unfinished = kind == CONTINUED
+
+    def _take_run(self, run: bytes) -> None:
+        """Store many records at once; those bytes that may be strays are looked at one by one."""
+        if STRAY.search(run) and self.message.params.cleanup_replace_stray_cr_lf:
+            texts = Reader(run)
+            while (found := texts.next_record()) is not None:
+                self.take_text(found[0], without_strays(self.message, found[1]))
+            return
+        self.message.write_raw(run)
+        self._unfinished = last_kind(run) == CONTINUED
+
+
+def last_kind(run: bytes) -> int:
+    """Return the type of the last record in a run of whole records."""
+    # A line is unfinished only if it was too long, so nearly every run has no such piece.
+    if b"L" not in run:
+        return TEXT
+    kind, texts = TEXT, Reader(run)
+    while (found := texts.next_record()) is not None:
+        kind = found[0]
+    return kind
+
+
+def without_strays(message: Message, text: bytes) -> bytes:
+    """Return text with each CR and LF made a blank: they would be line ends at delivery."""
+    if not message.params.cleanup_replace_stray_cr_lf:
+        return text
+    return STRAY.sub(b" ", text)
+
+
+def refuse_record(message: Message, kind: int) -> None:
+    """Note a record that has no place in the content."""
+    message.warn(f"unexpected record type {chr(kind)!r} in the content")
+    message.refuse(Status.BAD)
+
+
+def extracted_stage(message: Message, recipients: Recipients) -> Stage:
+    """End the content and begin the part behind it."""
+    message.content_length = message.length - message.data_offset
+    message.write(RecordType.EXTRACTED)
+    if message.encoding:
+        message.write_raw(record.encode(RecordType.ATTRIBUTE, b"encoding=" + message.encoding))
+    return ExtractedStage(message, recipients)

@@ -1,0 +1,71 @@
+"""extracted - the stage behind the content: late recipients, and the end
+
+SEE ALSO
+    spec/cleanup-protocol.md, section 4.2
+"""
+
+from dataclasses import dataclass
+
+from cleanup.message import Message, Option
+from cleanup.recipients import Recipients
+from cleanup.stage import END, Finished, Stage, discard_from
+from common.record import Reader, RecordType
+from common.status import Status
+
+COPIED = frozenset(
+    kind.value
+    for kind in (
+        *(RecordType.FILTER, RecordType.INSPECTOR, RecordType.REDIRECT, RecordType.FULL_NAME),
+        RecordType.KILLED,
+    )
+)
+
+
+@dataclass(slots=True)
+class ExtractedStage:
+    """Takes records up to the end of the message."""
+
+    message: Message
+    recipients: Recipients
+
+    def advance(self, records: Reader) -> Stage | None:
+        """Take what is there; return the stage that follows, None when bytes are missing."""
+        while (found := records.next_record()) is not None:
+            kind, payload = found
+            if kind == END:
+                return self._finish()
+            if not self._take(bytes((kind,)), payload):
+                self.message.warn(f"unexpected record type {chr(kind)!r} behind the content")
+                self.message.refuse(Status.BAD)
+            if self.message.status:
+                return discard_from(kind)
+        return None
+
+    def _take(self, letter: bytes, payload: bytes) -> bool:
+        """Act on one record; False if it has no place here."""
+        message = self.message
+        match letter:
+            case b"R":
+                self.recipients.add(payload)
+            case b"O":
+                self.recipients.original = payload
+            case b"D" | b"/":
+                self.recipients.forget()
+            case b"A":
+                return self.recipients.attribute(payload)
+            case b"P" | b"r" | b"e" | b"o" | b"n":
+                pass  # history, or written by cleanup itself
+            case _ if letter in COPIED:
+                message.write(RecordType(letter), payload)
+            case _:
+                return False
+        return True
+
+    def _finish(self) -> Stage:
+        message = self.message
+        message.write(RecordType.END)
+        if not message.recipient_count:
+            message.refuse(Status.NO_RECIPIENTS)
+        if message.options & Option.DISCARD:
+            message.status = Status.OK
+        return Finished()

@@ -1,0 +1,186 @@
+"""headers - the primary header: what is noted, rewritten, dropped, added
+
+DESCRIPTION
+    HeaderBlock takes one logical header at a time, its lines joined by
+    newlines, and adds what belongs into the queue file to the message. At the
+    end it supplies what is missing. No I/O.
+
+SEE ALSO
+    spec/cleanup-behaviour.md, sections 3 and 5
+    spec/qmqp.md, section 8
+"""
+
+import enum
+import re
+from dataclasses import dataclass, field
+
+from cleanup import address_list
+from cleanup.message import Message, Utf8
+from cleanup.rewrite import Rewriter
+from common import address
+from common.date import format_date, format_stamp
+from common.log import printable
+from common.params import CleanupParams
+from common.queue_id import is_long
+from common.status import Status
+
+# A header's name: printable ASCII without blanks; blanks may stand before the colon.
+HEADER = re.compile(rb"([!-9;-~]+)[ \t]*:")
+
+# A header longer than the limit is cut at a line end if that loses less than this part of it.
+CUT_LOSS = 0.1
+
+
+class Role(enum.Flag):
+    """Whose addresses a header holds."""
+
+    NONE = 0
+    SENDER = enum.auto()
+    RECIPIENT = enum.auto()
+
+
+ROLES = {
+    **dict.fromkeys(
+        [
+            *(b"from", b"sender", b"reply-to", b"errors-to", b"return-receipt-to"),
+            *(b"disposition-notification-to", b"mail-followup-to", b"return-path"),
+            *(b"resent-from", b"resent-sender"),
+        ],
+        Role.SENDER,
+    ),
+    **dict.fromkeys(
+        [
+            *(b"to", b"cc", b"bcc", b"apparently-to"),
+            *(b"resent-to", b"resent-cc", b"resent-bcc", b"resent-reply-to"),
+        ],
+        Role.RECIPIENT,
+    ),
+}
+NAMES_RECIPIENTS = {b"to", b"cc", b"resent-to", b"resent-cc"}
+
+
+def header_name(line: bytes) -> re.Match[bytes] | None:
+    """Return the match of a header's name and colon, None if the line is no header."""
+    return HEADER.match(line)
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderRules:
+    """What the configuration says about headers, prepared once a process."""
+
+    params: CleanupParams
+    rewriter: Rewriter
+    drop: frozenset[bytes]
+    host: bytes
+    undisclosed: bytes
+
+    @classmethod
+    def of(cls, params: CleanupParams) -> "HeaderRules":
+        """Prepare them."""
+        drop = frozenset(name.lower().encode() for name in params.message_drop_headers)
+        undisclosed = params.undisclosed_recipients_header.encode()
+        return cls(params, Rewriter(params), drop, params.myhostname.encode(), undisclosed)
+
+
+@dataclass(slots=True)
+class HeaderBlock:
+    """The primary header of one message, in progress."""
+
+    message: Message
+    rules: HeaderRules
+    hops: int = 0
+    seen: set[bytes] = field(default_factory=set)
+    message_id_logged: bool = False
+
+    def add(self, text: bytes) -> None:
+        """Take one logical header: its lines joined by newlines."""
+        text = text.partition(b"\0")[0]
+        match = HEADER.match(text)
+        if match is None:
+            return
+        name, value = match[1], text[match.end() :]
+        text = name + b":" + value
+        kind = name.lower()
+        self.seen.add(kind)
+        if not text.isascii() and self.rules.params.smtputf8_enable:
+            self.message.utf8 |= Utf8.HEADER
+        self._note(kind, value.lstrip(b" \t"))
+        if kind in ROLES:
+            text = self._completed(name, value) or text
+        if kind not in self.rules.drop:
+            self._write(text)
+
+    def finish(self) -> None:
+        """Add the headers that every message must have."""
+        message = self.message
+        if not message.remote or self.rules.params.always_add_missing_headers:
+            self._add_missing()
+        if not self.message_id_logged:
+            message.note("message-id=<>")
+
+    def _note(self, kind: bytes, value: bytes) -> None:
+        """Act on what a header says, apart from its addresses."""
+        if kind == b"received":
+            self._count_hop()
+        elif kind in (b"message-id", b"resent-message-id"):
+            self._log_message_id(kind, value)
+        elif kind == b"content-transfer-encoding":
+            self._note_encoding(value)
+
+    def _note_encoding(self, value: bytes) -> None:
+        """Remember an 8-bit body; 7bit is what nobody needs to be told."""
+        detect = self.rules.params.detect_8bit_encoding_header
+        if detect and value.strip().lower() in (b"8bit", b"binary"):
+            self.message.encoding = b"8bit"
+
+    def _count_hop(self) -> None:
+        self.hops += 1
+        if self.hops >= self.rules.params.hopcount_limit:
+            self.message.warn("message rejected: hopcount exceeded")
+            self.message.refuse(Status.TOO_MANY_HOPS)
+
+    def _log_message_id(self, kind: bytes, value: bytes) -> None:
+        self.message.note(f"{kind.decode()}={printable(value)}")
+        if kind == b"message-id":
+            self.message_id_logged = True
+
+    def _completed(self, name: bytes, value: bytes) -> bytes | None:
+        """Return the header with full addresses, None if none of them changed."""
+        if self.message.remote:
+            return None
+        addresses = address_list.parse(value, self.rules.params.header_address_token_limit)
+        if not addresses.rewrite(self.rules.rewriter.complete):
+            return None
+        return addresses.format(name)
+
+    def _add_missing(self) -> None:
+        message, rules = self.message, self.rules
+        resent = any(name.startswith(b"resent-") for name in self.seen)
+        prefix, lower = (b"Resent-", b"resent-") if resent else (b"", b"")
+        arrival = message.arrival or message.now
+        if lower + b"message-id" not in self.seen:
+            identity = self._message_id(arrival)
+            self._write(prefix + b"Message-Id: " + identity)
+            self._log_message_id(lower + b"message-id", identity)
+        if lower + b"date" not in self.seen:
+            self._write(prefix + b"Date: " + format_date(arrival).encode())
+        if lower + b"from" not in self.seen:
+            sender = address.quote(message.sender) if message.sender else b"MAILER-DAEMON"
+            self._write(prefix + b"From: " + sender)
+        if rules.undisclosed and not self.seen & NAMES_RECIPIENTS:
+            self._write(rules.undisclosed)
+
+    def _message_id(self, arrival: int) -> bytes:
+        unique = self.message.queue_id
+        if not is_long(unique):
+            unique = f"{format_stamp(arrival)}.{unique}"
+        return b"<%b@%b>" % (unique.encode(), self.rules.host)
+
+    def _write(self, text: bytes) -> None:
+        """Write a header's lines, cut where it is longer than the limit."""
+        limit = self.rules.params.header_size_limit
+        if len(text) > limit:
+            line_end = text.rfind(b"\n", 0, limit)
+            text = text[: line_end if limit - line_end < limit * CUT_LOSS else limit]
+        for line in text.split(b"\n"):
+            self.message.write_line(line)

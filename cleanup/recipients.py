@@ -1,0 +1,97 @@
+"""recipients - recipient records and attributes, duplicates dropped
+
+SEE ALSO
+    spec/cleanup-behaviour.md, section 2
+    spec/queue-file.md, section 4
+"""
+
+from dataclasses import dataclass, field
+
+from cleanup.message import Message
+from cleanup.rewrite import Rewriter, sanitize
+from common.log import printable
+from common.record import RecordType
+
+NOTIFY_NEVER = 1
+NOTIFY_VALUES = frozenset({0, NOTIFY_NEVER, 2, 4, 6, 8, 10, 12, 14})
+
+
+@dataclass(slots=True)
+class Recipients:
+    """Takes recipients one by one; attributes given before one apply to it alone."""
+
+    message: Message
+    rewriter: Rewriter
+    original: bytes | None = None
+    notify_flags: int = 0
+    dsn_original: bytes = b""
+    _known: set[tuple[bytes, ...]] = field(default_factory=set)
+
+    def forget(self) -> None:
+        """Drop the attributes that wait for their recipient."""
+        self.original, self.notify_flags, self.dsn_original = None, 0, b""
+
+    def attribute(self, payload: bytes) -> bool:
+        """Store an attribute, or keep it for the next recipient; False if it is malformed."""
+        name, value = parse_attribute(payload)
+        message = self.message
+        message.attribute_count += 1
+        if not name or message.attribute_count > message.params.queue_file_attribute_count_limit:
+            return False
+        if not value:
+            message.warn(f"ignored attribute without value: {printable(name)}")
+        elif name == b"notify_flags":
+            self.set_notify(value)
+        elif name == b"dsn_orig_rcpt":
+            self.dsn_original = value
+        else:
+            if name == b"rewrite_context":
+                message.remote = value == b"remote"
+            message.write(RecordType.ATTRIBUTE, name + b"=" + value)
+        return True
+
+    def set_notify(self, text: bytes) -> None:
+        """Take the notify_flags attribute of the next recipient."""
+        value = int(text) if text.isdigit() else -1
+        if value in NOTIFY_VALUES:
+            self.notify_flags = value
+        else:
+            self.message.warn(f"ignored notify_flags {text!r}")
+
+    def add(self, raw: bytes) -> None:
+        """Write the block of one recipient unless the same one was written before."""
+        params = self.message.params
+        original = raw if self.original is None else self.original
+        original = original.partition(b"\0")[0]
+        final = self.rewriter.complete(sanitize(raw) or params.empty_address_recipient.encode())
+        dsn = self.dsn_original or b"rfc822;" + final
+        if self._is_new(original, final, dsn):
+            self._write(original, final, dsn)
+        self.forget()
+
+    def _is_new(self, original: bytes, final: bytes, dsn: bytes) -> bool:
+        """Tell whether the recipient was not seen; only so many are remembered."""
+        key: tuple[bytes, ...] = (final.lower(),)
+        if self.message.params.enable_original_recipient:
+            key += (original.lower(), dsn.lower(), b"%d" % self.notify_flags)
+        if key in self._known:
+            return False
+        if len(self._known) < self.message.params.duplicate_filter_limit:
+            self._known.add(key)
+        return True
+
+    def _write(self, original: bytes, final: bytes, dsn: bytes) -> None:
+        message = self.message
+        if self.notify_flags:
+            message.write(RecordType.ATTRIBUTE, b"notify_flags=%d" % self.notify_flags)
+            message.notify_flags |= self.notify_flags
+        message.write(RecordType.ATTRIBUTE, b"dsn_orig_rcpt=" + dsn)
+        message.write(RecordType.ORIGINAL_RECIPIENT, original)
+        message.write(RecordType.RECIPIENT, final)
+        message.recipient_count += 1
+
+
+def parse_attribute(payload: bytes) -> tuple[bytes, bytes]:
+    """Return name and value of "name = value"; no equals sign gives an empty name."""
+    name, equals, value = payload.partition(b"=")
+    return (name.strip(), value.strip()) if equals else (b"", b"")

@@ -1,0 +1,69 @@
+"""rewrite - completing addresses
+
+DESCRIPTION
+    Rewriter brings an address into the form user@domain: routes are removed,
+    site!user and user%domain turned round, a missing domain is supplied, a
+    trailing dot dropped. It works on internal form and knows no tables.
+
+SEE ALSO
+    trivial-rewrite(8)
+    spec/qmqp.md, section 5
+"""
+
+import re
+
+from common import address
+from common.params import CleanupParams
+
+ROUTE = re.compile(rb"@[^:]*:(?=.)", re.DOTALL)
+
+
+def sanitize(raw: bytes) -> bytes:
+    """Return an envelope address without what no address can hold: NUL ends it, LF is a blank."""
+    return raw.partition(b"\0")[0].replace(b"\n", b" ")
+
+
+class Rewriter:
+    """The host's rules for addresses in local context."""
+
+    def __init__(self, params: CleanupParams) -> None:
+        self.origin = params.myorigin.encode()
+        self.at_origin = b"@" + self.origin
+        self.dot_domain = b"." + params.mydomain.encode()
+        self.params = params
+        self.null_sender = b"mailer-daemon" + self.at_origin.lower()
+
+    def complete(self, internal: bytes) -> bytes:
+        """Return the full address; what cannot be understood stays as it is."""
+        if not internal:
+            return internal
+        local, domain = address.split(internal)
+        if domain is not None and (route := ROUTE.match(local)):
+            local = local[route.end() :]
+        if domain is None and address.PLAIN_LOCAL_PART.match(local):
+            local, domain = self._turn_round(local)
+        if domain is None:
+            return local + self.at_origin if self.params.append_at_myorigin else local
+        return local + b"@" + self._complete_domain(domain.strip(b" \t"))
+
+    def sender(self, internal: bytes) -> bytes:
+        """Return the full address of a sender; this host's mailer daemon is the null sender."""
+        full = self.complete(internal)
+        return b"" if full.lower() == self.null_sender else full
+
+    def _turn_round(self, local: bytes) -> tuple[bytes, bytes | None]:
+        """Return user and domain of site!user or user%domain."""
+        site, bang, user = local.partition(b"!")
+        if bang and self.params.swap_bangpath and site and user:
+            return user, site
+        user, percent, domain = local.rpartition(b"%")
+        if percent and self.params.allow_percent_hack and user and domain:
+            return user, domain
+        return local, None
+
+    def _complete_domain(self, domain: bytes) -> bytes:
+        if domain[-1:] == b"." and len(domain) > 1:
+            return domain[:-1]
+        if self.params.append_dot_mydomain and domain and not set(domain) & set(b".[]"):
+            return domain + self.dot_domain
+        return domain

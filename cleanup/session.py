@@ -1,0 +1,91 @@
+"""session - the dialogue of one message, without a socket and without a file
+
+DESCRIPTION
+    The caller passes what the client sent and writes what comes back to the
+    queue file. When `finished` is set, `status` and `reason` are the verdict
+    and size_record() replaces the first bytes of the file.
+
+    greeting -> option flags -> envelope -> header -> body -> extracted -> status
+
+SEE ALSO
+    spec/cleanup-protocol.md
+"""
+
+from cleanup.envelope import EnvelopeStage
+from cleanup.headers import HeaderRules
+from cleanup.message import Journal, Message, Option
+from cleanup.stage import DiscardStage, Finished, Stage
+from common import attribute
+from common.errors import PeerError
+from common.record import Reader
+from common.status import Status
+
+
+class Session:
+    """One message, from the greeting to the verdict."""
+
+    def __init__(self, rules: HeaderRules, log: Journal, queue_id: str, now: int) -> None:
+        self.message = Message(rules.params, log, queue_id, now)
+        self._opening: bytearray | None = bytearray()  # bytes before the first record
+        self._records = Reader()
+        self._stage: Stage = EnvelopeStage(self.message, rules)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the client has sent its end record."""
+        return isinstance(self._stage, Finished)
+
+    @property
+    def status(self) -> Status:
+        """The verdict so far."""
+        return self.message.status
+
+    def greeting(self) -> bytes:
+        """Return what the client is told first."""
+        queue_id = self.message.queue_id.encode()
+        return attribute.encode([(b"protocol", b"cleanup_protocol"), (b"queue_id", queue_id)])
+
+    def receive_data(self, data: bytes) -> bytes:
+        """Take bytes from the client, return bytes for the queue file.
+
+        Raises:
+            PeerError: the stream cannot be understood any further.
+        """
+        if self._opening is not None:
+            data = self._receive_options(data)
+        self._records.receive_data(data)
+        while (follower := self._stage.advance(self._records)) is not None:
+            self._stage = follower
+        return self.message.take_output()
+
+    def fail(self, bit: Status) -> None:
+        """Refuse the message for a reason outside the dialogue, as a full disk."""
+        self.message.refuse(bit)
+        if not self.finished:
+            self._stage = DiscardStage()
+
+    def size_record(self) -> bytes:
+        """Return the finished size record, the first record of the file."""
+        return self.message.size_record()
+
+    def verdict(self) -> bytes:
+        """Return what the client is told last."""
+        status = b"%d" % self.message.status
+        return attribute.encode([(b"status", status), (b"reason", self.message.reason)])
+
+    def _receive_options(self, data: bytes) -> bytes:
+        """Take the option list; return the bytes behind it."""
+        assert self._opening is not None
+        self._opening += data
+        found = attribute.decode(self._opening)
+        if found is None:
+            return b""
+        pairs, length = found
+        (flags,) = attribute.values(pairs, b"flags")
+        number = attribute.number(flags)
+        if number < 0:
+            raise PeerError(f"bad flags {number}")
+        self.message.options = Option(number)
+        rest = bytes(self._opening[length:])
+        self._opening = None
+        return rest

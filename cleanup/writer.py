@@ -1,0 +1,152 @@
+"""writer - the queue file of one message, from its creation to the moment it counts
+
+DESCRIPTION
+    A queue file is born in incoming under a temporary name, gets the name
+    that its inode gives it, and stays mode 0600 and locked while it is
+    written. commit() makes it mode 0700 and safe on disk; only then may
+    anybody be told that the message is accepted. Before that moment a crash
+    leaves a file that no reader touches.
+
+SEE ALSO
+    ARCHITECTURE.md, the queue-state table
+    spec/queue-file.md, sections 7 to 9
+"""
+
+import contextlib
+import fcntl
+import os
+import time
+from dataclasses import dataclass
+
+from common import queue_id
+from common.errors import QueueError
+from common.queue_id import QueueId
+
+INCOMING = "incoming"
+HOLD = "hold"
+UNFINISHED_MODE, FINISHED_MODE = 0o600, 0o700
+CREATE_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+CREATE_ATTEMPTS = 100  # each with another microsecond in the temporary name
+LOG_DIRECTORIES = ("defer", "bounce", "trace")  # logs that an older file of this name left
+
+
+@dataclass(slots=True)
+class QueueFile:
+    """An open queue file; commit() or discard() ends it."""
+
+    queue_id: QueueId
+    path: str
+    created: int  # seconds
+    _descriptor: int
+
+    @classmethod
+    def create(cls, *, long_ids: bool) -> "QueueFile":
+        """Return a new, empty, locked file in incoming.
+
+        Raises:
+            QueueError: the file system refuses.
+        """
+        descriptor, temporary = create_temporary()
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            inode = os.fstat(descriptor).st_ino
+            seconds, microseconds = divmod(time.time_ns() // 1000, 1_000_000)
+            name = (
+                queue_id.encode_long(seconds, microseconds, inode)
+                if long_ids
+                else queue_id.encode_short(microseconds, inode)
+            )
+            path = f"{INCOMING}/{name}"
+            os.rename(temporary, path)
+        except OSError as error:
+            os.close(descriptor)
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise QueueError(f"rename {temporary}: {error.strerror}") from None
+        return cls(name, path, seconds, descriptor)
+
+    def write(self, data: bytes) -> None:
+        """Append.
+
+        Raises:
+            QueueError: not all of it fitted.
+        """
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[os.write(self._descriptor, view) :]
+        except OSError as error:
+            raise QueueError(f"write {self.path}: {error.strerror}") from None
+
+    def hold(self) -> None:
+        """Move the file to the hold queue, where it will stay when it is complete.
+
+        Raises:
+            QueueError: the file system refuses.
+        """
+        path = f"{HOLD}/{self.queue_id}"
+        try:
+            os.rename(self.path, path)
+        except OSError as error:
+            raise QueueError(f"rename {self.path} to {path}: {error.strerror}") from None
+        self.path = path
+
+    def commit(self, size_record: bytes) -> None:
+        """Complete the file and make it safe; the message is accepted when this returns.
+
+        An error is final: what fsync() did not save once it may drop for
+        good, so nobody may try again.
+
+        Raises:
+            QueueError: the file may not survive; it is gone already.
+        """
+        try:
+            # 1. the size record: readers find their way by it;
+            os.pwrite(self._descriptor, size_record, 0)
+            # 2. nobody looks at the lock of a finished file: give it up before there is one;
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+            # 3. the x bit tells readers that the file is whole;
+            os.fchmod(self._descriptor, FINISHED_MODE)
+            # 4. bytes, size, name and mode on disk, in one call: the name is older than this.
+            os.fsync(self._descriptor)
+        except OSError as error:
+            self.discard()
+            raise QueueError(f"fsync {self.path}: {error.strerror}") from None
+        self._close()
+
+    def discard(self) -> None:
+        """Remove the file. Once committed it is not touched any more."""
+        if self._descriptor >= 0:
+            with contextlib.suppress(OSError):
+                os.unlink(self.path)
+            self._close()
+
+    def _close(self) -> None:
+        descriptor, self._descriptor = self._descriptor, -1
+        with contextlib.suppress(OSError):
+            os.close(descriptor)
+
+
+def create_temporary() -> tuple[int, str]:
+    """Return descriptor and name of a new file that no other process has.
+
+    Raises:
+        QueueError: the file system refuses.
+    """
+    path = ""
+    for _ in range(CREATE_ATTEMPTS):
+        path = f"{INCOMING}/{time.time_ns() // 1000 % 1_000_000}.{os.getpid()}"
+        try:
+            return os.open(path, CREATE_FLAGS, UNFINISHED_MODE), path
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise QueueError(f"create file {path}: {error.strerror}") from None
+    raise QueueError(f"create file {path}: too many files of that name")
+
+
+def remove_stale_logs(name: QueueId) -> None:
+    """Remove logs that a former message of this id left behind."""
+    for directory in LOG_DIRECTORIES:
+        with contextlib.suppress(OSError):
+            os.unlink(f"{directory}/{name}")

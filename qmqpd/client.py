@@ -1,0 +1,46 @@
+"""client - who is at the other end of a connection
+
+SEE ALSO
+    spec/logging.md, section 2
+"""
+
+import ipaddress
+import socket
+from dataclasses import dataclass
+
+UNKNOWN = "unknown"
+LOCAL_NAME, LOCAL_ADDRESS = "localhost", "127.0.0.1"
+
+Address = tuple[str, int] | tuple[str, int, int, int] | str | bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A client's address and, once it was looked up, its name."""
+
+    family: int  # of its address; 0 for a client without one, on a local socket
+    address: str
+    port: int
+    name: str = UNKNOWN
+
+    @classmethod
+    def of(cls, family: int, peer: Address) -> "Client":
+        """Return the client as accept() described it; one on a local socket is this host."""
+        if family not in (socket.AF_INET, socket.AF_INET6) or not isinstance(peer, tuple):
+            return cls(socket.AF_UNSPEC, LOCAL_ADDRESS, 0, LOCAL_NAME)
+        host = peer[0].partition("%")[0]
+        if family == socket.AF_INET6:
+            mapped = ipaddress.IPv6Address(host).ipv4_mapped
+            if mapped:
+                return cls(socket.AF_INET, str(mapped), peer[1])
+        return cls(family, host, peer[1])
+
+    @property
+    def header_address(self) -> str:
+        """The address as headers show it: "IPv6:..." where it is one."""
+        return f"IPv6:{self.address}" if self.family == socket.AF_INET6 else self.address
+
+    def label(self, *, with_port: bool) -> str:
+        """Return "name[address]", as logs and replies show it, or "name[address]:port"."""
+        port = f":{self.port}" if with_port else ""
+        return f"{self.name}[{self.address}]{port}"

@@ -1,0 +1,272 @@
+"""connection - one client, from accept to disconnect
+
+DESCRIPTION
+    A connection is a small machine that never waits: advance() does what can
+    be done now and returns what to wait for. Its steps follow each other:
+    name, access, packet, cleanup, pause, reply.
+
+SEE ALSO
+    spec/qmqp.md, sections 2 and 4
+"""
+
+import enum
+import select
+import socket
+import time
+from dataclasses import dataclass, replace
+
+from common import netstring
+from common.cleanup_client import CONNECT_RETRY, Delivery
+from common.log import Log, printable
+from common.params import QmqpdParams
+from common.status import Status, Verdict, reply_to
+from qmqpd.access import Access
+from qmqpd.client import UNKNOWN, Client
+from qmqpd.handover import Handover
+from qmqpd.names import Resolver
+from qmqpd.session import ANSWERED, Limits, Phase, Session, SessionError, Submission, Trouble
+
+READ_SIZE = 32 * 1024
+TURN_LIMIT = 1024 * 1024  # bytes read from one client before others get their turn
+NO_QUEUE_ID = "NOQUEUE"
+
+
+class Step(enum.Enum):
+    """What the connection is waiting for."""
+
+    NAME = "the client's name"
+    PACKET = "the client's packet"
+    CLEANUP = "cleanup"
+    PAUSE = "the end of the delay before a negative reply"
+    REPLY = "the client to take the reply"
+    DONE = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """When to call advance() again: an event on a descriptor (-1: none), or the deadline."""
+
+    descriptor: int
+    events: int
+    deadline: float  # monotonic
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What all connections of a process share."""
+
+    params: QmqpdParams
+    log: Log
+    access: Access
+    resolver: Resolver
+    limits: Limits
+
+
+class Connection:
+    """A client at work."""
+
+    def __init__(self, service: Service, accepted: socket.socket, client: Client) -> None:
+        self.service = service
+        self.client = client
+        self.step = Step.NAME
+        self.session = Session(service.limits)
+        self.arrival = time.time_ns() // 1000
+        self.opened = time.monotonic()
+        self.queue_id = ""
+        self.deadline = self.opened + service.params.qmqpd_name_timeout
+        self._socket = accepted
+        self._delivery: Delivery | None = None
+        self._reply = b""
+
+    @property
+    def label(self) -> str:
+        """The client as logs show it."""
+        return self.client.label(with_port=self.service.params.qmqpd_client_port_logging)
+
+    def advance(self) -> Wait | None:
+        """Go on; return what to wait for, None when the connection is over."""
+        while True:
+            wait = STEPS[self.step](self)
+            if wait or self.step is Step.DONE:
+                return wait
+
+    def expire(self) -> Wait | None:
+        """Go on although what was waited for did not come; as advance()."""
+        match self.step:
+            case Step.NAME:
+                self._begin(UNKNOWN)
+            case Step.PACKET:
+                self._abandon(self.session.end(Trouble.TIMEOUT), answer=False)
+            case Step.CLEANUP:
+                self._expire_delivery()
+            case Step.PAUSE:
+                self._set_step(Step.REPLY, self.service.params.qmqpd_timeout)
+            case Step.REPLY:
+                self._abandon(SessionError(Trouble.TIMEOUT, Phase.REPLY), answer=False)
+        return self.advance()
+
+    def dismiss(self, reason: str) -> None:
+        """Tell the client to try again, and close, whatever it is doing."""
+        self.service.log.warning(f"{self.queue_id or NO_QUEUE_ID}: {self.label}: {reason}")
+        self._reply = netstring.encode(f"ZError: {reason}, try again later".encode())
+        self._send_reply()
+        self.close()
+
+    def close(self) -> None:
+        """End the connection."""
+        if self.step is Step.DONE:
+            return
+        if self.step is not Step.NAME:
+            self.service.log.info(f"disconnect from {self.label}")
+        self.step = Step.DONE
+        if self._delivery:
+            self._delivery.close()
+        self._socket.close()
+
+    # The steps, in order.
+
+    def _await_name(self) -> Wait | None:
+        name: str | None = self.client.name
+        if self.client.family != socket.AF_UNSPEC:
+            name = self.service.resolver.name_of(self.client.address)
+        if name is None:
+            return Wait(-1, 0, self.deadline)
+        self._begin(name)
+        return None
+
+    def _receive(self) -> Wait | None:
+        turn = 0
+        try:
+            while turn < TURN_LIMIT:
+                data = self._socket.recv(READ_SIZE, socket.MSG_DONTWAIT)
+                if not data:
+                    raise self.session.end(Trouble.LOST)
+                turn += len(data)
+                submission = self.session.receive_data(data)
+                if submission:
+                    self._submit(submission)
+                    return None
+        except BlockingIOError:
+            pass
+        except SessionError as error:
+            self._abandon(error, answer=error.trouble in ANSWERED)
+            return None
+        except OSError:
+            self._abandon(self.session.end(Trouble.LOST), answer=False)
+            return None
+        if turn:
+            self._set_step(Step.PACKET, self.service.params.qmqpd_timeout)
+        return Wait(self._socket.fileno(), select.EPOLLIN, self.deadline)
+
+    def _deliver(self) -> Wait | None:
+        delivery = self._delivery
+        assert delivery is not None
+        if delivery.advance():
+            self._report(delivery.status, delivery.reason)
+            return None
+        self.deadline = delivery.deadline
+        if not delivery.events():
+            retry = min(delivery.deadline, time.monotonic() + CONNECT_RETRY)
+            return Wait(-1, 0, retry)
+        return Wait(delivery.fileno(), delivery.events(), self.deadline)
+
+    def _pause(self) -> Wait | None:
+        return Wait(-1, 0, self.deadline)
+
+    def _send_reply(self) -> Wait | None:
+        try:
+            sent = self._socket.send(self._reply, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return Wait(self._socket.fileno(), select.EPOLLOUT, self.deadline)
+        except OSError:
+            sent = len(self._reply)  # the client did not wait for it
+        self._reply = self._reply[sent:]
+        if not self._reply:
+            self.close()
+        return None
+
+    # What leads from one step to the next.
+
+    def _begin(self, name: str) -> None:
+        """Let the client in, or not."""
+        self.client = replace(self.client, name=name)
+        self.service.log.info(f"connect from {self.label}")
+        permitted = self.service.access.permits(self.client)
+        self._set_step(Step.PACKET, self.service.params.qmqpd_timeout)
+        if permitted is None:
+            self._answer(Verdict.RETRY, b"Error: server configuration error")
+        elif not permitted:
+            self._refuse(f"Error: {self.label} is not authorized to use this service".encode())
+
+    def _submit(self, submission: Submission) -> None:
+        """Begin to hand the message over."""
+        params = self.service.params
+        handover = Handover(params, self.client, self.arrival, submission)
+        self._delivery = Delivery(
+            params.cleanup_service_name,
+            handover.records,
+            greeting_timeout=params.qmqpd_cleanup_timeout,
+            io_timeout=params.ipc_timeout,
+            announce=self._announce,
+            warn=self.service.log.warning,
+        )
+        self.step = Step.CLEANUP
+
+    def _announce(self, queue_id: str) -> None:
+        self.queue_id = queue_id
+        self.service.log.info(f"{queue_id}: client={self.label}")
+
+    def _expire_delivery(self) -> None:
+        """Give up a silent cleanup; before that, only an attempt to connect is due again."""
+        delivery = self._delivery
+        if delivery and time.monotonic() >= delivery.deadline:
+            delivery.fail("timeout")
+            self._report(delivery.status, delivery.reason)
+
+    def _report(self, status: int, reason: bytes) -> None:
+        """Turn cleanup's verdict into the reply."""
+        if status == Status.OK:
+            self._reply = netstring.encode(b"KOk: queued as " + self.queue_id.encode())
+            self._set_step(Step.REPLY, self.service.params.qmqpd_timeout)
+            return
+        verdict, text = reply_to(status, reason, soft_bounce=self.service.params.soft_bounce)
+        queue_id = self.queue_id or NO_QUEUE_ID
+        self.service.log.warning(f"{queue_id}: {self.label}: {printable(text)}")
+        self._answer(verdict, text)
+
+    def _abandon(self, error: SessionError, *, answer: bool) -> None:
+        """Log why there is no message, and say so if the client can hear it."""
+        queue_id = self.queue_id or NO_QUEUE_ID
+        self.service.log.info(f"{queue_id}: {self.label}: {error}")
+        if answer:
+            self._refuse(str(error).encode())
+        else:
+            self.close()
+
+    def _refuse(self, text: bytes) -> None:
+        soft_bounce = self.service.params.soft_bounce
+        self._answer(Verdict.RETRY if soft_bounce else Verdict.REFUSED, text)
+
+    def _answer(self, verdict: Verdict, text: bytes) -> None:
+        """Reply, after the pause that makes clients think."""
+        self._reply = netstring.encode(verdict.value + text)
+        delay = self.service.params.qmqpd_error_delay
+        if delay:
+            self._set_step(Step.PAUSE, delay)
+        else:
+            self._set_step(Step.REPLY, self.service.params.qmqpd_timeout)
+
+    def _set_step(self, step: Step, seconds: float) -> None:
+        """Begin a step; no step outlasts the session's own limit."""
+        self.step = step
+        end_of_session = self.opened + self.service.params.daemon_timeout
+        self.deadline = min(time.monotonic() + seconds, end_of_session)
+
+
+STEPS = {
+    Step.NAME: Connection._await_name,
+    Step.PACKET: Connection._receive,
+    Step.CLEANUP: Connection._deliver,
+    Step.PAUSE: Connection._pause,
+    Step.REPLY: Connection._send_reply,
+}

@@ -1,0 +1,116 @@
+"""handover - a submission as the record stream that cleanup takes
+
+SEE ALSO
+    spec/cleanup-protocol.md, section 4.1
+    spec/qmqp.md, section 8
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from common import address, attribute, record
+from common.date import format_date
+from common.params import QmqpdParams
+from common.record import RecordType
+from qmqpd.client import Client
+from qmqpd.content import text_records
+from qmqpd.session import Submission
+
+# What we ask of cleanup: checks, Milters, automatic BCC, address mapping.
+FILTER, BCC_OK, MAP_OK, MILTER, AUTOUTF8 = 2, 16, 32, 64, 512
+ASKED = FILTER | BCC_OK | MAP_OK | MILTER
+TAKEN_AWAY = {
+    "no_address_mappings": BCC_OK | MAP_OK,
+    "no_header_body_checks": FILTER,
+    "no_milters": MILTER,
+    "no_unknown_recipient_checks": 0,
+}
+CLASS = "qmqpd"  # our name in smtputf8_autodetect_classes
+
+
+def option_flags(params: QmqpdParams) -> int:
+    """Return the flags that cleanup is sent first."""
+    flags = ASKED
+    for option in params.receive_override_options:
+        flags &= ~TAKEN_AWAY[option]
+    if {CLASS, "all"} & set(params.smtputf8_autodetect_classes):
+        flags |= AUTOUTF8
+    return flags
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """One submission with all that cleanup must know."""
+
+    params: QmqpdParams
+    client: Client
+    arrival: int  # microseconds since the epoch; when the client connected
+    submission: Submission
+
+    def records(self, queue_id: str) -> Iterator[bytes]:
+        """Yield everything that cleanup is sent, in pieces fit for one write each.
+
+        A small message is one piece.
+        """
+        pending = self._envelope() + self._received(queue_id)
+        for piece in text_records(self.submission.content, self.params.line_length_limit):
+            yield_now, pending = pending, piece
+            if len(yield_now) + len(piece) <= 2 * 32 * 1024:
+                pending = yield_now + piece
+            else:
+                yield yield_now
+        yield pending + record.encode(RecordType.EXTRACTED) + record.encode(RecordType.END)
+
+    def _envelope(self) -> bytes:
+        """Return flags, envelope and content marker."""
+        params, submission = self.params, self.submission
+        out = [
+            attribute.encode([(b"flags", b"%d" % option_flags(params))]),
+            record.encode(RecordType.TIME, b"%d %d" % divmod(self.arrival, 1_000_000)),
+        ]
+        if params.content_filter:
+            out.append(record.encode(RecordType.FILTER, params.content_filter.encode()))
+        out.append(record.encode(RecordType.SENDER, submission.sender))
+        out += [record.encode(RecordType.ATTRIBUTE, pair) for pair in self._attributes()]
+        out += [record.encode(RecordType.RECIPIENT, one) for one in submission.recipients]
+        out.append(record.encode(RecordType.CONTENT))
+        return b"".join(out)
+
+    def _attributes(self) -> list[bytes]:
+        client = self.client
+        origin = client.label(with_port=self.params.qmqpd_client_port_logging)
+        return [
+            f"{name}={value}".encode()
+            for name, value in (
+                ("log_client_name", client.name),
+                ("log_client_address", client.header_address),
+                ("log_client_port", client.port),
+                ("log_message_origin", origin),
+                ("log_protocol_name", "QMQP"),
+                ("client_name", client.name),
+                ("client_address", client.address),
+                ("client_port", client.port),
+                ("client_address_type", int(client.family)),
+                ("protocol_name", "QMQP"),
+            )
+        ]
+
+    def _received(self, queue_id: str) -> bytes:
+        """Return our trace header; a single recipient is named in it."""
+        params, name = self.params, self.client.name
+        date = format_date(self.arrival // 1_000_000)
+        by = f"\tby {params.myhostname} ({params.mail_name}) with QMQP"
+        lines = [f"Received: from {name} ({name} [{self.client.header_address}])".encode()]
+        recipients = self.submission.recipients
+        if len(recipients) == 1:
+            lines.append(f"{by} id {queue_id}".encode())
+            lines.append(b"\tfor <%b>; %b" % (shown(recipients[0]), date.encode()))
+        else:
+            lines += [by.encode(), f"\tid {queue_id}; {date}".encode()]
+        return b"".join(record.encode(RecordType.TEXT, line) for line in lines)
+
+
+def shown(recipient: bytes) -> bytes:
+    """Return a recipient as the trace header names it: quoted, on one line."""
+    plain = recipient.partition(b"\0")[0].replace(b"\n", b" ")
+    return address.quote(plain) if plain else b'""'

@@ -1,0 +1,197 @@
+"""worker - the loop of one qmqpd process
+
+DESCRIPTION
+    The worker accepts, lets each connection go as far as it can, and parks
+    the ones that must wait. Nothing in it sleeps: a thousand silent clients
+    cost memory, not time. It tells master whether it will take the next
+    connection at once, and leaves after max_use finished connections or
+    max_idle seconds without one, when it holds no client.
+
+SEE ALSO
+    ARCHITECTURE.md
+    spec/master-protocol.md, section 3
+"""
+
+import errno
+import os
+import select
+import signal
+import socket
+import time
+
+from common.child import AVAILABLE, STATUS_FD, TAKEN, Child
+from qmqpd.client import Client
+from qmqpd.connection import Connection, Service, Wait
+from qmqpd.parking import Parking
+
+ACCEPT_PAUSE = 1.0  # seconds without accepting when the system is out of descriptors or memory
+EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+HELD_BYTES_LEAST = 256 * 1024 * 1024
+HELD_MESSAGES_LEAST = 4
+
+
+class Worker:
+    """One process' clients."""
+
+    def __init__(self, child: Child, service: Service) -> None:
+        self.child = child
+        self.service = service
+        self.params = service.params
+        self.finished = 0  # connections
+        self._epoll = select.epoll()
+        self._parking = Parking(self._epoll)
+        self._listeners = {fd: socket.socket(fileno=fd) for fd in child.listeners}
+        self._signals = open_signals()
+        self._accepting = False
+        self._resume_at: float | None = None  # accept again, after the system was exhausted
+        self._leave_at: float | None = None  # draining, until then
+        self._idle_since = time.monotonic()
+        self._reported = AVAILABLE
+
+    def run(self) -> None:
+        """Serve until it is time to leave."""
+        for descriptor in (STATUS_FD, self.service.resolver.fileno(), self._signals):
+            self._epoll.register(descriptor, select.EPOLLIN)
+        self._set_accepting(True)
+        while not self._done():
+            for descriptor, _ in self._epoll.poll(self._timeout()):
+                self._handle(descriptor)
+            self._check_time()
+            self._report()
+
+    def _handle(self, descriptor: int) -> None:
+        """Act on one event."""
+        if descriptor in self._listeners:
+            self._accept(self._listeners[descriptor])
+        elif connection := self._parking.watching(descriptor):
+            self._settle(connection, connection.advance())
+        elif descriptor == STATUS_FD:
+            self._drain(self.params.qmqpd_drain_timeout)
+        elif descriptor == self._signals:
+            self._drain(0.0)
+        elif descriptor == self.service.resolver.fileno():
+            self._continue_named()
+
+    def _accept(self, listener: socket.socket) -> None:
+        try:
+            accepted, peer = listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return  # another process was faster, or the client gave up
+        except OSError as error:
+            if error.errno not in EXHAUSTED:
+                raise
+            self.service.log.warning(f"accept connection: {error.strerror}")
+            self._resume_at = time.monotonic() + ACCEPT_PAUSE
+            self._set_accepting(False)
+            return
+        connection = Connection(self.service, accepted, Client.of(listener.family, peer))
+        if self._make_room(connection):
+            self._settle(connection, connection.advance())
+
+    def _make_room(self, connection: Connection) -> bool:
+        """Dismiss silent clients as far as needed; tell whether the new one may stay."""
+        limit = self.params.qmqpd_client_connection_limit
+        if limit and self._parking.per_address[connection.client.address] >= limit:
+            connection.dismiss("too many connections from your address")
+            return False
+        while self._is_full() and (silent := self._parking.longest_silent()):
+            silent.dismiss("too many connections")
+            self._settle(silent, None)
+        return True
+
+    def _is_full(self) -> bool:
+        least = HELD_MESSAGES_LEAST * self.params.message_size_limit
+        return len(
+            self._parking
+        ) >= self.params.qmqpd_worker_connection_limit or self._parking.held_bytes > max(
+            HELD_BYTES_LEAST, least
+        )
+
+    def _settle(self, connection: Connection, wait: Wait | None) -> None:
+        """Park a connection that must wait, forget one that is over."""
+        if wait:
+            self._parking.put(connection, wait)
+            return
+        self._parking.remove(connection)
+        self._idle_since = time.monotonic()
+        self.finished += 1
+        if self.finished == 1:
+            # Master's throttle wants to see one request served from begin to end.
+            self._tell(TAKEN)
+            self._tell(AVAILABLE)
+
+    def _continue_named(self) -> None:
+        self.service.resolver.collect()
+        for connection in list(self._parking.nameless):
+            self._settle(connection, connection.advance())
+
+    def _check_time(self) -> None:
+        """Act on what did not happen in time."""
+        now = time.monotonic()
+        for connection in self._parking.expired(now):
+            self._settle(connection, connection.expire())
+        if self._resume_at is not None and now >= self._resume_at:
+            self._resume_at = None
+            self._set_accepting(self._leave_at is None)
+        if self._leave_at is not None and now >= self._leave_at:
+            for connection in self._parking:
+                connection.dismiss("service is shutting down")
+                self._settle(connection, None)
+
+    def _drain(self, seconds: float) -> None:
+        """Stop accepting; clients that are at work have so long to finish."""
+        end = time.monotonic() + seconds
+        if self._leave_at is None:
+            self._set_accepting(False)
+            self._epoll.unregister(STATUS_FD)
+            # Master waits for this: none of its old workers accepts any more.
+            os.close(STATUS_FD)
+            self.child.set_title("draining")
+        self._leave_at = min(end, self._leave_at or end)
+
+    def _set_accepting(self, accepting: bool) -> None:
+        if accepting == self._accepting:
+            return
+        self._accepting = accepting
+        for listener in self._listeners:
+            if accepting:
+                # One connection wakes one worker, not all that wait.
+                self._epoll.register(listener, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+            else:
+                self._epoll.unregister(listener)
+
+    def _done(self) -> bool:
+        if len(self._parking):
+            return False
+        return (
+            self._leave_at is not None
+            or self.finished >= self.params.max_use
+            or time.monotonic() - self._idle_since >= self.params.max_idle
+        )
+
+    def _timeout(self) -> float:
+        """Return the seconds until something is due without any event."""
+        idle_end = None if len(self._parking) else self._idle_since + self.params.max_idle
+        times = (self._parking.next_deadline(), self._resume_at, self._leave_at, idle_end)
+        due = [moment for moment in times if moment is not None]
+        return max(0.0, min(due) - time.monotonic()) if due else -1.0
+
+    def _report(self) -> None:
+        """Tell master when the answer to "will you take the next one now?" has changed."""
+        ready = self._accepting and not self._is_full() and not self._parking.delivering
+        availability = AVAILABLE if ready else TAKEN
+        if availability != self._reported:
+            self._tell(availability)
+
+    def _tell(self, availability: int) -> None:
+        self._reported = availability
+        if self._leave_at is None:  # else master has closed its end
+            self.child.report(availability)
+
+
+def open_signals() -> int:
+    """Return a descriptor that becomes readable on SIGTERM."""
+    reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    signal.signal(signal.SIGTERM, lambda number, frame: None)
+    return reader
