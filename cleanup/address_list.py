@@ -79,19 +79,23 @@ class AddressList:
                 mailbox.internal = rewritten
         return changed
 
-    def format(self, name: bytes) -> bytes:
-        """Return the whole header, folded with newline and tab."""
-        out = name + b":"
-        column = len(out)
-        for count, mailbox in enumerate(self.mailboxes):
-            text = mailbox.format()
-            if count and column + 1 + len(text) > FOLD_COLUMN:
-                out += b"\n\t" + text
-                column = 1 + len(text)
+    def format(self, name: bytes, limit: int) -> bytes:
+        """Return the whole header, folded with newline and tab.
+
+        At limit bytes it ends, wherever that is; folding is not counted.
+        """
+        whole = name + b": " + b"\0".join(mailbox.format() for mailbox in self.mailboxes)
+        first, *pieces = whole[:limit].split(b"\0")
+        out, column = [first], len(first)
+        for piece in pieces:
+            column += 1 + len(piece)
+            if column > FOLD_COLUMN:
+                column = 1 + len(piece)
+                out.append(b"\n\t")
             else:
-                out += b" " + text
-                column += 1 + len(text)
-        return out
+                out.append(b" ")
+            out.append(piece)
+        return b"".join(out)
 
 
 def parse(value: bytes, token_limit: int) -> AddressList:

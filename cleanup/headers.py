@@ -105,10 +105,9 @@ class HeaderBlock:
         if not text.isascii() and self.rules.params.smtputf8_enable:
             self.message.utf8 |= Utf8.HEADER
         self._note(kind, value.lstrip(b" \t"))
-        if kind in ROLES:
-            text = self._completed(name, value) or text
+        completed = self._completed(name, value) if kind in ROLES else None
         if kind not in self.rules.drop:
-            self._write(text)
+            self._write_lines(completed or self._cut(text))
 
     def finish(self) -> None:
         """Add the headers that every message must have."""
@@ -151,7 +150,7 @@ class HeaderBlock:
         addresses = address_list.parse(value, self.rules.params.header_address_token_limit)
         if not addresses.rewrite(self.rules.rewriter.complete):
             return None
-        return addresses.format(name)
+        return addresses.format(name, self.rules.params.header_size_limit)
 
     def _add_missing(self) -> None:
         message, rules = self.message, self.rules
@@ -160,15 +159,15 @@ class HeaderBlock:
         arrival = message.arrival or message.now
         if lower + b"message-id" not in self.seen:
             identity = self._message_id(arrival)
-            self._write(prefix + b"Message-Id: " + identity)
+            self._write_lines(prefix + b"Message-Id: " + identity)
             self._log_message_id(lower + b"message-id", identity)
         if lower + b"date" not in self.seen:
-            self._write(prefix + b"Date: " + format_date(arrival).encode())
+            self._write_lines(prefix + b"Date: " + format_date(arrival).encode())
         if lower + b"from" not in self.seen:
             sender = address.quote(message.sender) if message.sender else b"MAILER-DAEMON"
-            self._write(prefix + b"From: " + sender)
+            self._write_lines(prefix + b"From: " + sender)
         if rules.undisclosed and not self.seen & NAMES_RECIPIENTS:
-            self._write(rules.undisclosed)
+            self._write_lines(rules.undisclosed)
 
     def _message_id(self, arrival: int) -> bytes:
         unique = self.message.queue_id
@@ -176,11 +175,14 @@ class HeaderBlock:
             unique = f"{format_stamp(arrival)}.{unique}"
         return b"<%b@%b>" % (unique.encode(), self.rules.host)
 
-    def _write(self, text: bytes) -> None:
-        """Write a header's lines, cut where it is longer than the limit."""
+    def _cut(self, text: bytes) -> bytes:
+        """Return as much of a header as the limit allows."""
         limit = self.rules.params.header_size_limit
-        if len(text) > limit:
-            line_end = text.rfind(b"\n", 0, limit)
-            text = text[: line_end if limit - line_end < limit * CUT_LOSS else limit]
+        if len(text) <= limit:
+            return text
+        line_end = text.rfind(b"\n", 0, limit)
+        return text[: line_end if limit - line_end < limit * CUT_LOSS else limit]
+
+    def _write_lines(self, text: bytes) -> None:
         for line in text.split(b"\n"):
             self.message.write_line(line)

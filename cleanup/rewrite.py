@@ -10,12 +10,8 @@ SEE ALSO
     spec/qmqp.md, section 5
 """
 
-import re
-
 from common import address
 from common.params import CleanupParams
-
-ROUTE = re.compile(rb"@[^:]*:(?=.)", re.DOTALL)
 
 
 def sanitize(raw: bytes) -> bytes:
@@ -37,9 +33,8 @@ class Rewriter:
         """Return the full address; what cannot be understood stays as it is."""
         if not internal:
             return internal
-        local, domain = address.split(internal)
-        if domain is not None and (route := ROUTE.match(local)):
-            local = local[route.end() :]
+        _, plain = address.split_route(internal)
+        local, domain = address.split(plain)
         if domain is None and address.PLAIN_LOCAL_PART.match(local):
             local, domain = self._turn_round(local)
         if domain is None:

@@ -16,7 +16,14 @@ PLAIN_LOCAL_PART = re.compile(
     rb"[!#$%&'*+\-/0-9=?A-Z^_`a-z{|}~\x80-\xff]+"
     rb"(?:\.[!#$%&'*+\-/0-9=?A-Z^_`a-z{|}~\x80-\xff]+)*\Z"
 )
+ROUTE = re.compile(rb"@[^:]*:(?=.*@)", re.DOTALL)  # "@one,@two:" in front of user@domain
 NEEDS_ESCAPE = re.compile(rb'(["\\\r])')
+
+
+def split_route(address: bytes) -> tuple[bytes, bytes]:
+    """Return the source route in front of an address, mostly empty, and the rest."""
+    route = ROUTE.match(address)
+    return (route[0], address[route.end() :]) if route else (b"", address)
 
 
 def split(address: bytes) -> tuple[bytes, bytes | None]:
@@ -27,10 +34,11 @@ def split(address: bytes) -> tuple[bytes, bytes | None]:
 
 def quote(address: bytes) -> bytes:
     """Return the external form of an internal address: quoted where RFC 822 needs it."""
-    local, domain = split(address)
+    route, plain = split_route(address)
+    local, domain = split(plain)
     if PLAIN_LOCAL_PART.match(local):
         return address
-    quoted = b'"%b"' % NEEDS_ESCAPE.sub(rb"\\\1", local)
+    quoted = b'%b"%b"' % (route, NEEDS_ESCAPE.sub(rb"\\\1", local))
     return quoted if domain is None else quoted + b"@" + domain
 
 

@@ -85,10 +85,11 @@ class Connection:
 
     def advance(self) -> Wait | None:
         """Go on; return what to wait for, None when the connection is over."""
-        while True:
+        while self.step is not Step.DONE:
             wait = STEPS[self.step](self)
-            if wait or self.step is Step.DONE:
+            if wait:
                 return wait
+        return None
 
     def expire(self) -> Wait | None:
         """Go on although what was waited for did not come; as advance()."""
