@@ -47,7 +47,7 @@ class Delivery:
     def __init__(
         self,
         service: str,
-        records: Records,
+        records: Records | None,
         *,
         greeting_timeout: float,
         io_timeout: float,
@@ -57,8 +57,9 @@ class Delivery:
         """Prepare the conversation.
 
         service: name of a socket in public/. records: what to write, once the
-        queue id is known. announce: called with the queue id. warn: called
-        with a text when the conversation fails.
+        queue id is known; None: nothing, the id is all we want. announce:
+        called with the queue id. warn: called with a text when the
+        conversation fails.
         """
         self.step = Step.CONNECT
         self.queue_id = ""
@@ -127,6 +128,9 @@ class Delivery:
             self.queue_id = ""
             raise PeerError(f"bad queue id {queue_id!r}")
         self._announce(self.queue_id)
+        if self._records is None:
+            self.close()
+            return
         self._pieces = self._records(self.queue_id)
         self._progress(Step.RECORDS)
 

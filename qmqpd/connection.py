@@ -25,6 +25,7 @@ from qmqpd.client import UNKNOWN, Client
 from qmqpd.handover import Handover
 from qmqpd.names import Resolver
 from qmqpd.session import ANSWERED, Limits, Phase, Session, SessionError, Submission, Trouble
+from qmqpd.verp import delimiters_trouble, split_verp
 
 READ_SIZE = 32 * 1024
 TURN_LIMIT = 1024 * 1024  # bytes read from one client before others get their turn
@@ -77,6 +78,7 @@ class Connection:
         self._socket = accepted
         self._delivery: Delivery | None = None
         self._reply = b""
+        self._refusal = b""  # known before cleanup has seen the message
 
     @property
     def label(self) -> str:
@@ -203,9 +205,11 @@ class Connection:
         """Begin to hand the message over."""
         params = self.service.params
         handover = Handover(params, self.client, self.arrival, submission)
+        _, delimiters = split_verp(submission.sender)
+        self._refusal = delimiters_trouble(delimiters, params.verp_delimiter_filter)
         self._delivery = Delivery(
             params.cleanup_service_name,
-            handover.records,
+            None if self._refusal else handover.records,
             greeting_timeout=params.qmqpd_cleanup_timeout,
             io_timeout=params.ipc_timeout,
             announce=self._announce,
@@ -230,7 +234,10 @@ class Connection:
             self._reply = netstring.encode(b"KOk: queued as " + self.queue_id.encode())
             self._set_step(Step.REPLY, self.service.params.qmqpd_timeout)
             return
-        verdict, text = reply_to(status, reason, soft_bounce=self.service.params.soft_bounce)
+        soft_bounce = self.service.params.soft_bounce
+        verdict, text = reply_to(status, reason, soft_bounce=soft_bounce)
+        if self._refusal and self.queue_id:
+            verdict, text = refusal_verdict(soft_bounce=soft_bounce), self._refusal
         queue_id = self.queue_id or NO_QUEUE_ID
         self.service.log.warning(f"{queue_id}: {self.label}: {printable(text)}")
         self._answer(verdict, text)
@@ -245,8 +252,7 @@ class Connection:
             self.close()
 
     def _refuse(self, text: bytes) -> None:
-        soft_bounce = self.service.params.soft_bounce
-        self._answer(Verdict.RETRY if soft_bounce else Verdict.REFUSED, text)
+        self._answer(refusal_verdict(soft_bounce=self.service.params.soft_bounce), text)
 
     def _answer(self, verdict: Verdict, text: bytes) -> None:
         """Reply, after the pause that makes clients think."""
@@ -262,6 +268,11 @@ class Connection:
         self.step = step
         end_of_session = self.opened + self.service.params.daemon_timeout
         self.deadline = min(time.monotonic() + seconds, end_of_session)
+
+
+def refusal_verdict(*, soft_bounce: bool) -> Verdict:
+    """Return what a refusal is to the client: final, unless the operator only tries it."""
+    return Verdict.RETRY if soft_bounce else Verdict.REFUSED
 
 
 STEPS = {

@@ -15,6 +15,7 @@ from common.record import RecordType
 from qmqpd.client import Client
 from qmqpd.content import text_records
 from qmqpd.session import Submission
+from qmqpd.verp import split_verp
 
 # What we ask of cleanup: checks, Milters, automatic BCC, address mapping.
 FILTER, BCC_OK, MAP_OK, MILTER, AUTOUTF8 = 2, 16, 32, 64, 512
@@ -70,7 +71,10 @@ class Handover:
         ]
         if params.content_filter:
             out.append(record.encode(RecordType.FILTER, params.content_filter.encode()))
-        out.append(record.encode(RecordType.SENDER, submission.sender))
+        sender, delimiters = split_verp(submission.sender)
+        out.append(record.encode(RecordType.SENDER, sender))
+        if delimiters:
+            out.append(record.encode(RecordType.VERP, delimiters))
         out += [record.encode(RecordType.ATTRIBUTE, pair) for pair in self._attributes()]
         out += [record.encode(RecordType.RECIPIENT, one) for one in submission.recipients]
         out.append(record.encode(RecordType.CONTENT))
