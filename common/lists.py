@@ -3,9 +3,9 @@
 DESCRIPTION
     HostList answers whether a host is in a list such as
     qmqpd_authorized_clients: elements are tried from left to right and the
-    first that matches decides; behind ! it decides for "no". A list with an
-    element that cannot be judged, as a missing file, raises TableError: the
-    question has no answer now.
+    first that matches decides; behind ! it decides for "no". An element that
+    nobody can judge, as a missing file, raises TableError when its turn
+    comes: the question has no answer now.
 
 SEE ALSO
     spec/config-syntax.md, section 4
@@ -13,50 +13,67 @@ SEE ALSO
 
 import ipaddress
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from common.config import split_words
-
-IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
-IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-# An element answers True (match), False (no match) for a name and an address.
-Matcher = Callable[[str, IPAddress], bool]
+from common.tables import (
+    IPAddress,
+    Table,
+    TableError,
+    open_table,
+    parse_network,
+    unavailable,
+)
 
 FILE_NESTING_LIMIT = 20
 
 
-class TableError(Exception):
-    """A list or table cannot answer now; str() says why, for the log."""
+@dataclass(frozen=True, slots=True)
+class Host:
+    """Who is looked for; the name in lower case."""
+
+    name: str
+    address: IPAddress
+
+
+# Tells whether an element is about the host; raises TableError if nobody can tell.
+Matcher = Callable[[Host], bool]
 
 
 class HostList:
     """A prepared list of hosts."""
 
-    def __init__(self, name: str, elements: Iterable[str], *, match_parents: bool = False) -> None:
-        """Prepare the list of that parameter name.
+    def __init__(
+        self, parameter: str, elements: Iterable[str], *, match_parents: bool = False
+    ) -> None:
+        """Prepare the list of that parameter.
 
         match_parents: a plain domain covers its subdomains too, as
-        parent_domain_matches_subdomains says. Trouble in an element is kept
-        until somebody asks: the peers say it for each client.
+        parent_domain_matches_subdomains says.
         """
-        self.name = name
+        self._parameter = parameter
         self._match_parents = match_parents
+        self._tables: list[Table] = []
         self._elements = list(self._prepare(elements, negated=False, depth=0))
 
-    def needs_name(self) -> bool:
-        """Tell whether the answer may depend on the host's name."""
-        return any(matcher.__name__ != "match_network" for _, matcher in self._elements)
+    def problems(self) -> list[str]:
+        """Return complaints about tables and files, for the log."""
+        return [problem for table in self._tables for problem in table.problems]
 
-    def contains(self, host_name: str, address: str) -> bool:
+    def changed(self) -> Table | None:
+        """Return a table whose source is no longer what was read."""
+        return next((table for table in self._tables if table.changed()), None)
+
+    def contains(self, name: str, address: str) -> bool:
         """Tell whether the host is in the list.
 
         Raises:
-            TableError: an element that comes before any match is broken.
+            TableError: an element that comes before any match cannot be judged.
         """
-        lowered, number = host_name.lower(), ipaddress.ip_address(address)
-        for negated, matcher in self._elements:
-            if matcher(lowered, number):
+        host = Host(name.lower(), ipaddress.ip_address(address))
+        for negated, matches in self._elements:
+            if matches(host):
                 return not negated
         return False
 
@@ -72,65 +89,71 @@ class HostList:
                 yield inverted, self._matcher(plain)
 
     def _file(self, path: str, *, negated: bool, depth: int) -> Iterator[tuple[bool, Matcher]]:
-        if depth > FILE_NESTING_LIMIT:
-            yield negated, broken(f"{self.name}: {path}: files nest too deeply")
-            return
-        try:
-            text = Path(path).read_text("utf-8", "surrogateescape")
-        except OSError as error:
-            yield negated, broken(f"open file {path}: {error.strerror}")
-            return
-        lines = (line for line in text.split("\n") if not line.lstrip().startswith("#"))
-        yield from self._prepare(split_words(" ".join(lines)), negated=negated, depth=depth)
+        reason = "files nest too deeply"
+        if depth <= FILE_NESTING_LIMIT:
+            try:
+                text = Path(path).read_text("utf-8", "surrogateescape")
+            except OSError as error:
+                reason = f"open file {path}: {error.strerror}"
+            else:
+                lines = (line for line in text.split("\n") if not line.lstrip().startswith("#"))
+                words = split_words(" ".join(lines))
+                yield from self._prepare(words, negated=negated, depth=depth)
+                return
+        yield negated, self._table(unavailable(f"non-existent:{path}", reason))
 
     def _matcher(self, element: str) -> Matcher:
-        """Return the test for one element without its exclamation mark."""
-        host, slash, length = element.partition("/")
-        host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-        if is_address(host):
-            return self._network(element, host + slash + length)
+        """Return the test for one element without its exclamation marks."""
+        if is_address(element.partition("/")[0].strip("[]")):
+            return self._network(element)
         if ":" in element:
-            return broken(f"unsupported dictionary type: {element.partition(':')[0]}")
+            return self._table(open_table(element))
         return self._domain(element.lower())
 
-    def _network(self, element: str, text: str) -> Matcher:
-        try:
-            network: IPNetwork = ipaddress.ip_network(text)
-        except ValueError:
-            return broken(self._bad_network(element, text))
+    def _network(self, element: str) -> Matcher:
+        network = parse_network(element)
 
-        def match_network(name: str, address: IPAddress) -> bool:
-            return address.version == network.version and address in network
+        def matches(host: Host) -> bool:
+            if isinstance(network, str):
+                raise TableError(f"{self._parameter}: {network}")
+            return host.address.version == network.version and host.address in network
 
-        return match_network
+        return matches
 
-    def _bad_network(self, element: str, text: str) -> str:
-        try:
-            better = ipaddress.ip_network(text, strict=False)
-        except ValueError:
-            return f'{self.name}: bad net/mask pattern: "{element}"'
-        return (
-            f'{self.name}: non-null host address bits in "{element}",'
-            f' perhaps you should use "{better}" instead'
-        )
+    def _table(self, table: Table) -> Matcher:
+        self._tables.append(table)
+
+        def matches(host: Host) -> bool:
+            try:
+                return any(
+                    table.lookup(key) is not None for key in table_keys(host, table.patterns)
+                )
+            except TableError as error:
+                problem = f"{self._parameter}: {table.name}: table lookup problem"
+                raise TableError(f"{error}\n{problem}".lstrip("\n")) from None
+
+        return matches
 
     def _domain(self, pattern: str) -> Matcher:
-        suffix = pattern if pattern.startswith(".") else f".{pattern}"
+        if self._match_parents and pattern.startswith("."):
+            return lambda host: False  # a plain domain does it; this form has no function
+        exact = "" if pattern.startswith(".") else pattern
         covers_subdomains = self._match_parents or pattern.startswith(".")
+        suffix = pattern if pattern.startswith(".") else f".{pattern}"
 
-        def match_domain(name: str, address: IPAddress) -> bool:
-            return name == pattern or (covers_subdomains and name.endswith(suffix))
+        def matches(host: Host) -> bool:
+            return host.name == exact or (covers_subdomains and host.name.endswith(suffix))
 
-        return match_domain
+        return matches
 
 
-def broken(reason: str) -> Matcher:
-    """Return an element that nobody can judge."""
-
-    def match_nothing(name: str, address: IPAddress) -> bool:
-        raise TableError(reason)
-
-    return match_nothing
+def table_keys(host: Host, patterns: bool) -> list[str]:
+    """Return the keys under which a table may know a host: name, parent domains, address."""
+    keys = [host.name]
+    if not patterns:
+        labels = host.name.split(".")
+        keys += [".".join(labels[start:]) for start in range(1, len(labels))]
+    return [*keys, str(host.address)]
 
 
 def is_address(text: str) -> bool:

@@ -73,6 +73,9 @@ class Worker:
             self._continue_named()
 
     def _accept(self, listener: socket.socket) -> None:
+        if self.service.access.outdated():
+            self._drain(self.params.qmqpd_drain_timeout)
+            return
         try:
             accepted, peer = listener.accept()
         except (BlockingIOError, ConnectionAbortedError):
@@ -144,7 +147,8 @@ class Worker:
         if self._leave_at is None:
             self._set_accepting(False)
             self._epoll.unregister(STATUS_FD)
-            # Master waits for this: none of its old workers accepts any more.
+            self.child.report(TAKEN)
+            # After a reload master waits for this: none of its old workers accepts any more.
             os.close(STATUS_FD)
             self.child.set_title("draining")
         self._leave_at = min(end, self._leave_at or end)
