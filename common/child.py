@@ -13,6 +13,7 @@ SEE ALSO
 import grp
 import os
 import pwd
+import socket
 import struct
 from dataclasses import dataclass
 
@@ -86,11 +87,20 @@ class Child:
         return range(LISTEN_FD, LISTEN_FD + self.listener_count)
 
     def report(self, availability: int) -> bool:
-        """Tell master TAKEN or AVAILABLE; False means that master is gone or reloaded."""
+        """Tell master TAKEN or AVAILABLE; False means that master is gone or reloaded.
+
+        A master that does not read loses messages: mail does not wait for it.
+        """
+        message = STATUS_MESSAGE.pack(os.getpid(), self.generation, availability)
+        channel = socket.socket(fileno=STATUS_FD)
         try:
-            os.write(STATUS_FD, STATUS_MESSAGE.pack(os.getpid(), self.generation, availability))
+            channel.send(message, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+        except BlockingIOError:
+            return True
         except OSError:
             return False
+        finally:
+            channel.detach()
         return True
 
     def set_title(self, state: str = "") -> None:

@@ -167,6 +167,9 @@ class MasterParams(SuiteParams):
         "lmtp=24, smtp=25, smtps=submissions=465, submission=587",
         "Port names that need no services file.",
     )
+    master_service_disable: Words = parameter(
+        "", "Services that are not started: type, or name/type; ! makes an exception."
+    )
     native_services: Words = parameter(
         "qmqpd, cleanup, postlogd", "Commands in master.cf that are this suite's own.", ours=True
     )

@@ -1,45 +1,58 @@
-"""access - who may use the service
+"""access - who may use the service, and whose sessions are logged verbosely
 
 SEE ALSO
-    qmqpd_authorized_clients in postconf(5)
+    qmqpd_authorized_clients, debug_peer_list in postconf(5)
     spec/config-syntax.md, section 4
 """
 
 from common.lists import HostList
 from common.log import Log
-from common.params import QmqpdParams
+from common.params import QmqpdParams, Words
 from common.tables import TableError
 from qmqpd.client import Client
 
-PARAMETER = "qmqpd_authorized_clients"
-
 
 class Access:
-    """The list of authorised clients, prepared once a process."""
+    """The lists of clients, prepared once a process."""
 
     def __init__(self, params: QmqpdParams, log: Log) -> None:
-        match_parents = PARAMETER in params.parent_domain_matches_subdomains
         self._log = log
-        self._clients = HostList(
-            PARAMETER, params.qmqpd_authorized_clients, match_parents=match_parents
+        parents = params.parent_domain_matches_subdomains
+        self._authorized = prepared(
+            "qmqpd_authorized_clients", params.qmqpd_authorized_clients, parents
         )
-        self._problems = self._clients.problems()  # not logged yet
+        self._debugged = prepared("debug_peer_list", params.debug_peer_list, parents)
+        self._debug_level = params.debug_peer_level
+        # Each process says what is wrong with its lists once, when the first client comes.
+        self._problems = self._authorized.problems() + self._debugged.problems()
 
     def permits(self, client: Client) -> bool | None:
         """Tell whether the client may submit mail; None when nobody can tell now."""
         while self._problems:
             self._log.error(self._problems.pop(0))
+        return self._contains(self._authorized, client)
+
+    def verbosity(self, client: Client) -> int:
+        """Return how much more than usual is logged of the client's session."""
+        return self._debug_level if self._contains(self._debugged, client) else 0
+
+    def outdated(self) -> bool:
+        """Tell whether a table has changed since this process read it, and log that."""
+        table = self._authorized.changed() or self._debugged.changed()
+        if table is None:
+            return False
+        self._log.info(f"table {table.name} has changed -- restarting")
+        return True
+
+    def _contains(self, hosts: HostList, client: Client) -> bool | None:
         try:
-            return self._clients.contains(client.name, client.address)
+            return hosts.contains(client.name, client.address)
         except TableError as error:
             for line in str(error).split("\n"):
                 self._log.warning(line)
             return None
 
-    def outdated(self) -> bool:
-        """Tell whether a table has changed since this process read it, and log that."""
-        table = self._clients.changed()
-        if table is None:
-            return False
-        self._log.info(f"table {table.name} has changed -- restarting")
-        return True
+
+def prepared(parameter: str, elements: Words, parents: Words) -> HostList:
+    """Return the list of that parameter."""
+    return HostList(parameter, elements, match_parents=parameter in parents)

@@ -61,6 +61,7 @@ class Service:
     access: Access
     resolver: Resolver
     limits: Limits
+    verbosity: int = 0
 
 
 class Connection:
@@ -78,6 +79,7 @@ class Connection:
         self._socket = accepted
         self._delivery: Delivery | None = None
         self._reply = b""
+        self._verbosity = 0
         self._refusal = b""  # known before cleanup has seen the message
 
     @property
@@ -145,6 +147,7 @@ class Connection:
                 if not data:
                     raise self.session.end(Trouble.LOST)
                 turn += len(data)
+                self._trace(2, f"{len(data)} bytes while {self.session.phase.value}")
                 submission = self.session.receive_data(data)
                 if submission:
                     self._submit(submission)
@@ -177,6 +180,7 @@ class Connection:
         return Wait(-1, 0, self.deadline)
 
     def _send_reply(self) -> Wait | None:
+        self._trace(1, f"reply: {printable(self._reply)}")
         try:
             sent = self._socket.send(self._reply, socket.MSG_DONTWAIT)
         except BlockingIOError:
@@ -194,7 +198,9 @@ class Connection:
         """Let the client in, or not."""
         self.client = replace(self.client, name=name)
         self.service.log.info(f"connect from {self.label}")
+        self._verbosity = self.service.verbosity + self.service.access.verbosity(self.client)
         permitted = self.service.access.permits(self.client)
+        self._trace(1, f"authorized: {permitted}")
         self._set_step(Step.PACKET, self.service.params.qmqpd_timeout)
         if permitted is None:
             self._answer(Verdict.RETRY, b"Error: server configuration error")
@@ -203,6 +209,7 @@ class Connection:
 
     def _submit(self, submission: Submission) -> None:
         """Begin to hand the message over."""
+        self._trace_submission(submission)
         params = self.service.params
         handover = Handover(params, self.client, self.arrival, submission)
         _, delimiters = split_verp(submission.sender)
@@ -230,6 +237,7 @@ class Connection:
 
     def _report(self, status: int, reason: bytes) -> None:
         """Turn cleanup's verdict into the reply."""
+        self._trace(1, f"cleanup: status {status} {printable(reason)}")
         if status == Status.OK:
             self._reply = netstring.encode(b"KOk: queued as " + self.queue_id.encode())
             self._set_step(Step.REPLY, self.service.params.qmqpd_timeout)
@@ -262,6 +270,19 @@ class Connection:
             self._set_step(Step.PAUSE, delay)
         else:
             self._set_step(Step.REPLY, self.service.params.qmqpd_timeout)
+
+    def _trace_submission(self, submission: Submission) -> None:
+        if not self._verbosity:
+            return
+        self._trace(1, f"content: {len(submission.content)} bytes")
+        self._trace(1, f"sender: {printable(submission.sender)}")
+        for recipient in submission.recipients:
+            self._trace(1, f"recipient: {printable(recipient)}")
+
+    def _trace(self, level: int, text: str) -> None:
+        """Log a detail of the conversation if this client's sessions are logged verbosely."""
+        if level <= self._verbosity:
+            self.service.log.info(f"{self.label}: {text}")
 
     def _set_step(self, step: Step, seconds: float) -> None:
         """Begin a step; no step outlasts the session's own limit."""

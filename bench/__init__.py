@@ -1,0 +1,1 @@
+"""bench - Postroom beside Postfix on the same machine, in the same run"""
