@@ -99,6 +99,7 @@ class Connection:
         """Go on although what was waited for did not come; as advance()."""
         match self.step:
             case Step.NAME:
+                self.service.resolver.give_up(self.client.address)
                 self._begin(UNKNOWN)
             case Step.PACKET:
                 self._abandon(self.session.end(Trouble.TIMEOUT), answer=False)

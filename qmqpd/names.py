@@ -50,7 +50,8 @@ def verified_name(address: str) -> Answer:
     if not HOST_NAME.match(name) or name.replace(".", "").isdigit():
         return Answer(address, UNKNOWN, f"malformed host name for address {address}")
     try:
-        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+        # Bytes: text would be encoded by a codec that may have to be imported, too late for that.
+        found = socket.getaddrinfo(name.encode(), None, type=socket.SOCK_STREAM)
     except OSError as error:
         trouble = f"hostname {name} does not resolve to address {address}: {error.strerror}"
         return Answer(address, UNKNOWN, trouble)
@@ -89,6 +90,10 @@ class Resolver:
             self._questions.put(address)
         return None
 
+    def give_up(self, address: str) -> None:
+        """Take the address for nameless for a while: its lookup lasts too long."""
+        self._cache[address] = UNKNOWN, time.monotonic() + FAILED_SECONDS
+
     def collect(self) -> None:
         """Take finished lookups into the cache, log what was wrong with them."""
         os.eventfd_read(self._wake)
@@ -104,5 +109,11 @@ class Resolver:
 
     def _work(self) -> None:
         while True:
-            self._answers.append(verified_name(self._questions.get()))
+            address = self._questions.get()
+            try:
+                answer = verified_name(address)
+            except Exception as error:  # whatever it is, the next client needs this thread
+                trouble = f"looking up {address}: {type(error).__name__}: {error}"
+                answer = Answer(address, UNKNOWN, trouble)
+            self._answers.append(answer)
             os.eventfd_write(self._wake, 1)
