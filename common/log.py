@@ -27,6 +27,7 @@ from typing import Protocol
 from common.date import MONTHS
 from common.errors import ConfigError
 from common.params import SuiteParams
+from common.rfc5424 import NetworkSink, Target
 
 SYSLOG_SOCKET = "/dev/log"
 FACILITY_CODES = {
@@ -183,6 +184,28 @@ def open_log_file(path: str) -> int:
         raise ConfigError(f"open {path}: {error.strerror}") from None
 
 
+def open_log(
+    params: SuiteParams,
+    program: str,
+    *,
+    inherited: int | None = None,
+    patience: float = WORKER_PATIENCE,
+) -> "Log":
+    """Return the log of a program as the configuration wants it, network collector included.
+
+    Raises:
+        ConfigError: the log file or the collector is wrong.
+    """
+    tag = f"{params.syslog_name}/{program}"
+    log = Log(tag, open_sink(params, inherited), host=params.myhostname, patience=patience)
+    if params.syslog_network_target:
+        target = Target.parse(params.syslog_network_target)
+        facility = FACILITY_CODES[params.syslog_facility]
+        sink = NetworkSink(target, facility, params.myhostname)
+        log.copy = Log(tag, sink, patience=patience)
+    return log
+
+
 class Log:
     """A process's log. Each text is one line; control characters become question marks."""
 
@@ -193,6 +216,7 @@ class Log:
         self.sink = sink
         self.host = host.partition(".")[0] or "localhost"
         self.patience = patience
+        self.copy: Log | None = None  # a second log that gets the same lines
         self.dropped = 0
         self._backlog: deque[tuple[int, bytes]] = deque()
         self._dead_until = 0.0  # monotonic
@@ -206,6 +230,8 @@ class Log:
         self._second = -1
         self._backlog.clear()
         self.dropped = 0
+        if self.copy:
+            self.copy.renew()
 
     def info(self, text: str) -> None:
         """Log an ordinary event."""
@@ -225,6 +251,10 @@ class Log:
 
     def flush(self) -> bool:
         """Send what was kept; tell whether nothing is left."""
+        done = self._flush()
+        return (self.copy is None or self.copy.flush()) and done
+
+    def _flush(self) -> bool:
         while self._backlog:
             severity, line = self._backlog[0]
             if not self._write(severity, line, wait=0.0):
@@ -233,11 +263,13 @@ class Log:
         return True
 
     def _log(self, severity: int, text: str) -> None:
+        if self.copy:
+            self.copy._log(severity, text)
         text = SEVERITY_WORDS[severity] + text
         if not text.isprintable():
             text = CONTROL.sub("?", text)
         line = self._head() + text.encode("utf-8", "replace")[:LINE_LIMIT]
-        if self._backlog and not self.flush():
+        if self._backlog and not self._flush():
             self._keep(severity, line)
             return
         if self._dead_until and time.monotonic() < self._dead_until:

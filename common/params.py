@@ -132,6 +132,12 @@ class SuiteParams:
     maillog_file_prefixes: Words = parameter(
         "/var, /dev/stdout", "What the name of maillog_file may begin with."
     )
+    syslog_network_target: str = parameter(
+        "",
+        "Collector that gets each line as an RFC 5424 record too: udp:address:port or"
+        " tcp:address:port.",
+        ours=True,
+    )
     import_environment: Words = parameter(
         "MAIL_CONFIG MAIL_DEBUG MAIL_LOGTAG TZ XAUTHORITY DISPLAY LANG=C"
         " POSTLOG_SERVICE POSTLOG_HOSTNAME",

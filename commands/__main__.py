@@ -1,0 +1,91 @@
+"""postroom - the command of the mail system
+
+SYNOPSIS
+    postroom [-c config_dir] [-v] command [arguments]
+
+DESCRIPTION
+    Each command is a module of its own, imported when it is asked for. -c and
+    -v may stand behind the command as well.
+
+SEE ALSO
+    ARCHITECTURE.md
+"""
+
+import argparse
+import importlib
+import sys
+from pathlib import Path
+
+from common.errors import ConfigError
+from master.environment import config_directory
+
+# The function behind each command, and what it does.
+COMMANDS = {
+    "init": ("commands.init:main", "make a private instance in a directory"),
+    "start": ("commands.start:main", "start the mail system"),
+    "start-fg": ("commands.start:foreground", "run it in the foreground"),
+    "stop": ("commands.control:stop", "stop it: let work finish for 5 seconds"),
+    "abort": ("commands.control:abort", "stop it at once"),
+    "drain": ("commands.control:drain", "accept nothing more, stop when all work is done"),
+    "reload": ("commands.control:reload", "put a changed configuration in force"),
+    "status": ("commands.status:main", "show services and processes"),
+    "check": ("commands.check:main", "look for mistakes without starting"),
+    "inject": ("commands.inject:main", "submit a message by QMQP"),
+    "queue": ("commands.queue:main", "list the queue"),
+    "cat": ("commands.cat:main", "show a queue file"),
+}
+USAGE = "usage: postroom [-c config_dir] [-v] command [arguments]"
+
+
+def main() -> int:
+    """Run one command; return its exit status."""
+    options, rest = global_options(sys.argv[1:])
+    if options.command is None:
+        print(usage(), file=sys.stderr)
+        return 1
+    if options.command not in COMMANDS:
+        known = ", ".join(COMMANDS)
+        return fail(f"unknown command: '{options.command}'. Usage: postroom COMMAND, of {known}")
+    module, _, function = COMMANDS[options.command][0].partition(":")
+    try:
+        run = getattr(importlib.import_module(module), function)
+        return int(run(options.config_dir.absolute(), options.verbose, rest))
+    except ConfigError as error:
+        return fail(str(error))
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+        return fail(f"the command {options.command} is not part of this installation")
+    except KeyboardInterrupt:
+        return 1
+
+
+def global_options(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Return -c, -v and the command's name, and the arguments of the command itself."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, usage=USAGE[7:])
+    parser.add_argument("-c", dest="config_dir", type=Path, default=config_directory())
+    parser.add_argument("-v", dest="verbose", action="count", default=0)
+    before = argparse.ArgumentParser(add_help=False, parents=[parser], allow_abbrev=False)
+    before.add_argument("command", nargs="?")
+    before.add_argument("arguments", nargs=argparse.REMAINDER)
+    # Only up to "--": what follows belongs to the command, whatever it looks like.
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    options = before.parse_args(arguments[:end])
+    options, rest = parser.parse_known_args(options.arguments, options)
+    return options, rest + arguments[end:]
+
+
+def usage() -> str:
+    """Return the usage text, with all commands."""
+    lines = [f"  {name:10}{what}" for name, (_, what) in COMMANDS.items()]
+    return "\n".join([USAGE, "", *lines])
+
+
+def fail(text: str) -> int:
+    """Say why it did not work."""
+    print(f"postroom: fatal: {text}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,138 @@
+"""start - bring the mail system up, in the background or the foreground
+
+SYNOPSIS
+    postroom start
+    postroom start-fg
+
+DESCRIPTION
+    start checks the configuration, becomes a daemon, and returns when the
+    listeners are open and the workers started: 0, or 1 and the reason.
+
+    start-fg stays: for a terminal, for a service manager, or as process 1 of
+    a container. With maillog_file = /dev/stdout it logs there.
+
+SEE ALSO
+    ARCHITECTURE.md
+    master.__main__, what runs in the end
+"""
+
+import argparse
+import gc
+import os
+import select
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn, TextIO
+
+from commands.instance import lenient_main_cf
+from commands.script import Script
+from common.errors import ConfigError
+from master import lock, spool
+from master.__main__ import UMASK, hold_standard_streams, run, stay_in_foreground
+from master.children import DESCRIPTOR_LIMIT
+from master.configuration import Configuration
+from master.endpoints import Names
+from master.lock import LockedError
+
+STARTING = "starting the Postfix mail system"
+STANDARD_OUTPUT = "/dev/stdout"
+READY = "\0"  # what the daemon writes when it serves; anything else is the reason why not
+READY_SECONDS = 100.0
+
+
+def main(config_dir: Path, verbose: int, arguments: list[str]) -> int:
+    """Start in the background."""
+    argparse.ArgumentParser(prog="postroom start").parse_args(arguments)
+    hold_standard_streams()
+    script = Script(lenient_main_cf(config_dir))
+    names = Names()
+    try:
+        configuration = check(config_dir, names)
+        if configuration.params.maillog_file == STANDARD_OUTPUT:
+            raise ConfigError("to log to standard output, use start-fg")
+    except (ConfigError, LockedError) as error:
+        return script.fatal(str(error))
+    script.info(STARTING)
+    reader, writer = os.pipe()
+    intermediate = os.fork()
+    if intermediate == 0:
+        os.close(reader)
+        detach(configuration, names, os.fdopen(writer, "w"), verbose=bool(verbose))
+    os.close(writer)
+    os.waitpid(intermediate, 0)
+    reason = await_daemon(reader)
+    return script.fatal(reason) if reason else 0
+
+
+def foreground(config_dir: Path, verbose: int, arguments: list[str]) -> int:
+    """Run until the mail system is stopped."""
+    argparse.ArgumentParser(prog="postroom start-fg").parse_args(arguments)
+    stay_in_foreground()
+    script = Script(lenient_main_cf(config_dir))
+    names = Names()
+    try:
+        configuration = check(config_dir, names)
+        script.info(STARTING)
+        run(configuration, names, verbose=bool(verbose), ready=lambda: None)
+    except (ConfigError, LockedError) as error:
+        return script.fatal(str(error))
+    return 0
+
+
+def check(config_dir: Path, names: Names) -> Configuration:
+    """Return the configuration; all of it can be used, and no other master runs.
+
+    Raises:
+        ConfigError: it cannot be used.
+        LockedError: there is another master.
+    """
+    configuration = Configuration.load(config_dir, names)
+    params = configuration.params
+    spool.require_queue(params)
+    pid_file = Path(params.queue_directory, params.process_id_directory, "master.pid")
+    if lock.holder(pid_file) is not None:
+        raise LockedError
+    return configuration
+
+
+def detach(configuration: Configuration, names: Names, pipe: TextIO, *, verbose: bool) -> NoReturn:
+    """Become the daemon, and report through the pipe how that went."""
+    from daemon import DaemonContext  # only here: no other command needs it
+
+    status = 1
+    # What the command leaves behind must not be collected: its descriptors' numbers are reused.
+    gc.freeze()
+    try:
+        DaemonContext(
+            working_directory=configuration.params.queue_directory,
+            umask=UMASK,
+            detach_process=True,
+            files_preserve=[pipe],
+            signal_map={},
+        ).open()
+        # The context leaves the descriptors behind by which it came to /dev/null.
+        os.closerange(3, pipe.fileno())
+        os.closerange(pipe.fileno() + 1, DESCRIPTOR_LIMIT)
+        run(configuration, names, verbose=verbose, ready=lambda: report(pipe, READY))
+        status = 0
+    except (ConfigError, LockedError) as error:
+        report(pipe, str(error))
+    except Exception as error:
+        report(pipe, f"{type(error).__name__}: {error}")
+    finally:
+        os._exit(status)
+
+
+def report(pipe: TextIO, text: str) -> None:
+    """Tell the waiting command, once; it may have given up."""
+    if not pipe.closed:
+        with suppress(OSError), pipe:
+            pipe.write(text)
+
+
+def await_daemon(reader: int) -> str:
+    """Return why the daemon did not start, nothing if it serves."""
+    if not select.select([reader], [], [], READY_SECONDS)[0]:
+        return f"the mail system is not ready after {READY_SECONDS:g} seconds"
+    text = os.read(reader, select.PIPE_BUF).decode(errors="replace")
+    return "" if text == READY else text or "the mail system ended at once; see the log"

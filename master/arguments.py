@@ -1,0 +1,96 @@
+"""arguments - what stands behind the command in master.cf
+
+DESCRIPTION
+    split_arguments() makes words. parse_options() reads those of our own
+    daemons; what other programs make of theirs is their affair.
+
+SEE ALSO
+    spec/config-syntax.md, section 3
+    spec/master-protocol.md, section 1.4
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from common.config import parse_assignment
+from common.errors import ConfigError
+
+# Options with a value that every daemon takes, and the parameters they stand for.
+VALUE_OPTIONS = {"i": "max_idle", "m": "max_use", "o": ""}
+
+
+def split_arguments(text: str, origin: str) -> list[str]:
+    """Return words separated by blanks; braces keep words together and are removed.
+
+    Raises:
+        ConfigError: a brace without its partner, or text right behind one.
+    """
+    return [strip_braces(word, origin) for word in brace_words(text)]
+
+
+def brace_words(text: str) -> Iterator[str]:
+    """Yield words; blanks inside braces do not separate."""
+    word, level = "", 0
+    for letter in text:
+        if letter.isspace() and level == 0:
+            if word:
+                yield word
+            word = ""
+            continue
+        level += (letter == "{") - (letter == "}" and level > 0)
+        word += letter
+    if word:
+        yield word
+
+
+def strip_braces(word: str, origin: str) -> str:
+    """Return what "{ ... }" holds, any other word as it is."""
+    if not word.startswith("{"):
+        return word
+    level = 0
+    for position, letter in enumerate(word):
+        level += (letter == "{") - (letter == "}")
+        if level == 0:
+            if position + 1 < len(word):
+                raise ConfigError(f"{origin}: syntax error after '}}' in \"{word}\"")
+            return word[1:-1].strip()
+    raise ConfigError(f"{origin}: missing '}}' in \"{word}\"")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The arguments of a service of our own."""
+
+    settings: dict[str, str] = field(default_factory=dict)
+    verbose: bool = False
+
+
+def parse_options(words: Iterable[str], where: str) -> Options:
+    """Return what the arguments ask for; none is ignored silently.
+
+    Raises:
+        ConfigError: an option that our daemons do not have, or no option at all.
+    """
+    settings: dict[str, str] = {}
+    verbose = False
+    rest = iter(words)
+    for word in rest:
+        letter = word[1:2] if word[0:1] == "-" else ""
+        if letter in VALUE_OPTIONS and letter:
+            name, value = option_value(letter, word[2:] or next(rest, ""), where)
+            settings[name] = value
+        elif letter and set(word[1:]) == {"v"}:
+            verbose = True
+        else:
+            what = "unsupported option" if letter else "unexpected argument"
+            raise ConfigError(f'{where}: {what} "{word}"')
+    return Options(settings, verbose)
+
+
+def option_value(letter: str, text: str, where: str) -> tuple[str, str]:
+    """Return the parameter that an option sets, and its value."""
+    if not text:
+        raise ConfigError(f"{where}: -{letter} needs a value")
+    if letter == "o":
+        return parse_assignment(strip_braces(text, where), where)
+    return VALUE_OPTIONS[letter], text

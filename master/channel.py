@@ -1,0 +1,102 @@
+"""channel - the status channel of the processes that run under one configuration
+
+DESCRIPTION
+    A pair of sockets: each process writes reports of twelve bytes into one
+    end, which all of a service share, and master reads the other.
+
+    To let the processes leave, master half-closes its end. They see the end
+    of the file, stop accepting, and close theirs; a process that has nothing
+    else to do exits, which closes it as well. When the last has done so,
+    master sees the end in turn, and knows that none of them accepts any more.
+
+SEE ALSO
+    spec/master-protocol.md, section 3
+"""
+
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from common.child import AVAILABLE, STATUS_MESSAGE, TAKEN
+
+READ_SIZE = 256 * STATUS_MESSAGE.size
+
+
+@dataclass(slots=True)
+class Process:
+    """A child as master sees it."""
+
+    pid: int
+    generation: int
+    born: float  # monotonic
+    taken: bool = False
+    requests: int = 0  # that it has reported; after a pause, not each
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one look at the channel brought."""
+
+    freed: int = 0  # processes that became available, less those that were taken
+    served: bool = False  # somebody finished a request
+    complaints: tuple[str, ...] = ()
+
+
+@dataclass(slots=True, eq=False)
+class Channel:
+    """Both ends, and who reports here."""
+
+    ours: socket.socket
+    theirs: socket.socket
+    processes: dict[int, Process] = field(default_factory=dict)
+    retired: bool = False
+    confirmed: bool = False  # none of its processes accepts connections
+
+    @classmethod
+    def open(cls) -> "Channel":
+        """Make a channel; only master's end never blocks."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        ours.setblocking(False)
+        return cls(ours, theirs)
+
+    def retire(self) -> None:
+        """Tell the processes to leave; what they report can still be read."""
+        self.retired = True
+        self.theirs.close()
+        self.ours.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        """Give our end up, once every process has confirmed."""
+        self.ours.close()
+
+    def read(self) -> Reading:
+        """Take in the reports that have arrived."""
+        try:
+            data = self.ours.recv(READ_SIZE)
+        except BlockingIOError:
+            return Reading()
+        except OSError:
+            data = b""
+        if not data:
+            self.confirmed = True
+            return Reading()
+        complaints: list[str] = []
+        changes: list[int] = []
+        whole = len(data) - len(data) % STATUS_MESSAGE.size
+        for pid, generation, availability in STATUS_MESSAGE.iter_unpack(data[:whole]):
+            if availability in (TAKEN, AVAILABLE):
+                changes += self._note(pid, generation, taken=availability == TAKEN)
+            else:
+                complaints.append(f"process id {pid}: bad status {availability}")
+        if whole < len(data):
+            complaints.append(f"sent partial status update ({len(data) - whole} bytes)")
+        return Reading(sum(changes), 1 in changes, tuple(complaints))
+
+    def _note(self, pid: int, generation: int, *, taken: bool) -> Iterator[int]:
+        """Yield 1 or -1 for a change of availability; what does not fit is gossip."""
+        process = self.processes.get(pid)
+        if process is None or process.generation != generation or process.taken == taken:
+            return
+        process.taken = taken
+        process.requests += not taken
+        yield -1 if taken else 1

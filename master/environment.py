@@ -1,0 +1,45 @@
+"""environment - the variables that master and its children live with
+
+DESCRIPTION
+    Nothing of the environment of whoever started the mail system is taken
+    over but what import_environment allows.
+
+SEE ALSO
+    spec/master-protocol.md, section 1.3
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import setproctitle
+
+from common.params import PARAMETERS, MasterParams
+
+
+def selected(inherited: Mapping[str, str], params: MasterParams) -> dict[str, str]:
+    """Return the variables that stay or are set."""
+    kept = {}
+    for word in params.import_environment:
+        name, given, value = word.partition("=")
+        if given:
+            kept[name] = value
+        elif name in inherited:
+            kept[name] = inherited[name]
+    kept["MAIL_CONFIG"] = params.config_directory
+    kept["MAIL_LOGTAG"] = params.syslog_name
+    return kept
+
+
+def adopt(params: MasterParams) -> None:
+    """Make them the environment of this process."""
+    # Titles are written over the place of the old variables; it is measured while they are there.
+    setproctitle.getproctitle()
+    wanted = selected(os.environ, params)
+    os.environ.clear()
+    os.environ.update(wanted)
+
+
+def config_directory() -> Path:
+    """Return where main.cf and master.cf are if nobody says otherwise."""
+    return Path(os.environ.get("MAIL_CONFIG") or str(PARAMETERS["config_directory"].default))

@@ -1,0 +1,83 @@
+"""journal - master's own log, and the file that its children inherit
+
+DESCRIPTION
+    master never waits for its logger: what the logger does not take at once
+    is kept, and flush() tries again later. A log file is opened here, before
+    privileges are dropped; a reload opens it anew, so that it can be rotated.
+
+SEE ALSO
+    common.log
+"""
+
+import os
+import traceback
+from pathlib import Path
+
+from common.errors import ConfigError
+from common.log import FileSink, Log, SyslogSink, open_log
+from common.params import SuiteParams
+from common.rfc5424 import NetworkSink
+from master.events import Loop
+
+RETRY_SECONDS = 1.0
+PROGRAM = "master"
+
+
+class Journal:
+    """The open log."""
+
+    def __init__(self, params: SuiteParams) -> None:
+        self.log = open_own_log(params)
+        self._waiting = False
+
+    @property
+    def descriptor(self) -> int | None:
+        """The open log file, None if lines go to syslog."""
+        return self.log.sink.descriptor if isinstance(self.log.sink, FileSink) else None
+
+    def replace(self, fresh: Log) -> None:
+        """Go on where another log goes, and with its names; what is waiting goes there too."""
+        close(self.log)
+        self.log.sink, self.log.copy, self.log.host = fresh.sink, fresh.copy, fresh.host
+        if self.log.tag != fresh.tag:
+            self.log.flush()
+            self.log.tag = fresh.tag
+            self.log.renew()
+
+    def flush(self, loop: Loop) -> None:
+        """Write what was kept; if the logger is still slow, again in a second."""
+        if not self._waiting and not self.log.flush():
+            self._waiting = True
+            loop.call_later(RETRY_SECONDS, self._try_again)
+
+    def _try_again(self) -> None:
+        self._waiting = False
+
+
+def open_own_log(params: SuiteParams) -> Log:
+    """Return a log for master, one that never waits.
+
+    Raises:
+        ConfigError: it cannot be opened.
+    """
+    return open_log(params, PROGRAM, patience=0.0)
+
+
+def close(log: Log) -> None:
+    """Give a log's descriptors up."""
+    for sink in (log.sink, log.copy.sink if log.copy else None):
+        if isinstance(sink, FileSink):
+            os.close(sink.descriptor)
+        elif isinstance(sink, SyslogSink | NetworkSink):
+            sink.close()
+
+
+def log_end(log: Log, error: BaseException, *, verbose: bool) -> None:
+    """Log why the process ends: the operator's mistake as it is, a bug with its place."""
+    if isinstance(error, ConfigError):
+        log.fatal(str(error))
+        return
+    frames = traceback.extract_tb(error.__traceback__)
+    shown = frames if verbose else frames[-1:]
+    places = [f"{'/'.join(Path(one.filename).parts[-2:])} line {one.lineno}" for one in shown]
+    log.fatal(f"{type(error).__name__}: {error} at {' > '.join(places)}")

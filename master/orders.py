@@ -1,0 +1,155 @@
+"""orders - what operators ask of the running mail system
+
+DESCRIPTION
+    Orders come as signals, without an answer, or as requests on the control
+    socket, with one. An order that cannot be carried out is answered with the
+    reason; it never ends the mail system.
+
+    reload answers when the new configuration is in force: every process of
+    the old one has stopped accepting connections.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+
+from common.errors import ConfigError
+from common.params import POSTROOM_VERSION
+from master.channel import Channel, Process
+from master.control import Facts, Reply
+from master.pool import Pool
+from master.supervisor import Phase, Supervisor
+
+
+class Orders:
+    """The orders that a supervisor understands."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+        self._log = supervisor.log
+        self._requests: dict[str, Callable[[Reply], None]] = {
+            "reload": self._reload,
+            "drain": self._drain,
+            "stop": lambda reply: self._stop(reply, patient=True),
+            "abort": lambda reply: self._stop(reply, patient=False),
+            "status": lambda reply: reply({"ok": True, **status(supervisor)}),
+        }
+
+    def listen_to_signals(self) -> None:
+        """Take signals as orders, and bury children."""
+        stop = self._supervisor.stop
+        self._supervisor.loop.handle_signals(
+            {
+                signal.SIGCHLD: self._supervisor.reap,
+                signal.SIGHUP: lambda: self.handle("reload", ignore_reply),
+                signal.SIGTERM: lambda: stop(signal.SIGTERM),
+                signal.SIGINT: lambda: stop(signal.SIGINT),
+                signal.SIGQUIT: lambda: stop(signal.SIGQUIT),
+            }
+        )
+
+    def handle(self, request: str, reply: Reply) -> None:
+        """Carry out one order."""
+        try:
+            if request not in self._requests:
+                raise ConfigError(f"unknown request {request}")
+            self._requests[request](reply)
+        except ConfigError as error:
+            reply({"ok": False, "error": str(error)})
+        except Exception as error:
+            # A bug, but the mail goes on.
+            text = f"{request}: {type(error).__name__}: {error}"
+            self._log.error(text)
+            reply({"ok": False, "error": text})
+
+    def _reload(self, reply: Reply) -> None:
+        supervisor = self._supervisor
+        if supervisor.phase is not Phase.RUNNING:
+            raise ConfigError(f"the mail system is {supervisor.phase.value}")
+        try:
+            done = supervisor.reload()
+        except ConfigError as error:
+            self._log.error(f"reload refused, the running configuration stays: {error}")
+            raise
+        self._log.info(f"reload: {done}")
+        warnings = list(supervisor.configuration.warnings)
+        self._answer_later("reload", reply, {**done.report(), "warnings": warnings})
+
+    def _drain(self, reply: Reply) -> None:
+        self._log.info("draining: no new connections")
+        self._supervisor.drain()
+        self._answer_later("drain", reply, {})
+
+    def _stop(self, reply: Reply, *, patient: bool) -> None:
+        reply({"ok": True})
+        self._supervisor.stop(signal.SIGTERM, patient=patient)
+
+    def _answer_later(self, request: str, reply: Reply, facts: Facts) -> None:
+        """Reply when processes that were told to leave accept no more connections."""
+
+        def answer(missing: list[int]) -> None:
+            if missing:
+                named = ", ".join(map(str, missing))
+                self._log.warning(f"{request}: no confirmation from old processes: {named}")
+            reply({"ok": True, **facts, "unconfirmed": missing})
+
+        self._supervisor.hand_over(answer)
+
+
+def ignore_reply(facts: Facts) -> None:
+    """Answer an order that came as a signal."""
+
+
+def status(supervisor: Supervisor) -> Facts:
+    """Return what is known of the running mail system, without asking anybody."""
+    configuration = supervisor.configuration
+    now = time.monotonic()
+    pools = list(supervisor.all_pools())
+    return {
+        "pid": os.getpid(),
+        "phase": supervisor.phase.value,
+        "version": POSTROOM_VERSION,
+        "mail_version": configuration.params.mail_version,
+        "config_directory": configuration.params.config_directory,
+        "queue_directory": configuration.params.queue_directory,
+        "started": supervisor.started,
+        "services": [service_facts(pool, now) for pool in pools],
+        "processes": [
+            process_facts(pool, channel, process, now)
+            for pool in pools
+            for channel, process in pool.processes
+        ],
+    }
+
+
+def service_facts(pool: Pool, now: float) -> Facts:
+    """Return the state of one service."""
+    service, tally = pool.plan.service, pool.tally
+    return {
+        "name": service.name,
+        "type": service.transport.value,
+        "command": service.command,
+        "endpoints": [str(endpoint) for endpoint in pool.plan.endpoints],
+        "origin": service.origin,
+        "processes": sum(1 for _ in pool.processes),
+        "available": tally.available,
+        "process_limit": service.process_limit,
+        "prefork": tally.prefork,
+        "throttled_seconds": round(max(0.0, tally.throttled_until - now), 1),
+        "ended": pool.channel is None,
+    }
+
+
+def process_facts(pool: Pool, channel: Channel, process: Process, now: float) -> Facts:
+    """Return the state of one process."""
+    state = "taken" if process.taken else "available"
+    return {
+        "pid": process.pid,
+        "service": pool.plan.service.name,
+        "command": pool.plan.service.command,
+        "generation": process.generation,
+        "age": round(now - process.born, 1),
+        "state": "leaving" if channel.retired else state,
+        "requests": process.requests,
+    }

@@ -1,0 +1,119 @@
+"""policy - how many processes a service has, and when it gets one more
+
+DESCRIPTION
+    decide() looks at the Tally of a service and says how many processes to
+    start now, whether to wait for a client in their place, and when to look
+    again. REACTIONS says what the end of a process means. No clock, no
+    sockets, no processes here.
+
+    Only a process that ends by itself with a failure before it has served
+    anybody throttles its service: it would fail again. One that was killed by
+    a signal is replaced soon: an operator or the kernel killed it, and a
+    minute's pause would turn one lost worker into an outage.
+
+SEE ALSO
+    spec/master-protocol.md, section 4
+    ARCHITECTURE.md
+"""
+
+import enum
+import os
+from collections import deque
+from dataclasses import dataclass, field
+
+FORKS_PER_SECOND = 10  # a service, beyond what clients ask for
+FIRST_BACK_OFF = 0.05  # seconds; doubled with each death in a row
+LONGEST_BACK_OFF = 0.5  # a killed service is back within a second, whatever happened before
+CALM = 10.0  # seconds without such a death: the row is over
+
+
+class Ending(enum.Enum):
+    """How a process ended."""
+
+    CLEAN = "exit 0"
+    FAILED = "any other exit"
+    KILLED = "a signal"
+
+
+class Reaction(enum.Enum):
+    """What master does about it."""
+
+    NOTHING = "nothing"
+    WARN = "a line in the log"
+    THROTTLE = "a line, and a long pause"
+    BACK_OFF = "a line, and a short pause"
+
+
+REACTIONS: dict[tuple[Ending, bool], Reaction] = {
+    # (how it ended, whether it had served anybody)
+    (Ending.CLEAN, False): Reaction.NOTHING,
+    (Ending.CLEAN, True): Reaction.NOTHING,
+    (Ending.FAILED, False): Reaction.THROTTLE,
+    (Ending.FAILED, True): Reaction.WARN,
+    (Ending.KILLED, False): Reaction.BACK_OFF,
+    (Ending.KILLED, True): Reaction.WARN,
+}
+
+
+def ending(status: int) -> Ending:
+    """Return how a process ended, by its wait status."""
+    if os.WIFSIGNALED(status):
+        return Ending.KILLED
+    return Ending.FAILED if os.WEXITSTATUS(status) else Ending.CLEAN
+
+
+@dataclass(slots=True)
+class Tally:
+    """What policy knows of a service. Times are monotonic seconds."""
+
+    prefork: int
+    limit: int  # 0 for none
+    total: int = 0
+    available: int = 0
+    throttled_until: float = 0.0
+    backing_off_until: float = 0.0
+    deaths: int = 0  # by signal, in a row
+    replaced: deque[float] = field(default_factory=deque)  # when, in the last second
+
+    def throttle(self, now: float, seconds: float) -> bool:
+        """Start nothing for so long; False if that was so before."""
+        already = now < self.throttled_until
+        self.throttled_until = max(self.throttled_until, now + seconds)
+        return not already
+
+    def back_off(self, now: float) -> bool:
+        """Wait before the next start, longer each time; deaths at one time count once."""
+        if now < self.backing_off_until:
+            return False
+        if now - self.backing_off_until > CALM:
+            self.deaths = 0
+        pause = min(FIRST_BACK_OFF * 2**self.deaths, LONGEST_BACK_OFF)
+        self.backing_off_until = now + pause
+        self.deaths += 1
+        return True
+
+    def room(self) -> bool:
+        """Tell whether one more process is allowed."""
+        return not self.limit or self.total < self.limit
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do now."""
+
+    forks: int = 0
+    watch: bool = False  # start one more when a client comes
+    look_again: float | None = None  # when something may have become possible
+
+
+def decide(tally: Tally, now: float) -> Decision:
+    """Return what the service needs at this time."""
+    held_until = max(tally.throttled_until, tally.backing_off_until)
+    if now < held_until:
+        return Decision(look_again=held_until)
+    while tally.replaced and tally.replaced[0] <= now - 1.0:
+        tally.replaced.popleft()
+    missing = max(0, tally.prefork - tally.total)
+    forks = min(missing, FORKS_PER_SECOND - len(tally.replaced))
+    look_again = tally.replaced[0] + 1.0 if tally.replaced and forks < missing else None
+    return Decision(forks, tally.available + forks == 0 and tally.room(), look_again)

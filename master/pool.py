@@ -1,0 +1,228 @@
+"""pool - the processes of one service
+
+DESCRIPTION
+    A Pool starts processes as policy says, follows what they report, and
+    replaces those that end. After a reload it has processes of several
+    configurations: those of the last one, and older ones on their way out,
+    which count for nothing but wait to be buried.
+
+SEE ALSO
+    spec/master-protocol.md, section 4
+    master.policy, which decides
+    master.channel, by which processes report and are told to leave
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+
+from common.log import Log
+from master import policy
+from master.channel import Channel, Process
+from master.children import Nursery
+from master.configuration import Plan
+from master.events import Loop, Timer
+from master.policy import REACTIONS, Reaction, Tally
+
+STRESS_SECONDS = 1000.0  # how long overload is remembered, and the least time between warnings
+FORK_RETRY = 1.0  # seconds until a fork is tried again that the system refused
+
+
+class Pool:
+    """One service at work."""
+
+    def __init__(self, plan: Plan, nursery: Nursery, loop: Loop, log: Log) -> None:
+        self.plan = plan
+        self.tally = Tally(plan.prefork, plan.service.process_limit)
+        self.channel: Channel | None = None
+        self.retired: list[Channel] = []
+        self.on_change: Callable[[], None] = lambda: None
+        self._nursery = nursery
+        self._loop = loop
+        self._log = log
+        self._listeners: list[int] = []
+        self._watching = False
+        self._timer: Timer | None = None
+        self._fork_failed = False
+        self._stressed_until = 0.0
+        self._warned_at = -STRESS_SECONDS
+
+    @property
+    def processes(self) -> Iterator[tuple[Channel, Process]]:
+        """Every process, the oldest configuration's first."""
+        channels = [*self.retired, self.channel] if self.channel else self.retired
+        return ((one, process) for one in channels for process in one.processes.values())
+
+    def run(self, plan: Plan, listeners: list[int]) -> None:
+        """Start processes by this plan; those of an earlier plan are told to leave."""
+        earlier, self.channel = self.channel, Channel.open()
+        self._loop.watch(self.channel.ours.fileno(), self._reader(self.channel))
+        self._watch(False)
+        self.plan, self._listeners = plan, listeners
+        # A throttle ends here: whoever reloads has repaired something, and wants it tried.
+        self.tally = Tally(plan.prefork, plan.service.process_limit)
+        # The new ones first: somebody accepts at any time.
+        for _ in range(plan.prefork):
+            if not self._spawn():
+                break
+        if earlier:
+            self._retire(earlier)
+        self.settle()
+
+    def leave(self) -> None:
+        """Start nothing more, and tell every process to leave."""
+        self._watch(False)
+        self._look_again(None)
+        if self.channel:
+            current, self.channel = self.channel, None
+            self._retire(current)
+
+    def reap(self, pid: int, status: int, *, silently: bool) -> bool:
+        """Note the end of a process; False if it is none of this service."""
+        channel = next((one for one, process in self.processes if process.pid == pid), None)
+        if channel is None:
+            return False
+        if not channel.confirmed:
+            self._read(channel)  # it may have said that it served somebody
+        process = channel.processes.pop(pid)
+        if not silently:
+            self._react(channel, process, status)
+        if channel is self.channel:
+            self.tally.total -= 1
+            self.tally.available -= not process.taken
+            self.settle()
+        self._forget_empty()
+        self.on_change()
+        return True
+
+    def settle(self) -> None:
+        """Do what policy asks for."""
+        if self.channel is None:
+            return
+        decision = policy.decide(self.tally, time.monotonic())
+        for _ in range(decision.forks):
+            self.tally.replaced.append(time.monotonic())
+            if not self._spawn():
+                break
+        if decision.forks:
+            decision = policy.decide(self.tally, time.monotonic())
+        self._watch(decision.watch)
+        self._look_again(decision.look_again)
+        if self.tally.available == 0 and not self.tally.room():
+            self._warn_of_limit()
+
+    def _spawn(self) -> bool:
+        """Start one process; tell whether the system allowed it."""
+        assert self.channel is not None
+        now = time.monotonic()
+        stressed = now < self._stressed_until
+        try:
+            birth = self._nursery.spawn(
+                self.plan, self.channel.theirs.fileno(), self._listeners, stressed=stressed
+            )
+        except OSError as error:
+            if not self._fork_failed:
+                self._log.warning(f"fork: {error.strerror}: service {self.plan.service.name} waits")
+            self._fork_failed = True
+            self.tally.backing_off_until = now + FORK_RETRY
+            return False
+        self._fork_failed = False
+        self.channel.processes[birth.pid] = Process(birth.pid, birth.generation, now)
+        self.tally.total += 1
+        self.tally.available += 1
+        return True
+
+    def _client_came(self) -> None:
+        """Start one process: a client waits, and nobody else would take it."""
+        if self.plan.stressable and self.tally.total + 1 >= self.tally.limit:
+            self._stressed_until = time.monotonic() + STRESS_SECONDS
+        self._spawn()
+        self.settle()
+
+    def _reader(self, channel: Channel) -> Callable[[], None]:
+        def read() -> None:
+            self._read(channel)
+            if self._watching or not self.tally.available:
+                self.settle()
+
+        return read
+
+    def _read(self, channel: Channel) -> None:
+        """Take in reports; older processes change nothing but their own state."""
+        reading = channel.read()
+        if channel is self.channel:
+            self.tally.available += reading.freed
+            self.tally.deaths = 0 if reading.served else self.tally.deaths
+        for complaint in reading.complaints:
+            self._log.warning(f"service {self.plan.service.name}: {complaint}")
+        if channel.confirmed:
+            self._loop.forget(channel.ours.fileno())
+            channel.close()
+            self._forget_empty()
+            self.on_change()
+
+    def _react(self, channel: Channel, process: Process, status: int) -> None:
+        """Log an unhappy end, and hold the service if it says something about it."""
+        reaction = REACTIONS[policy.ending(status), process.requests > 0]
+        if reaction is Reaction.NOTHING:
+            return
+        path = self.plan.program_path
+        self._log.warning(f"process {path} pid {process.pid} {ended(status)}")
+        if channel is not self.channel:
+            return  # its successors run under another configuration
+        now = time.monotonic()
+        if reaction is Reaction.THROTTLE and self.tally.throttle(now, self.plan.throttle_time):
+            self._log.warning(f"{path}: bad command startup -- throttling")
+        elif reaction is Reaction.BACK_OFF:
+            self.tally.back_off(now)
+
+    def _retire(self, channel: Channel) -> None:
+        self.retired.append(channel)
+        channel.retire()
+
+    def _forget_empty(self) -> None:
+        """Drop channels of which nothing is left."""
+        self.retired = [one for one in self.retired if one.processes or not one.confirmed]
+
+    def _watch(self, wanted: bool) -> None:
+        if wanted == self._watching:
+            return
+        self._watching = wanted
+        for descriptor in self._listeners:
+            if wanted:
+                self._loop.watch(descriptor, self._client_came)
+            else:
+                self._loop.forget(descriptor)
+
+    def _look_again(self, when: float | None) -> None:
+        if self._timer and self._timer.when == when:
+            return
+        if self._timer:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(when, self._time_came) if when else None
+
+    def _time_came(self) -> None:
+        self._timer = None
+        self.settle()
+
+    def _warn_of_limit(self) -> None:
+        now = time.monotonic()
+        if not self.plan.stressable or now - self._warned_at < STRESS_SECONDS:
+            return
+        self._warned_at = now
+        service = self.plan.service
+        self._log.warning(
+            f'service "{service.name}" ({service.endpoint}) has reached its process limit'
+            f' "{service.process_limit}": new clients may experience noticeable delays'
+        )
+        self._log.warning(
+            "to avoid this condition, increase the process count in master.cf"
+            " or reduce the service time per client"
+        )
+
+
+def ended(status: int) -> str:
+    """Return how a process ended, in the words of the log."""
+    if os.WIFSIGNALED(status):
+        return f"killed by signal {os.WTERMSIG(status)}"
+    return f"exit status {os.WEXITSTATUS(status)}"

@@ -1,0 +1,213 @@
+"""supervisor - the mail system as a whole: start, reload, drain, stop
+
+DESCRIPTION
+    The Supervisor owns everything that lives as long as the mail system: the
+    locks, the listeners, the pools of processes, the journal.
+
+    A reload first prepares all that can fail. Either the new configuration is
+    in force as a whole, or the old one stays untouched.
+
+SEE ALSO
+    ARCHITECTURE.md
+    spec/master-protocol.md, section 8
+    master.orders, for what operators may ask
+"""
+
+import enum
+import gc
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from common.child import Identity
+from common.errors import ConfigError
+from master import changes, journal
+from master.changes import Changes
+from master.children import Nursery
+from master.configuration import Configuration
+from master.endpoints import Names
+from master.events import Loop
+from master.handover import Done, Handover
+from master.journal import Journal
+from master.listeners import Listeners
+from master.lock import Lock
+from master.pool import Pool
+from master.services import Transport
+
+BIND_PATIENCE = 2.0  # seconds for the workers of a killed master to let go of an address
+STOP_DRAIN = 5.0  # seconds for processes to finish, before they are told to end
+STOP_TERMINATE = 3.0  # seconds for them to do so, before they are killed
+STOP_KILL = 1.0  # seconds for the kernel to end them
+
+
+class Phase(enum.Enum):
+    """Where the mail system is in its life."""
+
+    RUNNING = "running"
+    DRAINING = "draining"  # nothing is accepted, processes finish in their own time
+    STOPPING = "stopping"
+
+
+class Supervisor:
+    """The running mail system."""
+
+    def __init__(
+        self, configuration: Configuration, names: Names, journal: Journal, *, verbose: bool = False
+    ) -> None:
+        self.configuration = configuration
+        self.phase = Phase.RUNNING
+        self.started = time.time()
+        self.pools: dict[tuple[str, Transport], Pool] = {}
+        self.leaving: list[Pool] = []  # services that have ended, while processes remain
+        self.loop = Loop()
+        self.log = journal.log
+        self.nursery = Nursery(journal.descriptor, verbose=verbose)
+        self._journal = journal
+        self._names = names
+        self._handovers: list[Handover] = []
+
+    def open(self, owner: Identity | None) -> None:
+        """Take the locks, open every listener, start the first processes.
+
+        Raises:
+            LockedError: the mail system runs already.
+            ConfigError: an address or a file cannot be used.
+        """
+        params = self.configuration.params
+        self._locks = (
+            Lock.acquire(Path(params.process_id_directory, "master.pid")),
+            Lock.acquire(Path(params.data_directory, "master.lock"), owner),
+        )
+        self._listeners = Listeners(owner)
+        self._listeners.open(self.configuration.plans.values(), BIND_PATIENCE)
+        self._names.closed = True
+        # What exists now is shared with all children; never touched, it stays shared.
+        gc.collect()
+        gc.freeze()
+        self._run_plans()
+        self._announce("daemon started")
+
+    def run(self) -> None:
+        """Do the work until the mail system has stopped."""
+        self.loop.after_turn = lambda: self._journal.flush(self.loop)
+        self.loop.run()
+
+    def reload(self) -> Changes:
+        """Put the files' configuration in force; processes of the old one are told to leave.
+
+        Raises:
+            ConfigError: it cannot be used; nothing has changed.
+        """
+        old = self.configuration
+        # 1. Whatever can fail, on the side.
+        new = Configuration.load(old.directory, self._names, running=old.main_cf)
+        log = journal.open_own_log(new.params)
+        try:
+            self._listeners.open(new.plans.values())
+        except ConfigError:
+            journal.close(log)
+            raise
+        # 2. From here on nothing fails. The log first: new processes inherit it.
+        self.configuration = new
+        self._journal.replace(log)
+        self.nursery.log_descriptor = self._journal.descriptor
+        self._announce("reload")
+        # 3. New processes; each pool then tells its old ones to leave.
+        self._run_plans()
+        # 4. Services that are gone.
+        for key in self.pools.keys() - new.plans.keys():
+            self._dismiss(key)
+        self._listeners.keep_only({one for plan in new.plans.values() for one in plan.endpoints})
+        return changes.between(old, new)
+
+    def drain(self) -> None:
+        """Accept nothing more; end when the last process has gone."""
+        if self.phase is Phase.RUNNING:
+            self.phase = Phase.DRAINING
+        for key in list(self.pools):
+            self._dismiss(key)
+        self._listeners.close()
+        self._processes_changed()
+
+    def stop(self, number: signal.Signals, *, patient: bool = True) -> None:
+        """Accept nothing more, give processes a few seconds if patient, then end them."""
+        if self.phase is Phase.STOPPING:
+            return
+        grace = STOP_DRAIN if patient else 0.0
+        self.phase = Phase.STOPPING
+        self.log.info(f"terminating on signal {number:d}")
+        self.drain()
+        for delay, step in (
+            (grace, lambda: self._signal_all(signal.SIGTERM)),
+            (grace + STOP_TERMINATE, lambda: self._signal_all(signal.SIGKILL)),
+            (grace + STOP_TERMINATE + STOP_KILL, self.loop.stop),
+        ):
+            self.loop.call_later(delay, step)
+
+    def reap(self) -> None:
+        """Bury every dead child; as process 1 we get those of strangers too."""
+        expected = self.phase is Phase.STOPPING  # we may have ended them ourselves
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            for pool in self.all_pools():
+                if pool.reap(pid, status, silently=expected):
+                    break
+
+    def hand_over(self, done: Done) -> None:
+        """Call back when no process that was told to leave accepts connections any more."""
+
+        def finish(missing: list[int]) -> None:
+            done(missing)
+            self._processes_changed()
+
+        channels = [one for pool in self.all_pools() for one in pool.retired]
+        self._handovers.append(Handover(self.loop, channels, finish))
+        self._processes_changed()
+
+    def all_pools(self) -> Iterator[Pool]:
+        """Every service with processes, those that have ended last."""
+        return iter([*self.pools.values(), *self.leaving])
+
+    def _run_plans(self) -> None:
+        for warning in self.configuration.warnings:
+            self.log.warning(warning)
+        for key, plan in self.configuration.plans.items():
+            if key not in self.pools:
+                self.pools[key] = Pool(plan, self.nursery, self.loop, self.log)
+                self.pools[key].on_change = self._processes_changed
+            self.pools[key].run(plan, self._listeners.descriptors(plan.endpoints))
+
+    def _dismiss(self, key: tuple[str, Transport]) -> None:
+        """Let a service end."""
+        pool = self.pools.pop(key)
+        self.leaving.append(pool)
+        pool.leave()
+
+    def _processes_changed(self) -> None:
+        """See whether a wait is over, or everything."""
+        for handover in self._handovers:
+            handover.check()
+        self._handovers = [one for one in self._handovers if not one.finished]
+        self.leaving = [pool for pool in self.leaving if any(pool.processes)]
+        if self.phase is not Phase.RUNNING and not self.leaving and not self._handovers:
+            self.loop.stop()
+
+    def _signal_all(self, number: signal.Signals) -> None:
+        for pool in self.leaving:
+            for _, process in pool.processes:
+                with suppress(ProcessLookupError):
+                    os.kill(process.pid, number)
+
+    def _announce(self, event: str) -> None:
+        params = self.configuration.params
+        self.log.info(
+            f"{event} -- version {params.mail_version}, configuration {params.config_directory}"
+        )

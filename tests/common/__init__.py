@@ -1,0 +1,1 @@
+"""tests of common/, one module for each of its modules"""

@@ -1,0 +1,185 @@
+"""Promises of common.record.
+
+SEE ALSO
+    spec/queue-file.md, sections 1 and 2
+"""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from common import record
+from common.errors import PeerError
+from common.record import Reader, RecordType
+from tests.splits import cut, splits
+
+Records = list[tuple[int, bytes]]
+
+types = st.sampled_from(list(b"NLNLNLXTSRAEMpw\0\xff"))
+records = st.lists(st.tuples(types, st.binary(max_size=300)), max_size=12)
+LIMIT = 140  # of take_text; needs two length bytes
+
+
+def encode_raw(kind: int, payload: bytes) -> bytes:
+    return bytes((kind,)) + record.encode_length(len(payload)) + payload
+
+
+def padded_length(length: int, size: int) -> bytes:
+    """Return a length in more bytes than it needs, as no writer would."""
+    septets = [length >> 7 * place & 0x7F for place in range(size)]
+    return bytes(septet | 0x80 for septet in septets[:-1]) + bytes(septets[-1:])
+
+
+def one_by_one(parts: list[bytes]) -> Records:
+    """Return the records of a stream, read with next_record alone."""
+    reader, found = Reader(), []
+    for part in parts:
+        reader.receive_data(part)
+        while (one := reader.next_record()) is not None:
+            found.append(one)
+    return found
+
+
+def in_runs(parts: list[bytes]) -> Records:
+    """Return the records of a stream, text records taken in runs."""
+    reader, found = Reader(), []
+    for part in parts:
+        reader.receive_data(part)
+        while True:
+            run = reader.take_text(LIMIT)
+            texts = one_by_one([run])
+            assert all(kind in b"NL" and len(text) <= LIMIT for kind, text in texts)
+            found += texts
+            one = reader.next_record()
+            if one is None:
+                break
+            found.append(one)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("length", "wire"),
+    [
+        (0, "00"),
+        (1, "01"),
+        (127, "7f"),
+        (128, "8001"),
+        (255, "ff01"),
+        (2048, "8010"),
+        (2**14 - 1, "ff7f"),
+        (2**14, "808001"),
+        (2**21 - 1, "ffff7f"),
+        (2**21, "80808001"),
+        (2**28 - 1, "ffffff7f"),
+    ],
+)
+def test_a_length_is_written_low_bits_first_and_read_back(length: int, wire: str) -> None:
+    assert record.encode_length(length).hex() == wire
+    reader = Reader(b"N" + bytes.fromhex(wire) + b"x" * min(length, 2048))
+    found = reader.next_record()
+    if length <= 2048:
+        assert found == (ord("N"), b"x" * length)
+    else:
+        assert found is None  # well-formed; the payload is still to come
+
+
+def test_a_length_of_two_to_the_28th_is_refused_at_its_fourth_byte() -> None:
+    wire = b"N" + record.encode_length(2**28)
+    assert wire == b"N\x80\x80\x80\x80\x01"
+    assert Reader(wire[:4]).next_record() is None
+    with pytest.raises(PeerError, match="too many bytes"):
+        Reader(wire[:5]).next_record()
+
+
+@pytest.mark.parametrize("length", [0, 5, 127, 128])
+@pytest.mark.parametrize("size", [2, 3, 4])
+def test_a_length_may_be_written_with_needless_bytes(length: int, size: int) -> None:
+    wire = b"T" + padded_length(length, size) + b"y" * length
+    for parts in splits(wire):
+        assert one_by_one(parts) == [(ord("T"), b"y" * length)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload", "wire"),
+    [
+        (RecordType.CONTENT, b"", b"M\0"),
+        (RecordType.RECIPIENT, b"rcpt@to.example", b"R\x0frcpt@to.example"),
+        (RecordType.CONTINUED, b"x" * 2048, b"L\x80\x10" + b"x" * 2048),
+    ],
+)
+def test_a_record_is_type_length_payload(kind: RecordType, payload: bytes, wire: bytes) -> None:
+    assert record.encode(kind, payload) == wire
+
+
+def test_each_type_has_a_letter_of_its_own_but_the_filter() -> None:
+    letters = [kind.value for kind in RecordType]
+    assert len(set(letters)) == len(letters)
+    assert all(len(letter) == 1 for letter in letters)
+    assert RecordType["FILTER"] is RecordType["CONTINUED"]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(types, st.binary(max_size=20)), max_size=4))
+def test_any_records_survive_any_split(sent: Records) -> None:
+    for parts in splits(b"".join(encode_raw(*one) for one in sent)):
+        assert one_by_one(parts) == sent
+
+
+@settings(max_examples=150, deadline=None)
+@given(records, st.sets(st.integers(0, 2000), max_size=8))
+def test_records_taken_in_runs_are_those_read_one_by_one(sent: Records, places: set[int]) -> None:
+    parts = cut(b"".join(encode_raw(*one) for one in sent), places)
+    assert in_runs(parts) == one_by_one(parts) == sent
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(types, st.integers(0, 200), st.integers(2, 4)), max_size=5))
+def test_needless_length_bytes_do_not_confuse_a_run(sent: list[tuple[int, int, int]]) -> None:
+    stream = b"".join(
+        bytes((kind,)) + padded_length(length, size) + b"z" * length for kind, length, size in sent
+    )
+    expected = [(kind, b"z" * length) for kind, length, _ in sent]
+    for parts in ([stream], [stream[place : place + 1] for place in range(len(stream))]):
+        assert in_runs(parts) == expected
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=200), st.sets(st.integers(0, 200), max_size=4))
+def test_any_bytes_are_records_or_a_refusal_in_the_same_place(
+    data: bytes, places: set[int]
+) -> None:
+    parts = cut(data, places)
+    outcomes: list[Records | str] = []
+    for reading in (one_by_one, in_runs):
+        try:
+            outcomes.append(reading(parts))
+        except PeerError as error:
+            outcomes.append(str(error))
+    assert outcomes[0] == outcomes[1]
+
+
+@pytest.mark.parametrize(
+    ("wire", "taken"),
+    [
+        pytest.param(b"N\1aN\1bX\0", b"N\1aN\1b", id="up to the first other type"),
+        pytest.param(b"X\0N\1a", b"", id="nothing behind another type"),
+        pytest.param(b"N\1aL\2b", b"N\1a", id="nothing that is not whole"),
+        pytest.param(b"N\1aN", b"N\1a", id="no type without length"),
+        pytest.param(b"N\1aN\x80", b"N\1a", id="no half length"),
+        pytest.param(b"L\1a" + encode_raw(ord("N"), b"x" * LIMIT), None, id="the limit itself"),
+        pytest.param(b"L\1a" + encode_raw(ord("N"), b"x" * (LIMIT + 1)), b"L\1a", id="above it"),
+    ],
+)
+def test_a_run_ends_where_another_reader_must_look(wire: bytes, taken: bytes | None) -> None:
+    expected = wire if taken is None else taken
+    reader = Reader(wire)
+    assert reader.take_text(LIMIT) == expected
+    assert reader.buffered() == len(wire) - len(expected)
+
+
+def test_what_was_handed_out_is_not_kept() -> None:
+    reader = Reader()
+    for _ in range(100):
+        reader.receive_data(record.encode(RecordType.TEXT, b"x" * 1000))
+        assert reader.next_record() is not None
+        assert reader.buffered() == 0

@@ -1,0 +1,176 @@
+"""Promises of common.worker, kept by a process of its own."""
+
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from common.child import AVAILABLE, TAKEN, Child
+from common.params import ChildParams, Seconds
+from common.worker import accept, serve_each
+from tests.common.forked import CRASHED, Forked
+from tests.common.settings import load
+
+PARAMS = load(ChildParams)
+
+
+@pytest.fixture
+def listener(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    monkeypatch.chdir(tmp_path)  # a socket's whole path could be too long
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("service")
+        listening.listen()
+        yield listening
+
+
+def worker(
+    listeners: list[socket.socket],
+    *,
+    max_use: int = 100,
+    max_idle: float = 100.0,
+    daemon_timeout: float = 18_000.0,
+    serve: Callable[[socket.socket], None] | None = None,
+) -> Forked:
+    params = replace(
+        PARAMS,
+        max_use=max_use,
+        max_idle=Seconds(max_idle),
+        daemon_timeout=Seconds(daemon_timeout),
+    )
+    return Forked(lambda child: serve_each(child, params, serve or echo), listeners)
+
+
+def echo(connection: socket.socket) -> None:
+    connection.sendall(connection.recv(100))
+
+
+def ask(listening: socket.socket, data: bytes = b"hello") -> bytes:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(10)
+        client.connect(listening.getsockname())
+        client.sendall(data)
+        return client.recv(100)
+
+
+def test_each_connection_is_served_between_taken_and_available(listener: socket.socket) -> None:
+    with worker([listener]) as process:
+        for _ in range(3):
+            assert ask(listener) == b"hello"
+            assert process.report() == (process.pid, 4, TAKEN)
+            assert process.report() == (process.pid, 4, AVAILABLE)
+        assert not process.reported()
+
+
+def test_taken_is_said_before_the_client_is_served(listener: socket.socket) -> None:
+    with worker([listener]) as process, socket.socket(socket.AF_UNIX) as client:
+        client.connect(listener.getsockname())
+        assert process.report() == (process.pid, 4, TAKEN)
+        client.sendall(b"x")
+        assert process.report() == (process.pid, 4, AVAILABLE)
+
+
+def test_the_connection_is_closed_before_available_is_said(listener: socket.socket) -> None:
+    with worker([listener]) as process, socket.socket(socket.AF_UNIX) as client:
+        client.connect(listener.getsockname())
+        client.sendall(b"x")
+        assert [process.report(), process.report()][1] == (process.pid, 4, AVAILABLE)
+        client.setblocking(False)
+        assert (client.recv(1), client.recv(1)) == (b"x", b"")
+
+
+def test_every_listener_is_served(listener: socket.socket) -> None:
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind("other")
+        other.listen()
+        with worker([listener, other]):
+            assert [ask(other), ask(listener), ask(other)] == [b"hello"] * 3
+
+
+def test_a_worker_leaves_after_max_use_connections(listener: socket.socket) -> None:
+    with worker([listener], max_use=3) as process:
+        for _ in range(3):
+            ask(listener)
+        assert process.wait() == 0
+        assert process.states() == [TAKEN, AVAILABLE] * 3
+
+
+def test_a_worker_leaves_when_nobody_comes_for_max_idle(listener: socket.socket) -> None:
+    with worker([listener], max_idle=0.05) as process:
+        assert process.wait() == 0
+        assert process.states() == []
+
+
+def test_a_worker_leaves_when_master_closes_the_status_channel(listener: socket.socket) -> None:
+    with worker([listener]) as process:
+        ask(listener)
+        assert [process.report(), process.report()]
+        process.status.close()
+        assert process.wait() == 0
+
+
+def test_a_worker_finishes_its_client_before_it_leaves(listener: socket.socket) -> None:
+    with worker([listener]) as process, socket.socket(socket.AF_UNIX) as client:
+        client.connect(listener.getsockname())
+        process.report()
+        process.status.close()
+        client.sendall(b"still here?")
+        client.settimeout(10)
+        assert client.recv(100) == b"still here?"
+        assert process.wait() == 0
+
+
+def test_a_request_that_outlasts_daemon_timeout_ends_its_process(listener: socket.socket) -> None:
+    with (
+        worker([listener], daemon_timeout=1.0) as process,
+        socket.socket(socket.AF_UNIX) as client,
+    ):
+        client.connect(listener.getsockname())
+        assert process.wait() == -signal.SIGALRM
+
+
+def test_the_time_of_one_request_does_not_count_for_the_next(listener: socket.socket) -> None:
+    left: list[int] = []
+
+    def serve(connection: socket.socket) -> None:
+        echo(connection)
+        left.append(signal.alarm(7))  # what was left of the request's own time
+        signal.alarm(left[-1])
+
+    def run(child: Child) -> None:
+        serve_each(child, replace(PARAMS, max_use=2, daemon_timeout=Seconds(100.0)), serve)
+        assert signal.alarm(0) == 0, "the alarm is still set when nobody is served"
+        assert min(left) >= 99
+
+    with Forked(run, [listener]) as process:
+        ask(listener)
+        ask(listener)
+        assert process.wait() == 0, process.log()
+
+
+def test_a_bug_ends_the_process_and_not_quietly(listener: socket.socket) -> None:
+    def broken(connection: socket.socket) -> None:
+        raise RuntimeError(connection.recv(100))
+
+    with worker([listener], serve=broken) as process:
+        assert ask(listener) == b""
+        assert process.wait() == CRASHED
+        assert "RuntimeError: b'hello'" in process.log()[-1]
+
+
+def test_a_connection_that_another_process_took_is_no_error(listener: socket.socket) -> None:
+    listener.setblocking(False)
+    assert accept(listener.fileno()) is None
+    assert listener.fileno() >= 0  # borrowed, not closed
+
+
+def test_an_accepted_connection_is_in_blocking_mode(listener: socket.socket) -> None:
+    listener.setblocking(False)
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(listener.getsockname())
+        connection = accept(listener.fileno())
+        assert connection is not None
+        with connection:
+            assert connection.getblocking()

@@ -1,0 +1,1 @@
+"""echod - a daemon for the tests of master"""

@@ -1,0 +1,207 @@
+"""Both files together: what is refused, what is left alone, what a reload changes."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from common.errors import ConfigError
+from master import changes
+from master.configuration import Configuration
+from master.endpoints import Names
+from master.services import Transport
+
+MAIN_CF = """\
+compatibility_level = 3.6
+native_services = echod
+inet_interfaces = 127.0.0.1
+echod_mode = serve
+default_prefork_count = 3
+"""
+MASTER_CF = """\
+628 inet n - n - - echod
+echo unix n - - - 2 echod -o max_use=7
+"""
+ECHO = ("public/echo", Transport.UNIX)
+
+
+class Files:
+    """A configuration directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.write(MAIN_CF, MASTER_CF)
+
+    def write(self, main_cf: str = "", master_cf: str = "") -> None:
+        """Replace one or both."""
+        for name, text in (("main.cf", main_cf), ("master.cf", master_cf)):
+            if text:
+                (self.directory / name).write_text(text)
+
+    def load(self, running: Configuration | None = None) -> Configuration:
+        """Read them."""
+        return Configuration.load(self.directory, Names(), running.main_cf if running else None)
+
+    def complaint(self) -> str:
+        """Return why they cannot be used."""
+        with pytest.raises(ConfigError) as caught:
+            self.load()
+        return str(caught.value)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    return Files(tmp_path)
+
+
+def test_services_of_our_own_become_plans(files: Files) -> None:
+    found = files.load()
+    plan = found.plans[ECHO]
+    assert (plan.params.config_directory, plan.prefork) == (str(files.directory), 2)
+    assert plan.main_cf.text("max_use") == "7"
+    assert plan.title(verbose=False) == "echod -n echo -t unix -u -o max_use=7"
+    assert found.plans["628", Transport.INET].prefork == 3
+    assert found.warnings == ()
+
+
+def test_other_services_are_left_alone_with_a_warning(files: Files) -> None:
+    files.write(master_cf="smtp inet n - n - - smtpd\nlog unix-dgram n - n - 1 echod\n")
+    found = files.load()
+    assert not found.plans
+    assert found.warnings == (
+        "service smtp: command smtpd is not one of ours and is not started yet",
+        "service log: type unix-dgram is not served by our echod and is not started yet",
+    )
+
+
+def test_disabled_services_are_not_mentioned(files: Files) -> None:
+    files.write(MAIN_CF + "master_service_disable = inet\n", MASTER_CF)
+    found = files.load()
+    assert (list(found.plans), found.warnings) == ([ECHO], ())
+
+
+@pytest.mark.parametrize(
+    ("main_cf", "master_cf", "complaint"),
+    [
+        ("queue_directory /x\n", "", "{d}/main.cf, line 1: missing '=' after attribute name:"
+         ' "queue_directory /x"'),
+        (MAIN_CF + "max_use = many\n", "",
+         "{d}/main.cf, line 6: bad numerical configuration: max_use = many"),
+        (MAIN_CF + "default_process_limit = 0\n", "",
+         "{d}/main.cf, line 6: invalid default_process_limit parameter value 0 < 1"),
+        (MAIN_CF + "inet_protocols = ipx\n", "",
+         '{d}/main.cf, line 6: unknown inet_protocols value "ipx" in "ipx"'),
+        ("compatibility_level = x\n", "",
+         '{d}/main.cf, line 1: parameter compatibility_level: bad compatibility level: "x"'),
+        ("", "echo unix n - - - 2 echod -o max_use=0\n",
+         "{d}/master.cf, line 1: invalid max_use parameter value 0 < 1"),
+        ("", "\necho unix n - - - 2 echod -x\n",
+         '{d}/master.cf, line 2: command echod: unsupported option "-x"'),
+        ("", "echo unix n - - - 2\n", "{d}/master.cf, line 1: bad field count"),
+        ("native_services = nosuchd\n", "echo unix n - - - 2 nosuchd\n",
+         "{d}/master.cf, line 1: command nosuchd cannot be used: No module named 'nosuchd'"),
+        ("native_services = ../x\n", "echo unix n - - - 2 ../x\n",
+         "{d}/master.cf, line 1: command ../x cannot be used: ../x is no name of a daemon of ours"),
+        (MAIN_CF, "628 inet n - n - - echod\n127.0.0.1:628 inet n - n - - echod\n",
+         "{d}/master.cf, line 2: service 127.0.0.1:628:"
+         " 127.0.0.1:628 belongs to service 628 already"),
+    ],
+)  # fmt: skip
+def test_a_mistake_names_file_line_and_parameter(
+    files: Files, main_cf: str, master_cf: str, complaint: str
+) -> None:
+    files.write(main_cf, master_cf)
+    assert files.complaint() == complaint.replace("{d}", str(files.directory))
+
+
+@pytest.mark.parametrize("name", ["main.cf", "master.cf"])
+def test_a_missing_file_is_named(files: Files, name: str) -> None:
+    (files.directory / name).unlink()
+    assert files.complaint() == f"open {files.directory}/{name}: No such file or directory"
+
+
+@pytest.mark.parametrize(("level", "chroot"), [("0", True), ("1", False), ("3.6", False)])
+def test_the_default_of_chroot_depends_on_the_level(files: Files, level: str, chroot: bool) -> None:
+    files.write(f"compatibility_level = {level}\nnative_services = echod\n")
+    assert files.load().plans[ECHO].service.chroot is chroot
+
+
+def test_what_is_fixed_keeps_its_value_and_is_told(files: Files) -> None:
+    old = files.load()
+    files.write(
+        MAIN_CF.replace("127.0.0.1", "127.0.0.2") + "queue_directory = /elsewhere\nmax_use = 9\n"
+    )
+    new = files.load(old)
+    assert new.postponed == ("queue_directory", "inet_interfaces")
+    assert new.params.queue_directory == old.params.queue_directory
+    assert str(new.plans["628", Transport.INET].endpoints[0]) == "127.0.0.1:628"
+    assert changes.between(old, new).report() == {
+        "added": [],
+        "removed": [],
+        "changed": [],
+        "parameters": ["max_use"],
+        "postponed": ["inet_interfaces", "queue_directory"],
+    }
+
+
+def test_changes_of_services_are_told_by_name(files: Files) -> None:
+    old = files.load()
+    files.write(
+        MAIN_CF.replace("count = 3", "count = 2"),
+        "# one\nfresh unix n - - - - echod\n\necho unix n - - - 2 echod -o max_use=8\n",
+    )
+    said = changes.between(old, files.load(old))
+    assert said.report() == {
+        "added": ["fresh/unix"],
+        "removed": ["628/inet"],
+        "changed": ["echo/unix"],
+        "parameters": ["default_prefork_count"],
+        "postponed": [],
+    }
+    assert str(said) == (
+        "added: fresh/unix; removed: 628/inet; changed: echo/unix;"
+        " parameters: default_prefork_count"
+    )
+
+
+def test_lines_that_move_are_no_change(files: Files) -> None:
+    old = files.load()
+    files.write("\n# comment\n" + MAIN_CF, "#\n" + MASTER_CF)
+    assert str(changes.between(old, files.load(old))) == "nothing has changed"
+
+
+def test_a_process_sees_an_edit_without_a_reload(files: Files) -> None:
+    plan = files.load().plans[ECHO]
+    assert plan.fresh() is plan
+    files.write(MAIN_CF + "daemon_timeout = 5s\nqueue_directory = /elsewhere\n")
+    fresh = plan.fresh()
+    assert fresh.main_cf.text("daemon_timeout") == "5s"
+    assert fresh.main_cf.text("max_use") == "7"  # as master.cf says, still
+    assert fresh.params.queue_directory == plan.params.queue_directory
+
+
+def test_an_edit_that_cannot_be_used_is_refused(files: Files) -> None:
+    plan = files.load().plans[ECHO]
+    files.write(MAIN_CF + "daemon_timeout = soon\n")
+    with pytest.raises(ConfigError, match="line 6: parameter daemon_timeout: bad time value"):
+        plan.fresh()
+
+
+def test_stress_is_for_services_with_remote_clients(files: Files) -> None:
+    files.write(
+        "native_services = echod\ncompatibility_level = 3\ninet_protocols = ipv4\n",
+        "628 inet n - - - 5 echod\n127.0.0.1:629 inet n - - - 5 echod\n"
+        "630 inet n - - - 1 echod\n631 inet n - - - 5 echod -o stress=no\n",
+    )
+    plans = {plan.service.name: plan for plan in files.load().plans.values()}
+    assert [name for name, plan in plans.items() if plan.stressable] == ["628", "631"]
+    assert plans["628"].title(verbose=False).endswith("-u -o stress=")
+    assert plans["628"].under_stress().main_cf.text("stress") == "yes"
+    assert plans["631"].under_stress().main_cf.text("stress") == "no"
+
+
+def test_loading_leaves_no_descriptor_behind(files: Files) -> None:
+    files.load()
+    before = os.listdir("/proc/self/fd")
+    files.load()
+    assert os.listdir("/proc/self/fd") == before

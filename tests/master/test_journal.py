@@ -1,0 +1,94 @@
+"""Master's own log."""
+
+import contextlib
+import os
+from pathlib import Path
+
+import pytest
+
+from common.config import Entry, MainCf
+from common.errors import ConfigError
+from common.log import Log
+from common.params import SuiteParams
+from master import journal as journal_module
+from master.events import Loop
+from master.journal import Journal, log_end, open_own_log
+from tests.master.test_control import Sink
+
+
+def params(log: Path, **settings: str) -> SuiteParams:
+    settings |= {"maillog_file": str(log), "maillog_file_prefixes": "/", "myhostname": "mx.test"}
+    entries = {name: Entry(text, "test") for name, text in settings.items()}
+    return MainCf(Path("main.cf"), entries).load(SuiteParams)
+
+
+def test_a_reload_opens_the_file_anew(tmp_path: Path) -> None:
+    log = tmp_path / "mail.log"
+    journal = Journal(params(log))
+    journal.log.info("before")
+    log.rename(tmp_path / "mail.log.1")
+    before = journal.descriptor
+    journal.replace(open_own_log(params(log)))
+    journal.log.info("after")
+    assert "before" in (tmp_path / "mail.log.1").read_text()
+    assert log.read_text().endswith(f" mx postfix/master[{os.getpid()}]: after\n")
+    assert before != journal.descriptor
+
+
+def test_a_new_name_shows_at_once(tmp_path: Path) -> None:
+    log = tmp_path / "mail.log"
+    journal = Journal(params(log))
+    journal.replace(open_own_log(params(log, syslog_name="relay")))
+    journal.log.info("after")
+    assert f" relay/master[{os.getpid()}]: after" in log.read_text()
+
+
+def test_what_a_full_pipe_does_not_take_is_written_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_module, "RETRY_SECONDS", 0.02)
+    log = tmp_path / "pipe"
+    os.mkfifo(log)
+    reader = os.open(log, os.O_RDONLY | os.O_NONBLOCK)
+    journal = Journal(params(log))
+    loop = Loop()
+    for number in range(1000):
+        journal.log.info(f"line {number} {'x' * 200}")
+    journal.flush(loop)
+    loop.after_turn = lambda: journal.flush(loop)
+    read = b""
+
+    def drain() -> None:
+        nonlocal read
+        with contextlib.suppress(BlockingIOError):
+            read += os.read(reader, 1 << 20)
+        if b"line 999 " in read:
+            loop.stop()
+        else:
+            loop.call_later(0.01, drain)
+
+    loop.call_later(0.0, drain)
+    loop.call_later(10.0, loop.stop)
+    loop.run()
+    assert all(b"line %d " % number in read for number in range(1000))
+    os.close(reader)
+
+
+def test_a_mistake_of_the_operator_is_logged_as_it_is() -> None:
+    sink = Sink()
+    log_end(Log("t", sink), ConfigError("main.cf, line 1: no"), verbose=True)
+    assert sink.lines[0].endswith("]: fatal: main.cf, line 1: no")
+
+
+@pytest.mark.parametrize(("verbose", "places"), [(False, 1), (True, 2)])
+def test_a_bug_is_logged_in_one_line_with_its_place(verbose: bool, places: int) -> None:
+    def stumble() -> None:
+        raise ValueError("one\ntwo")
+
+    sink = Sink()
+    try:
+        stumble()
+    except ValueError as error:
+        log_end(Log("t", sink), error, verbose=verbose)
+    assert "fatal: ValueError: one?two at " in sink.lines[0]
+    assert sink.lines[0].count("master/test_journal.py line ") == places

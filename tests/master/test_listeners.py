@@ -1,0 +1,111 @@
+"""Listening sockets: opened once, kept, and refused in one line."""
+
+import errno
+import os
+import socket
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from common.errors import ConfigError
+from master.configuration import Configuration, Plan
+from master.endpoints import Names
+from master.listeners import Listeners
+from tests.suite.instance import free_port
+
+
+@pytest.fixture
+def plans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Plan]:
+    """A port and a local socket, in a queue directory that is the working directory."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "public").mkdir()
+    port = free_port()
+    (tmp_path / "main.cf").write_text("native_services = echod\ninet_interfaces = 127.0.0.1\n")
+    (tmp_path / "master.cf").write_text(
+        f"{port} inet n - - - 2000 echod\necho unix n - - - - echod\n"
+    )
+    return list(Configuration.load(tmp_path, Names()).plans.values())
+
+
+@pytest.fixture
+def listeners() -> Listeners:
+    return Listeners(owner=None)
+
+
+def connects(plan: Plan) -> bool:
+    """Tell whether somebody listens."""
+    endpoint = plan.endpoints[0]
+    with socket.socket(endpoint.family) as client:
+        return client.connect_ex(endpoint.address) == 0
+
+
+def test_clients_can_connect(listeners: Listeners, plans: list[Plan]) -> None:
+    listeners.open(plans)
+    assert all(map(connects, plans))
+    for plan in plans:
+        (descriptor,) = listeners.descriptors(plan.endpoints)
+        assert not os.get_blocking(descriptor)
+        assert not os.get_inheritable(descriptor)
+    listeners.close()
+    assert not any(map(connects, plans))
+
+
+def test_a_local_socket_is_open_to_all_who_get_there(
+    listeners: Listeners, plans: list[Plan]
+) -> None:
+    Path("public/echo").write_text("left behind")
+    previous = os.umask(0o077)
+    try:
+        listeners.open(plans)
+    finally:
+        os.umask(previous)
+    found = os.lstat("public/echo")
+    assert stat.S_ISSOCK(found.st_mode)
+    assert stat.S_IMODE(found.st_mode) == 0o666
+    listeners.close()
+
+
+def test_what_is_open_stays_open(listeners: Listeners, plans: list[Plan]) -> None:
+    listeners.open(plans)
+    before = [listeners.descriptors(plan.endpoints) for plan in plans]
+    listeners.open(plans)
+    assert [listeners.descriptors(plan.endpoints) for plan in plans] == before
+    listeners.keep_only(plans[0].endpoints)
+    assert connects(plans[0])
+    assert not os.path.exists("public/echo")
+    listeners.close()
+
+
+def test_a_taken_port_is_named_and_nothing_stays_open(
+    listeners: Listeners, plans: list[Plan]
+) -> None:
+    port = plans[0].endpoints[0].port
+    other = Listeners(owner=None)
+    other.open(plans[:1])
+    with pytest.raises(ConfigError) as caught:
+        listeners.open([plans[1], plans[0]])
+    assert str(caught.value) == (
+        f"{plans[0].service.origin}: service {port}:"
+        f" bind 127.0.0.1 port {port}: {os.strerror(errno.EADDRINUSE)}"
+    )
+    assert not connects(plans[1])
+    other.close()
+
+
+def test_a_port_that_becomes_free_is_waited_for(listeners: Listeners, plans: list[Plan]) -> None:
+    other = Listeners(owner=None)
+    other.open(plans[:1])
+    timer = threading.Timer(0.05, other.close)
+    timer.start()
+    listeners.open(plans[:1], patience=5.0)
+    timer.join()
+    assert connects(plans[0])
+    listeners.close()
+
+
+def test_a_forbidden_place_is_named(listeners: Listeners, plans: list[Plan]) -> None:
+    os.rmdir("public")
+    with pytest.raises(ConfigError, match="service echo: bind public/echo: No such file"):
+        listeners.open(plans[1:])

@@ -1,0 +1,1 @@
+"""tests of qmqpd/, one module for each of its modules"""

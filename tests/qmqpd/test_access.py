@@ -1,0 +1,126 @@
+"""Promises of qmqpd.access.
+
+SEE ALSO
+    spec/config-syntax.md, section 4
+    spec/logging.md, section 2
+"""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from common.params import QmqpdParams
+from qmqpd.access import Access
+from qmqpd.client import Client
+from tests.common.journal import Journal
+from tests.common.settings import load
+
+LOCAL = Client(socket.AF_INET, "127.0.0.1", 1, "localhost")
+HOST = Client(socket.AF_INET, "192.0.2.7", 1, "mail.example.test")
+
+
+def access(**settings: str) -> tuple[Access, Journal]:
+    journal = Journal()
+    return Access(load(QmqpdParams, **settings), journal), journal
+
+
+@pytest.mark.parametrize(
+    ("clients", "client", "answer"),
+    [
+        ("", LOCAL, False),
+        ("localhost", LOCAL, True),
+        ("example.test", LOCAL, False),
+        ("!127.0.0.1, 127.0.0.0/8", LOCAL, False),
+        ("127.0.0.0/8, !127.0.0.1", LOCAL, True),
+        ("$mynetworks", LOCAL, False),
+        ("inline:{{127.0.0.1=ok}}", LOCAL, True),
+        ("cidr:{{127.0.0.0/8 ok}}", LOCAL, True),
+        ("static:all", HOST, True),
+        ("[127.0.0.1]", LOCAL, True),
+        ("example.test", HOST, True),
+        (".example.test", HOST, False),
+    ],
+)
+def test_the_list_says_who_may_come_in(clients: str, client: Client, answer: bool) -> None:
+    found, journal = access(qmqpd_authorized_clients=clients)
+    assert found.permits(client) is answer
+    assert journal.lines() == []
+
+
+def test_parents_count_only_where_the_operator_says_so() -> None:
+    settings = {"parent_domain_matches_subdomains": "debug_peer_list"}
+    plain, _ = access(qmqpd_authorized_clients="example.test", **settings)
+    dotted, _ = access(qmqpd_authorized_clients=".example.test", **settings)
+    assert (plain.permits(HOST), dotted.permits(HOST)) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("clients", "lines"),
+    [
+        ("fail:x", ["warning: qmqpd_authorized_clients: fail:x: table lookup problem"]),
+        (
+            "127.0.0.1/8",
+            [
+                'warning: qmqpd_authorized_clients: non-null host address bits in "127.0.0.1/8",'
+                ' perhaps you should use "127.0.0.0/8" instead'
+            ],
+        ),
+        (
+            "nosuch:x",
+            [
+                "error: unsupported dictionary type: nosuch",
+                "warning: nosuch:x is unavailable. unsupported dictionary type: nosuch",
+                "warning: qmqpd_authorized_clients: nosuch:x: table lookup problem",
+            ],
+        ),
+    ],
+)
+def test_a_broken_list_lets_nobody_in_and_says_so(clients: str, lines: list[str]) -> None:
+    found, journal = access(qmqpd_authorized_clients=clients)
+    assert found.permits(LOCAL) is None
+    assert journal.lines() == lines
+
+
+def test_a_missing_file_lets_nobody_in_and_is_named() -> None:
+    found, journal = access(qmqpd_authorized_clients="/no/such/file")
+    assert found.permits(LOCAL) is None
+    assert journal.lines()[0] == "error: open file /no/such/file: No such file or directory"
+
+
+def test_what_is_broken_is_complained_about_once_a_process_but_warned_of_each_time() -> None:
+    found, journal = access(qmqpd_authorized_clients="nosuch:x")
+    for _ in range(3):
+        assert found.permits(LOCAL) is None
+    errors = [line for line in journal.lines() if line.startswith("error: ")]
+    assert (len(errors), len(journal.lines())) == (1, 1 + 3 * 2)
+
+
+def test_a_client_before_the_broken_element_is_let_in() -> None:
+    found, journal = access(qmqpd_authorized_clients="localhost fail:x")
+    assert found.permits(LOCAL) is True
+    assert found.permits(HOST) is None
+    assert len(journal.warnings()) == 1
+
+
+def test_a_client_may_be_watched_more_closely() -> None:
+    found, _ = access(debug_peer_list="192.0.2.0/24", debug_peer_level="3")
+    assert (found.verbosity(HOST), found.verbosity(LOCAL)) == (3, 0)
+
+
+def test_a_broken_list_of_watched_clients_watches_nobody() -> None:
+    found, journal = access(qmqpd_authorized_clients="static:all", debug_peer_list="fail:x")
+    assert found.verbosity(LOCAL) == 0
+    assert found.permits(LOCAL) is True
+    assert journal.warnings() == ["warning: debug_peer_list: fail:x: table lookup problem"]
+
+
+@pytest.mark.parametrize("parameter", ["qmqpd_authorized_clients", "debug_peer_list"])
+def test_a_table_that_changed_makes_the_process_outdated(tmp_path: Path, parameter: str) -> None:
+    path = tmp_path / "clients"
+    path.write_text("127.0.0.1 ok\n")
+    found, journal = access(**{parameter: f"texthash:{path}"})
+    assert not found.outdated()
+    path.write_text("127.0.0.1 ok\n192.0.2.7 ok\n")
+    assert found.outdated()
+    assert journal.lines() == [f"table texthash:{path} has changed -- restarting"]

@@ -1,0 +1,196 @@
+"""Promises of qmqpd.content.
+
+SEE ALSO
+    spec/qmqp.md, section 7
+"""
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from common.record import Reader
+from qmqpd.content import PIECE_SIZE, TABLE_LIMIT, text_records
+
+LIMIT = 2048
+
+# Lines of every interesting length: short ones, and around a small limit.
+lines = st.binary(max_size=40).map(lambda line: line.replace(b"\n", b"-"))
+contents = st.lists(lines, max_size=12).map(b"\n".join)
+
+
+def records(content: bytes, limit: int = LIMIT) -> list[tuple[str, bytes]]:
+    reader = Reader(b"".join(text_records(content, limit)))
+    found = []
+    while (one := reader.next_record()) is not None:
+        found.append((chr(one[0]), one[1]))
+    assert reader.buffered() == 0
+    return found
+
+
+def joined(found: list[tuple[str, bytes]]) -> bytes:
+    return b"".join(text + (b"\n" if kind == "N" else b"") for kind, text in found)
+
+
+def is_special(content: bytes) -> bool:
+    """Tell whether the opening of a content is changed."""
+    return content.lstrip(b">").startswith(b"From ") or content[:1] in (b" ", b"\t")
+
+
+def check(content: bytes, limit: int) -> None:
+    """Check all that is promised of a content without special opening."""
+    found = records(content, limit)
+    assert joined(found) == content
+    assert {kind for kind, _ in found} <= {"N", "L"}
+    assert all(len(text) <= limit for _, text in found)
+    # A piece is unfinished for its length, or at the end of everything.
+    assert all(len(text) == limit for kind, text in found[:-1] if kind == "L")
+    assert all(text for kind, text in found if kind == "L")
+
+
+@settings(max_examples=200, deadline=None)
+@given(contents, st.integers(1, 45))
+def test_joined_records_are_the_content(content: bytes, limit: int) -> None:
+    if not is_special(content):
+        check(content, limit)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(
+                [0, 1, 2047, 2048, 2049, 4096, 8191, 8192, 8193, 32_766, 32_768, 70_000]
+            ),
+            st.sampled_from([b"", b"\n"]),
+        ),
+        max_size=6,
+    ),
+    st.sampled_from([512, 2048, 8192, 10_000]),
+)
+def test_long_lines_and_piece_edges_lose_nothing(
+    sizes: list[tuple[int, bytes]], limit: int
+) -> None:
+    check(b"".join(b"y" * size + newline for size, newline in sizes), limit)
+
+
+@pytest.mark.parametrize("size", [PIECE_SIZE - 1, PIECE_SIZE, PIECE_SIZE + 1])
+@pytest.mark.parametrize("line", [b"x" * 70 + b"\n", b"\n", b"z" * (TABLE_LIMIT + 1) + b"\n"])
+def test_contents_above_one_piece_lose_nothing(line: bytes, size: int) -> None:
+    for end in (b"", b"\n"):
+        check((line * (size // len(line) + 1))[:size] + end, LIMIT)
+        check((line * (3 * size // len(line)))[: 3 * size] + end, LIMIT)
+
+
+def test_a_content_is_yielded_in_pieces_that_fit_a_write() -> None:
+    content = (b"x" * 70 + b"\n") * 5000
+    pieces = list(text_records(content, LIMIT))
+    assert max(map(len, pieces)) <= 2 * PIECE_SIZE
+    assert len(pieces) >= len(content) // PIECE_SIZE
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"", []),
+        (b"\n", [("N", b"")]),
+        (b"\n\n", [("N", b""), ("N", b"")]),
+        (b"a", [("L", b"a")]),
+        (b"a\n", [("N", b"a")]),
+        (b"a\nb", [("N", b"a"), ("L", b"b")]),
+        (b"a\r\n", [("N", b"a\r")]),
+        (b"a\0b\n", [("N", b"a\0b")]),
+        (b"\r\n x", [("N", b"\r"), ("L", b" x")]),
+        (b".\n..\n", [("N", b"."), ("N", b"..")]),
+        (b"From\n", [("N", b"From")]),
+        (b"from here\n", [("N", b"from here")]),
+        (b">>>>\n", [("N", b">>>>")]),
+        (b" > From x\n", [("N", b""), ("N", b" > From x")]),
+        (b"a\nFrom b\n c\n", [("N", b"a"), ("N", b"From b"), ("N", b" c")]),
+    ],
+)
+def test_lines_end_at_newlines_and_nowhere_else(
+    content: bytes, found: list[tuple[str, bytes]]
+) -> None:
+    assert records(content) == found
+
+
+@pytest.mark.parametrize(
+    ("size", "kinds", "last"),
+    [
+        (2046, "N", 2046),
+        (2047, "N", 2047),
+        (2048, "N", 2048),
+        (2049, "LN", 1),
+        (4095, "LN", 2047),
+        (4096, "LN", 2048),
+        (4097, "LLN", 1),
+        (8192, "LLLN", 2048),
+    ],
+)
+def test_a_long_line_is_cut_as_recorded(size: int, kinds: str, last: int) -> None:
+    for more in (b"", b"next\n"):
+        found = records(b"x" * size + b"\n" + more)
+        assert "".join(kind for kind, _ in found) == kinds + "N" * bool(more)
+        assert [len(text) for _, text in found][: len(kinds)] == [2048] * (len(kinds) - 1) + [last]
+
+
+@pytest.mark.parametrize(
+    ("size", "lengths"), [(2047, [2047]), (2048, [2048]), (2049, [2048, 1]), (4096, [2048, 2048])]
+)
+def test_a_long_last_line_without_newline_is_unfinished(size: int, lengths: list[int]) -> None:
+    found = records(b"x" * size)
+    assert [(kind, len(text)) for kind, text in found] == [("L", length) for length in lengths]
+
+
+@pytest.mark.parametrize("blank", [b" ", b"\t"])
+def test_a_content_that_starts_with_a_blank_gets_an_empty_line_in_front(blank: bytes) -> None:
+    assert records(blank + b"x\ny: z\n") == [("N", b""), ("N", blank + b"x"), ("N", b"y: z")]
+    assert records(blank) == [("N", b""), ("L", blank)]
+
+
+MAILBOX = b"X-Mailbox-Line: "
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"From a\nb: c\n", [("N", MAILBOX + b"From a"), ("N", b"b: c")]),
+        (b">From a\n", [("N", MAILBOX + b">From a")]),
+        (b">>>From a\n", [("N", MAILBOX + b">>>From a")]),
+        (
+            b"From one\n>From two\nb\n",
+            [("N", MAILBOX + b"From one"), ("N", MAILBOX + b">From two"), ("N", b"b")],
+        ),
+        (b"From nobody", [("L", MAILBOX + b"From nobody")]),
+        (b"From ", [("L", MAILBOX + b"From ")]),
+        (b"From x\r\n", [("N", MAILBOX + b"From x\r")]),
+        (b"From a\0b\nc: d\n", [("N", MAILBOX + b"From a"), ("N", b"c: d")]),
+        (b"From a\0b", [("L", MAILBOX + b"From a")]),
+        (b"From a\n b\n", [("N", MAILBOX + b"From a"), ("N", b""), ("N", b" b")]),
+        (b"From a\nb: c\nFrom d\n", [("N", MAILBOX + b"From a"), ("N", b"b: c"), ("N", b"From d")]),
+    ],
+)
+def test_mailbox_lines_at_the_start_become_headers(
+    content: bytes, found: list[tuple[str, bytes]]
+) -> None:
+    assert records(content) == found
+
+
+def test_a_long_mailbox_line_is_cut_like_any_other() -> None:
+    kinds = [(kind, len(text)) for kind, text in records(b"From " + b"y" * 2995 + b"\nb\n")]
+    assert kinds == [("L", 2048), ("N", 968), ("N", 1)]
+
+
+def test_the_time_for_a_line_grows_with_its_length_and_no_faster() -> None:
+    def seconds(size: int) -> float:
+        content = b"x" * size
+        begin = time.process_time()
+        for _ in text_records(content, 512):
+            pass
+        return time.process_time() - begin
+
+    short = min(seconds(500_000) for _ in range(3))
+    long = min(seconds(4_000_000) for _ in range(2))
+    assert long < 8 * short * 3  # cut in place: 8 times as long; copied each time: 64 times

@@ -1,0 +1,281 @@
+"""Promises of qmqpd.session.
+
+SEE ALSO
+    spec/qmqp.md, section 3
+"""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from common.netstring import encode
+from qmqpd.session import ANSWERED, Limits, Phase, Session, SessionError, Submission, Trouble
+from tests.splits import cut, splits
+
+LIMITS = Limits(message=10_240_000, address=2048)
+
+PACKET = b"57:14:Subject: e\n\nb\n,11:s@from.test,9:r@to.test,,"
+MESSAGE = Submission(b"Subject: e\n\nb\n", b"s@from.test", [b"r@to.test"])
+
+HEADER, CONTENT = "receiving QMQP packet header", "receiving message content"
+SENDER, RECIPIENT = "receiving sender address", "receiving recipient address"
+FORMAT, TOO_LONG = "netstring format error", "netstring length exceeds storage limit"
+LOST, TIMEOUT = "lost connection", "read/write timeout"
+
+addresses = st.binary(max_size=30)
+submissions = st.builds(
+    Submission, st.binary(max_size=60), addresses, st.lists(addresses, max_size=4)
+)
+
+
+def packet(submission: Submission) -> bytes:
+    parts = [submission.content, submission.sender, *submission.recipients]
+    return encode(b"".join(map(encode, parts)))
+
+
+def receive(parts: list[bytes], limits: Limits = LIMITS) -> Submission | None:
+    """Return what a session makes of these parts; what follows the submission is not read."""
+    session = Session(limits)
+    for part in parts:
+        submission = session.receive_data(part)
+        if submission is not None:
+            return submission
+    return None
+
+
+def trouble(parts: list[bytes], limits: Limits = LIMITS) -> str:
+    """Return how a session breaks, or the trouble of a client that then falls silent."""
+    session = Session(limits)
+    try:
+        for part in parts:
+            assert session.receive_data(part) is None
+    except SessionError as error:
+        return str(error)
+    return "nothing is wrong yet"
+
+
+# Packets.
+
+
+def test_the_recorded_packet_is_one_submission_however_it_is_cut() -> None:
+    for parts in splits(PACKET):
+        assert receive(parts) == MESSAGE
+
+
+@settings(max_examples=50, deadline=None)
+@given(submissions)
+def test_any_submission_survives_any_split(sent: Submission) -> None:
+    for parts in splits(packet(sent)):
+        assert receive(parts) == sent
+
+
+@settings(max_examples=50, deadline=None)
+@given(submissions, st.sets(st.integers(0, 300)))
+def test_a_submission_is_complete_at_its_last_byte(sent: Submission, places: set[int]) -> None:
+    whole = packet(sent)
+    assert receive(cut(whole[:-1], places)) is None
+    assert receive([whole]) == sent
+
+
+@pytest.mark.parametrize(
+    "outer", [b"5", b"99999", b"0", b"", b"0" * 40 + b"57", b"%d" % (2**63 - 1)]
+)
+def test_the_outer_length_is_read_and_not_believed(outer: bytes) -> None:
+    _, _, inner = PACKET.partition(b":")
+    for parts in splits(outer + b":" + inner):
+        assert receive(parts) == MESSAGE
+
+
+@pytest.mark.parametrize(
+    ("wire", "submission"),
+    [
+        (b"99::,11:s@from.test,9:r@to.test,,", (b"", b"s@from.test", [b"r@to.test"])),
+        (
+            b"99:000014:Subject: z\n\nb\n,:,09:r@to.test,,",
+            (b"Subject: z\n\nb\n", b"", [b"r@to.test"]),
+        ),
+        (b":0:,0:,,", (b"", b"", [])),
+        (b":0:,0:,0:,,", (b"", b"", [b""])),
+        (b":0:,0:,:,:,,", (b"", b"", [b"", b""])),
+        (b"50:5:hello,9:a@b,3:c@d,,", (b"hello", b"a@b,3:c@d", [])),
+        (b"1:1:,,1:,,1:,,,", (b",", b",", [b","])),
+    ],
+)
+def test_odd_packets_mean_what_the_field_takes_them_for(
+    wire: bytes, submission: tuple[bytes, bytes, list[bytes]]
+) -> None:
+    for parts in splits(wire):
+        assert receive(parts) == Submission(*submission)
+
+
+@pytest.mark.parametrize("rest", [b"trailing garbage\r\n", PACKET, b"x", b"junk" * 1000])
+def test_what_follows_the_packet_is_ignored(rest: bytes) -> None:
+    assert receive([PACKET + rest]) == MESSAGE
+    assert receive([PACKET[:-1], b"," + rest]) == MESSAGE
+
+
+# Refusals.
+
+
+@pytest.mark.parametrize(
+    ("wire", "reason", "where"),
+    [
+        (b"x", FORMAT, HEADER),
+        (b"\n", FORMAT, HEADER),
+        (b" 12:", FORMAT, HEADER),
+        (b"-1:", FORMAT, HEADER),
+        (b"+5:", FORMAT, HEADER),
+        (b"0x10:", FORMAT, HEADER),
+        (b"12,", FORMAT, HEADER),
+        (b"\0", FORMAT, HEADER),
+        (b"\xff", FORMAT, HEADER),
+        (b"GET / HTTP/1.0\r\n\r\n", FORMAT, HEADER),
+        (b"EHLO x\r\n", FORMAT, HEADER),
+        (b"99999999999999999999:", TOO_LONG, HEADER),
+        (b"9223372036854775808:112:Date", TOO_LONG, HEADER),
+        (b"9" * 4000, TOO_LONG, HEADER),
+        (b"50:abc:", FORMAT, CONTENT),
+        (b"50::x", FORMAT, CONTENT),
+        (b"50:99999999999999999999:x", TOO_LONG, CONTENT),
+        (b"50:5:hello;11:s@from.test,9:r@to.test,,", FORMAT, CONTENT),
+        (b"50:4:hello,11:s@from.test,9:r@to.test,,", FORMAT, CONTENT),
+        (b"50:6:hello,11:s@from.test,9:r@to.test,,", FORMAT, CONTENT),
+        (b"50:5:hello,s:", FORMAT, SENDER),
+        (b"50:5:hello,3:a@b;", FORMAT, SENDER),
+        (b"50:5:hello,\r\n3:a@b,3:c@d,,", FORMAT, SENDER),
+        (b"50:5:hello,,", FORMAT, SENDER),
+        (b"50:5:hello,3:a@b,r:", FORMAT, RECIPIENT),
+        (b"50:5:hello,3:a@b,1,", FORMAT, RECIPIENT),
+        (b"50:5:hello,3:a@b,3:c@d,0,", FORMAT, RECIPIENT),
+        (b"50:5:hello,3:a@b,3:c@d;", FORMAT, RECIPIENT),
+        (b"50:5:hello,3:a@b,3:c@d,3:e@f;", FORMAT, RECIPIENT),
+        (b"50:5:hello,3:a@b,3:c@d,\n", FORMAT, RECIPIENT),
+        (b"50:5:hello,3:a@b,99999999999999999999:", TOO_LONG, RECIPIENT),
+        (b"14:Subject: e\n\nb\n,11:s@from.test,9:r@to.test,,", FORMAT, CONTENT),
+    ],
+)
+def test_a_broken_packet_is_refused_in_the_recorded_words(
+    wire: bytes, reason: str, where: str
+) -> None:
+    for parts in splits(wire):
+        assert trouble(parts) == f"{reason} while {where}"
+
+
+@pytest.mark.parametrize(
+    ("limits", "head", "where"),
+    [
+        (Limits(message=10_240_000, address=2048), b"9:%d:", CONTENT),
+        (Limits(message=3000, address=2048), b"9:%d:", CONTENT),
+        (Limits(message=1, address=2048), b"9:%d:", CONTENT),
+        (Limits(message=99, address=2048), b"9:5:hello,%d:", SENDER),
+        (Limits(message=99, address=512), b"9:5:hello,%d:", SENDER),
+        (Limits(message=99, address=2048), b"9:5:hello,3:a@b,%d:", RECIPIENT),
+        (Limits(message=99, address=2048), b"9:5:hello,3:a@b,3:c@d,%d:", RECIPIENT),
+    ],
+)
+def test_a_limit_may_be_reached_and_is_enforced_before_the_data(
+    limits: Limits, head: bytes, where: str
+) -> None:
+    limit = limits.message if where == CONTENT else limits.address
+    for parts in splits(head % limit):
+        assert trouble(parts, limits) == "nothing is wrong yet"
+    for parts in splits(head % (limit + 1)):
+        assert trouble(parts, limits) == f"{TOO_LONG} while {where}"
+
+
+def test_a_message_limit_of_zero_is_none() -> None:
+    unlimited = Limits(message=0, address=2048)
+    assert trouble([b"9:%d:" % (2**63 - 1)], unlimited) == "nothing is wrong yet"
+    assert trouble([b"9:%d:" % 2**63], unlimited) == f"{TOO_LONG} while {CONTENT}"
+    assert receive([PACKET], unlimited) == MESSAGE
+
+
+def test_addresses_at_their_limit_arrive() -> None:
+    address = b"x" * 2048
+    sent = Submission(b"", address, [address, address])
+    assert receive([packet(sent)]) == sent
+
+
+# Clients that leave or fall silent.
+
+
+def phases() -> list[tuple[int, str, bool]]:
+    """Return for each length of the recorded packet's start: where, and if a comma is due."""
+    found = []
+    where, edges = HEADER, {3: CONTENT, 21: SENDER, 36: RECIPIENT}
+    for size in range(len(PACKET)):
+        where = edges.get(size, where)
+        found.append((size, where, size in (20, 35, 47)))
+    return found
+
+
+@pytest.mark.parametrize(("size", "where", "comma"), phases())
+@pytest.mark.parametrize("reason", [Trouble.LOST, Trouble.TIMEOUT])
+def test_a_client_that_stops_is_reported_by_where_it_stopped(
+    size: int, where: str, comma: bool, reason: Trouble
+) -> None:
+    expected = Trouble.FORMAT if comma else reason
+    for parts in splits(PACKET[:size]):
+        session = Session(LIMITS)
+        for part in parts:
+            session.receive_data(part)
+        error = session.end(reason)
+        assert str(error) == f"{expected.value} while {where}"
+        assert error.trouble is expected
+
+
+@pytest.mark.parametrize(
+    ("start", "where"),
+    [
+        (b"57:0:", CONTENT),
+        (b"57::", CONTENT),
+        (b"57:0:,0:", SENDER),
+        (b"57:0:,0:,:", RECIPIENT),
+        (b"57:0:,0:,3:a@b", RECIPIENT),
+    ],
+)
+def test_an_empty_payload_is_waiting_for_its_comma_at_once(start: bytes, where: str) -> None:
+    session = Session(LIMITS)
+    session.receive_data(start)
+    assert str(session.end(Trouble.LOST)) == f"{FORMAT} while {where}"
+
+
+def test_only_a_client_that_may_be_there_is_answered() -> None:
+    assert {Trouble.FORMAT, Trouble.TOO_LONG} == ANSWERED
+
+
+def test_every_phase_is_reached_in_order() -> None:
+    session, seen = Session(LIMITS), []
+    for place in range(len(PACKET)):
+        seen.append(session.phase)
+        session.receive_data(PACKET[place : place + 1])
+    assert list(dict.fromkeys(seen)) == [
+        *(Phase.HEADER, Phase.CONTENT, Phase.SENDER, Phase.RECIPIENT)
+    ]
+
+
+# What is kept.
+
+
+def test_what_is_held_is_what_the_client_sent_but_the_framing() -> None:
+    for size in range(len(PACKET)):
+        session = Session(LIMITS)
+        session.receive_data(PACKET[:size])
+        assert size - len(b"57:14:,11:,9:") <= session.held() <= size
+
+
+def test_every_byte_of_a_client_is_accounted_for() -> None:
+    session = Session(LIMITS)
+    session.receive_data(b"9:4:abcd,5:s@a.b,")
+    assert session.held() == 9
+    for count in range(1, 100):
+        session.receive_data(encode(b"r" * 2000))
+        assert session.held() == 9 + 2000 * count
+
+
+def test_zeros_in_front_of_a_length_are_not_held() -> None:
+    session = Session(LIMITS)
+    for _ in range(100):
+        session.receive_data(b"0" * 65536)
+        assert session.held() == 0
+    assert session.receive_data(PACKET) == MESSAGE

@@ -1,0 +1,28 @@
+"""conftest - options of the suite, and the instances that tests share"""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.suite.instance import Postroom
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("postroom")
+    group.addoption("--reference", action="store_true", help="play the corpus to the real Postfix")
+    group.addoption("--not-yet", action="store_true", help="play the groups not required yet, too")
+
+
+def chosen(config: pytest.Config, option: str) -> bool:
+    """Tell whether an option was given, or POSTROOM_OPTION is set in the environment."""
+    variable = f"POSTROOM_{option.upper()}"
+    return bool(config.getoption(option, default=False) or os.environ.get(variable))
+
+
+@pytest.fixture
+def postroom() -> Iterator[Postroom]:
+    """A running instance of this test's own."""
+    with Postroom() as instance:
+        instance.start()
+        yield instance

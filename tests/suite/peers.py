@@ -1,0 +1,69 @@
+"""peers - the programs of others that the suite needs
+
+DESCRIPTION
+    Debian's package postfix brings postcat, postqueue, qmqp-source, smtp-sink
+    and the daemons; nullmailer's QMQP client is unpacked below .peers, since
+    the two packages exclude each other.
+
+    A test whose peer is missing is skipped, and says which peer. Where the
+    environment variable CI is set, it fails instead: nothing may go untested
+    there without notice.
+"""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]  # the project's top
+SEARCH = "/usr/sbin:/usr/bin:/sbin:/bin"
+NULLMAILER = ROOT / ".peers/usr/lib/nullmailer/qmqp"
+
+
+def missing(what: str) -> NoReturn:
+    """Skip the test for want of a peer; fail it where CI is set."""
+    if os.environ.get("CI"):
+        pytest.fail(f"missing, and CI may not go without: {what}")
+    pytest.skip(f"missing: {what}")
+
+
+def program(name: str) -> Path:
+    """Return the path of one of Debian's Postfix programs."""
+    path = shutil.which(name, path=SEARCH)
+    if path is None:
+        missing(f"{name} (Debian package postfix)")
+    return Path(path)
+
+
+def nullmailer_qmqp() -> Path:
+    """Return the path of nullmailer's QMQP client."""
+    if not os.access(NULLMAILER, os.X_OK):
+        missing(f"nullmailer's qmqp ({NULLMAILER.relative_to(ROOT)})")
+    return NULLMAILER
+
+
+def superuser(why: str) -> None:
+    """Go on only as root: the real Postfix starts in no other way."""
+    if os.geteuid() != 0:
+        missing(f"root, for {why}")
+
+
+def postroom() -> Path:
+    """Return the path of our own command; without it there is nothing to test."""
+    beside = Path(sys.executable).parent / "postroom"
+    found = str(beside) if os.access(beside, os.X_OK) else shutil.which("postroom")
+    if found is None:
+        pytest.fail("no postroom command, neither beside this Python nor on PATH")
+    return Path(found)
+
+
+def recorded_cases() -> Path | None:
+    """Return the file of the conformance corpus, None if it is not at hand."""
+    shared = Path(os.environ.get("POSTROOM_SHARED") or ROOT.parent / "shared")
+    for path in (shared / "conformance/qmqp_cases.jsonl", shared / "qmqp_cases.jsonl"):
+        if path.is_file():
+            return path
+    return None

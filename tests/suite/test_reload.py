@@ -1,0 +1,117 @@
+"""test_reload - a reload is in force when the command returns, and disturbs nobody"""
+
+import re
+
+import pytest
+
+from tests.suite.instance import Postroom
+from tests.suite.load import Load, lost
+from tests.suite.qmqp import submit
+from tests.suite.waiting import wait_for
+
+RELOADS = 100
+BROKEN = "message_size_limit", "plenty"
+# What an operator gets wrong in master.cf: a field that is none, a field too few.
+BROKEN_SERVICES = ["odd unix x - n - - cleanup", "short unix n -"]
+
+
+@pytest.mark.timeout(240)
+def test_a_hundred_reloads_under_load_fail_no_submission_and_take_effect_at_once() -> None:
+    # Without names looked up, each probe is known in the log by an address of its own.
+    with Postroom({"smtpd_peername_lookup": "no"}) as instance:
+        instance.start()
+        with Load(instance.port, threads=2) as load:
+            for number in range(RELOADS):
+                check_one_reload(instance, number)
+        assert load.failed() == []
+        assert len(load.acknowledged()) >= RELOADS
+        assert not lost(load.acknowledged(), instance)
+        # Old generations end once their clients are served.
+        wait_for(lambda: len(instance.children("qmqpd")) <= 8, 10, "old workers to leave")
+
+
+def check_one_reload(instance: Postroom, number: int) -> None:
+    """Toggle qmqpd_client_port_logging; the first connection after the reload must show it."""
+    shown = number % 2 == 0
+    instance.configure({"qmqpd_client_port_logging": "yes" if shown else "no"})
+    done = instance.reload()
+    assert done.returncode == 0, (number, done)
+    source = f"127.2.1.{number + 1}"
+    position = instance.log_position()
+    assert submit(instance.port, source=source).verdict == "K", number
+    client = re.escape(f"[{source}]")
+    instance.wait_for_log(rf"disconnect from \S*{client}", position)
+    lines = [line for line in instance.log_lines(position) if f"[{source}]" in line]
+    assert len(lines) == 3, lines  # connect, client=, disconnect
+    assert all(bool(re.search(rf"{client}:\d+$", line)) == shown for line in lines), lines
+
+
+def test_a_reload_with_a_bad_main_cf_names_the_place_and_the_old_values_stay(
+    postroom: Postroom,
+) -> None:
+    break_main_cf(postroom)
+    done = postroom.reload()
+    assert done.returncode == 1
+    assert_one_clear_line(done.stdout + done.stderr, "main.cf", line_of(postroom), BROKEN[0])
+    assert submit(postroom.port).verdict == "K"
+    postroom.configure({BROKEN[0]: "10240000"})
+    assert postroom.reload().returncode == 0
+    assert submit(postroom.port).verdict == "K"
+
+
+@pytest.mark.parametrize("broken", BROKEN_SERVICES)
+def test_a_reload_with_a_bad_master_cf_names_the_place_and_the_old_services_stay(
+    broken: str, postroom: Postroom
+) -> None:
+    path = postroom.config_dir / "master.cf"
+    good = path.read_text()
+    path.write_text(good + broken + "\n")
+    done = postroom.reload()
+    assert done.returncode == 1
+    assert_one_clear_line(done.stdout + done.stderr, "master.cf", good.count("\n") + 1)
+    assert submit(postroom.port).verdict == "K"
+    path.write_text(good)
+    assert postroom.reload().returncode == 0
+    assert submit(postroom.port).verdict == "K"
+
+
+@pytest.mark.parametrize("action", ["start", "check"])
+def test_a_bad_main_cf_is_refused_with_file_line_and_parameter(action: str) -> None:
+    with Postroom() as instance:
+        break_main_cf(instance)
+        done = instance.command(action)
+        assert done.returncode == 1
+        assert_one_clear_line(done.stdout + done.stderr, "main.cf", line_of(instance), BROKEN[0])
+        assert instance.master() is None
+
+
+@pytest.mark.parametrize("action", ["start", "check"])
+@pytest.mark.parametrize("broken", BROKEN_SERVICES)
+def test_a_bad_master_cf_is_refused_with_file_and_line(action: str, broken: str) -> None:
+    with Postroom() as instance:
+        path = instance.config_dir / "master.cf"
+        number = path.read_text().count("\n") + 1
+        path.write_text(path.read_text() + broken + "\n")
+        done = instance.command(action)
+        assert done.returncode == 1
+        assert_one_clear_line(done.stdout + done.stderr, "master.cf", number)
+        assert instance.master() is None
+
+
+def break_main_cf(instance: Postroom) -> None:
+    """Give one parameter a value that it cannot have."""
+    name, value = BROKEN
+    instance.configure({name: value})
+
+
+def line_of(instance: Postroom) -> int:
+    """Return the number of the line in main.cf that break_main_cf wrote."""
+    return (instance.config_dir / "main.cf").read_text().count("\n")
+
+
+def assert_one_clear_line(output: str, file: str, number: int, parameter: str = "") -> None:
+    """One line that names file, line and parameter is all an operator gets to read."""
+    lines = output.splitlines()
+    assert len(lines) == 1, output
+    assert re.search(rf"{re.escape(file)}\b.*\b{number}\b", lines[0]), (number, output)
+    assert parameter in lines[0], output
