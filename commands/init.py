@@ -95,13 +95,21 @@ def accounts() -> tuple[str, str]:
         ConfigError: this machine has no account that could.
     """
     if os.geteuid() != 0:
-        return pwd.getpwuid(os.geteuid()).pw_name, grp.getgrgid(os.getegid()).gr_name
+        return own_names()
     users = {one.pw_name for one in pwd.getpwall()}
     groups = {one.gr_name for one in grp.getgrall()}
     for owner, group in ACCOUNTS:
         if owner in users and group in groups:
             return owner, group
     raise ConfigError(f"no account to own the queue: looked for {ACCOUNTS}")
+
+
+def own_names() -> tuple[str, str]:
+    """Return our account and group; in a container they may be mere numbers."""
+    user, group = os.geteuid(), os.getegid()
+    names = {one.pw_uid: one.pw_name for one in pwd.getpwall()}
+    groups = {one.gr_gid: one.gr_name for one in grp.getgrall()}
+    return names.get(user, str(user)), groups.get(group, str(group))
 
 
 def check(etc: Path, settings: dict[str, str]) -> None:

@@ -28,7 +28,7 @@ POSTROOM = Path(sys.executable).parent / "postroom"
 SENDER, RECIPIENT = "alice@example.com", "bob@example.com"
 MESSAGE = "Subject: message {number}\n\nHello from the tour.\n"
 ENDING = {signal.SIGINT, signal.SIGTERM}
-ACCEPT_SECONDS = 20.0
+START_SECONDS = 20.0
 STOP_SECONDS = 20.0
 
 
@@ -88,7 +88,7 @@ class Tour:
             # Ctrl-C reaches the whole terminal group: the mail system ends by it, we wait.
             signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
             try:
-                wait_until_accepting(self.port, server)
+                wait_until_running(self.configuration, server)
                 self._inject(1)
                 self._show(*self.configuration, "queue", "-p")
                 self._explain()
@@ -168,18 +168,16 @@ def free_port(wanted: int) -> int:
     return port
 
 
-def wait_until_accepting(port: int, server: subprocess.Popen[bytes]) -> None:
-    """Return once a connection is accepted.
+def wait_until_running(configuration: tuple[str, ...], server: subprocess.Popen[bytes]) -> None:
+    """Return once the mail system answers, which is when it accepts connections.
 
     Raises:
-        StepError: the server ended, or did not accept in time.
+        StepError: the server ended, or did not answer in time.
     """
-    deadline = time.monotonic() + ACCEPT_SECONDS
+    deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and server.poll() is None:
-        with contextlib.suppress(OSError):
-            socket.create_connection(("127.0.0.1", port), 1.0).close()
+        if run(*configuration, "status").returncode == 0:
             return
-        time.sleep(0.05)
     raise StepError("the mail system does not accept connections")
 
 

@@ -42,11 +42,13 @@ class Identity:
 
     @classmethod
     def of(cls, name: str) -> "Identity":
-        """Look the account up.
+        """Look the account up; a number is an account without a name, as containers have.
 
         Raises:
             ConfigError: it does not exist.
         """
+        if name.isdigit():
+            return cls(name, int(name), int(name))
         try:
             found = pwd.getpwnam(name)
         except KeyError:
@@ -55,11 +57,13 @@ class Identity:
 
 
 def group_id(name: str) -> int:
-    """Return the number of the group in setgid_group.
+    """Return the number of the group in setgid_group, which may be a number itself.
 
     Raises:
         ConfigError: it does not exist.
     """
+    if name.isdigit():
+        return int(name)
     try:
         return grp.getgrnam(name).gr_gid
     except KeyError:

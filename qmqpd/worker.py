@@ -61,8 +61,8 @@ class Worker:
 
     def _handle(self, descriptor: int) -> None:
         """Act on one event."""
-        if descriptor in self._listeners:
-            self._accept(self._listeners[descriptor])
+        if listener := self._listeners.get(descriptor):
+            self._accept(listener)
         elif connection := self._parking.watching(descriptor):
             self._settle(connection, connection.advance())
         elif descriptor == STATUS_FD:
@@ -73,6 +73,8 @@ class Worker:
             self._continue_named()
 
     def _accept(self, listener: socket.socket) -> None:
+        if not self._accepting:
+            return  # an event of the turn in which we stopped
         if self.service.access.outdated():
             self._drain(self.params.qmqpd_drain_timeout)
             return
@@ -146,6 +148,9 @@ class Worker:
         end = time.monotonic() + seconds
         if self._leave_at is None:
             self._set_accepting(False)
+            for listener in self._listeners.values():
+                listener.close()  # or a successor of our master could not have the address
+            self._listeners.clear()
             self._epoll.unregister(STATUS_FD)
             self.child.report(TAKEN)
             # After a reload master waits for this: none of its old workers accepts any more.

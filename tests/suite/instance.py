@@ -256,7 +256,11 @@ class Postroom(Instance):
 
 
 def run(
-    command: list[str], text: str | None = None, *, user: int | None = None
+    command: list[str],
+    text: str | None = None,
+    *,
+    user: int | None = None,
+    group: int | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run one command to its end, its output captured, its time limited."""
     return subprocess.run(
@@ -268,7 +272,7 @@ def run(
         check=False,
         env={**os.environ, "TZ": "UTC"},
         user=user,
-        group=user,
+        group=group,
         extra_groups=None if user is None else [],
     )
 

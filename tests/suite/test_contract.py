@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.suite import processes
+from tests.suite import peers, processes
 from tests.suite.instance import Postroom
 from tests.suite.qmqp import Answer, Connection, Outcome, exchange, netstring, packet, submit
 from tests.suite.waiting import wait_for
@@ -50,6 +50,15 @@ def test_init_makes_configuration_queue_and_log_folders(stopped: Postroom) -> No
         ("in_flow_delay", 0),
     ):
         assert re.search(rf"(?m)^{name}\s*=\s*{value}$", text), name
+
+
+def test_init_by_root_leaves_the_queue_to_postfixs_own_account(stopped: Postroom) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("made by an ordinary user, an instance is that user's")
+    peers.program("postfix")  # the package brings the accounts
+    text = (stopped.config_dir / "main.cf").read_text()
+    assert re.search(r"(?m)^mail_owner\s*=\s*postfix$", text)
+    assert re.search(r"(?m)^setgid_group\s*=\s*postdrop$", text)
 
 
 def test_start_returns_when_the_service_accepts(stopped: Postroom) -> None:

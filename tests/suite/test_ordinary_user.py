@@ -1,12 +1,14 @@
 """test_ordinary_user - everything works without root, in a folder of one's own"""
 
 import os
+import pwd
 import re
 import shutil
 import stat
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pytest
 
@@ -15,14 +17,15 @@ from tests.suite.instance import Postroom, run
 from tests.suite.load import numbered, stored_numbers
 from tests.suite.processes import PROC
 
-USER = 12345  # no account has it: an instance must not need one
+NOBODY = pwd.getpwnam("nobody")
+NO_ACCOUNT = 12345  # a uid that no account has, as containers may be started with
 
 
 class Ordinary(Postroom):
     """An instance that is made, run and used by a user without privileges."""
 
     def create(self, settings: Mapping[str, str]) -> None:
-        os.chown(self.top, user(), user())
+        own(self.top)
         super().create(settings)
 
     def tool(self, *arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -66,9 +69,27 @@ def test_a_strangers_control_socket_is_out_of_reach(ordinary: Ordinary) -> None:
     assert all(stat.S_IMODE(path.lstat().st_mode) & 0o077 == 0 for path in control)
 
 
+def test_a_user_without_an_account_is_served_or_told_why(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        peers.missing("root, to become a user without an account")
+    os.chown(tmp_path, NO_ACCOUNT, NO_ACCOUNT)
+    ids = [f"--reuid={NO_ACCOUNT}", f"--regid={NO_ACCOUNT}", "--clear-groups"]
+    command = [*setpriv(*ids), str(peers.postroom()), "init", str(tmp_path / "instance")]
+    tmp_path.parent.chmod(0o755)
+    tmp_path.parent.parent.chmod(0o755)
+    done = run(command)
+    assert done.returncode == 0 or len(done.stderr.splitlines()) == 1, done.stderr
+
+
+def own(path: Path) -> None:
+    """Give a folder to the ordinary user."""
+    if os.geteuid() == 0:
+        os.chown(path, NOBODY.pw_uid, NOBODY.pw_gid)
+
+
 def user() -> int:
     """Return the id to run with: our own, unless we are root."""
-    return os.geteuid() or USER
+    return os.geteuid() or NOBODY.pw_uid
 
 
 def owners(pid: int) -> set[int]:
@@ -86,26 +107,28 @@ def as_user(command: list[str], text: str | None) -> subprocess.CompletedProcess
     if os.geteuid() != 0:
         return run(command, text)
     if reachable():
-        return run(command, text, user=USER)
-    return run([*lend_reading(), *command], text)
+        return run(command, text, user=NOBODY.pw_uid, group=NOBODY.pw_gid)
+    ids = [f"--reuid={NOBODY.pw_uid}", f"--regid={NOBODY.pw_gid}", "--clear-groups"]
+    return run([*setpriv(*ids), *command], text)
 
 
 def reachable() -> bool:
     """Tell whether the ordinary user may execute this Python at all."""
     try:
-        return run([sys.executable, "-c", ""], user=USER).returncode == 0
+        python = [sys.executable, "-c", ""]
+        return run(python, user=NOBODY.pw_uid, group=NOBODY.pw_gid).returncode == 0
     except PermissionError:
         return False
 
 
-def lend_reading() -> list[str]:
-    """Return a prefix that gives up root but for reading: this Python lies in a closed folder.
+def setpriv(*options: str) -> list[str]:
+    """Return a prefix that gives up root but for reading: this Python may lie in a closed folder.
 
     Every other permission is checked as for anybody; what the user may not
     write or own stays out of reach.
     """
-    setpriv = shutil.which("setpriv")
-    if setpriv is None:
-        peers.missing(f"a Python that an ordinary user may execute (or setpriv): {sys.executable}")
-    ids = [f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
-    return [setpriv, *ids, "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+    program = shutil.which("setpriv")
+    if program is None:
+        peers.missing("setpriv (Debian package util-linux)")
+    lent = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+    return [program, *options, *lent]
