@@ -134,9 +134,9 @@ def as_json(one: Comparison) -> dict[str, object]:
 @contextlib.contextmanager
 def running(instance: Instance) -> Iterator[Instance]:
     """Start the instance; the log that it shows at its end is not of interest here."""
-    with contextlib.closing(instance):
+    try:
         yield instance.start()
-        # Closed while nobody listens; closing it once more does nothing.
+    finally:
         with contextlib.redirect_stdout(io.StringIO()):
             instance.close()
 

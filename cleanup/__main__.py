@@ -74,8 +74,11 @@ class Cleanup:
 
     def _converse(self, connection: socket.socket, session: Session) -> None:
         connection.sendall(session.greeting())
+        # While the client makes records of its message:
         if self.file is None:
             session.fail(Status.WRITE_FAILED)
+        else:
+            remove_stale_logs(self.file.queue_id)
         while not session.finished:
             data = connection.recv(READ_SIZE)
             if not data:
@@ -117,12 +120,10 @@ class Cleanup:
     def _create_file(self) -> QueueFile | None:
         """Return a new file, None if the queue cannot take one: the client is then told so."""
         try:
-            created = QueueFile.create(long_ids=self.params.enable_long_queue_ids)
+            return QueueFile.create(long_ids=self.params.enable_long_queue_ids)
         except QueueError as error:
             self.log.warning(f"mail_queue_enter: {error}")
             return None
-        remove_stale_logs(created.queue_id)
-        return created
 
     def _discard_file(self) -> None:
         if self.file:

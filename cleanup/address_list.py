@@ -29,6 +29,22 @@ TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+# Lists in which every mailbox is "user@some.domain" or "Some Words <user@some.domain>", with
+# nothing in it that a rule could change: most headers are, and need not be taken apart.
+ATEXT = rb"[\w+=/#$&'*?^`{|}~-]++"
+WORDS = rb"(?:(?:[\w.!#$%&'*+/=?^`{|}~-]++|\"[^\"\\]*+\")[ \t\n]++)*+"
+
+
+def complete_list(*, dotless: bool) -> re.Pattern[bytes]:
+    """Return a pattern for header values that no completion would change.
+
+    dotless: a domain of one label is complete too. No match decides nothing.
+    """
+    address = rb"%b(?:\.%b)*+@[\w-]++(?:\.[\w-]++)%b" % (ATEXT, ATEXT, b"*+" if dotless else b"++")
+    mailbox = rb"(?:%b|%b<%b>)" % (address, WORDS, address)
+    return re.compile(rb"[ \t\n]*+%b(?:,[ \t\n]*+%b)*+[ \t\n]*+\Z" % (mailbox, mailbox))
+
+
 ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 
 

@@ -10,7 +10,6 @@ SEE ALSO
     spec/cleanup-behaviour.md, section 3
 """
 
-import re
 from dataclasses import dataclass, field
 
 from cleanup.extracted import ExtractedStage
@@ -23,7 +22,7 @@ from common.record import Reader, RecordType
 from common.status import Status
 
 TEXT, CONTINUED, EXTRACTED = b"NLX"
-STRAY = re.compile(rb"[\r\n]")
+BLANKED = bytes.maketrans(b"\r\n", b"  ")
 RECEIVED = b"received"
 
 
@@ -118,9 +117,9 @@ class BodyStage:
         """Take what is there; return the stage that follows, None when bytes are missing."""
         limit = self.message.params.line_length_limit
         while True:
-            run = records.take_text(limit)
+            run, clean = records.take_text(limit)
             if run:
-                self._take_run(run)
+                self._take_run(run, clean=clean)
             if self.message.status:
                 return discard_from(0)
             found = records.next_record()
@@ -142,18 +141,18 @@ class BodyStage:
         while len(text) > limit:
             self.message.write(RecordType.CONTINUED, text[:limit])
             text = text[limit:]
-        self.message.write(RecordType(bytes((kind,))), text)
+        self.message.write(RecordType.TEXT if kind == TEXT else RecordType.CONTINUED, text)
         self._unfinished = kind == CONTINUED
 
-    def _take_run(self, run: bytes) -> None:
-        """Store many records at once; those bytes that may be strays are looked at one by one."""
-        if STRAY.search(run) and self.message.params.cleanup_replace_stray_cr_lf:
-            texts = Reader(run)
-            while (found := texts.next_record()) is not None:
-                self.take_text(found[0], without_strays(self.message, found[1]))
+    def _take_run(self, run: bytes, *, clean: bool) -> None:
+        """Store many records at once; only where a line end hides in one, look at each."""
+        if clean or not self.message.params.cleanup_replace_stray_cr_lf:
+            self.message.write_raw(run)
+            self._unfinished = last_kind(run) == CONTINUED
             return
-        self.message.write_raw(run)
-        self._unfinished = last_kind(run) == CONTINUED
+        texts = Reader(run)
+        while (found := texts.next_record()) is not None:
+            self.take_text(found[0], without_strays(self.message, found[1]))
 
 
 def last_kind(run: bytes) -> int:
@@ -169,9 +168,7 @@ def last_kind(run: bytes) -> int:
 
 def without_strays(message: Message, text: bytes) -> bytes:
     """Return text with each CR and LF made a blank: they would be line ends at delivery."""
-    if not message.params.cleanup_replace_stray_cr_lf:
-        return text
-    return STRAY.sub(b" ", text)
+    return text.translate(BLANKED) if message.params.cleanup_replace_stray_cr_lf else text
 
 
 def refuse_record(message: Message, kind: int) -> None:

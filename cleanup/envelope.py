@@ -19,12 +19,9 @@ from common.status import Status
 WARN_TIME_FORMAT = b"%15d"
 
 # Records that are stored as they come; the rest has a handler of its own.
-COPIED = frozenset(
-    kind.value
-    for kind in (
-        *(RecordType.FILTER, RecordType.INSPECTOR, RecordType.REDIRECT, RecordType.FULL_NAME),
-        *(RecordType.DSN_RET, RecordType.DSN_ENVID, RecordType.KILLED),
-    )
+COPIED = (
+    *(RecordType.FILTER, RecordType.INSPECTOR, RecordType.REDIRECT, RecordType.FULL_NAME),
+    *(RecordType.DSN_RET, RecordType.DSN_ENVID, RecordType.KILLED),
 )
 AFTER_SENDER = frozenset(b"RODn/oKM")  # these make no sense before we know who sends
 
@@ -51,7 +48,7 @@ class EnvelopeStage:
                 self.message.refuse(Status.BAD)
             if self.message.status:
                 return discard_from(kind)
-            if kind == RecordType.CONTENT.value[0]:
+            if kind == RecordType.CONTENT[0]:
                 return HeaderStage(self.message, self.rules, self.recipients)
         return None
 
@@ -62,19 +59,19 @@ class EnvelopeStage:
         if kind in AFTER_SENDER and message.sender is None:
             return False
         match letter:
+            case b"A":
+                return self.recipients.attribute(payload)
+            case b"R":
+                self._warn_time()
+                self.recipients.add(payload)
             case b"T":
                 return self._time(payload)
             case b"S":
                 return self._sender(payload)
-            case b"R":
-                self._warn_time()
-                self.recipients.add(payload)
             case b"O":
                 self.recipients.original = payload
             case b"D" | b"/":
                 self.recipients.forget()
-            case b"A":
-                return self.recipients.attribute(payload)
             case b"V":
                 self._verp(payload)
             case b"f":

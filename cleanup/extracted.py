@@ -12,12 +12,9 @@ from cleanup.stage import END, Finished, Stage, discard_from
 from common.record import Reader, RecordType
 from common.status import Status
 
-COPIED = frozenset(
-    kind.value
-    for kind in (
-        *(RecordType.FILTER, RecordType.INSPECTOR, RecordType.REDIRECT, RecordType.FULL_NAME),
-        RecordType.KILLED,
-    )
+COPIED = (
+    *(RecordType.FILTER, RecordType.INSPECTOR, RecordType.REDIRECT, RecordType.FULL_NAME),
+    RecordType.KILLED,
 )
 
 

@@ -73,13 +73,16 @@ class HeaderRules:
     drop: frozenset[bytes]
     host: bytes
     undisclosed: bytes
+    complete_list: re.Pattern[bytes]  # address lists that need no rewriting
 
     @classmethod
     def of(cls, params: CleanupParams) -> "HeaderRules":
         """Prepare them."""
         drop = frozenset(name.lower().encode() for name in params.message_drop_headers)
         undisclosed = params.undisclosed_recipients_header.encode()
-        return cls(params, Rewriter(params), drop, params.myhostname.encode(), undisclosed)
+        complete = address_list.complete_list(dotless=not params.append_dot_mydomain)
+        host = params.myhostname.encode()
+        return cls(params, Rewriter(params), drop, host, undisclosed, complete)
 
 
 @dataclass(slots=True)
@@ -145,7 +148,7 @@ class HeaderBlock:
 
     def _completed(self, name: bytes, value: bytes) -> bytes | None:
         """Return the header with full addresses, None if none of them changed."""
-        if self.message.remote:
+        if self.message.remote or self.rules.complete_list.match(value):
             return None
         addresses = address_list.parse(value, self.rules.params.header_address_token_limit)
         if not addresses.rewrite(self.rules.rewriter.complete):

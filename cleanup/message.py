@@ -10,6 +10,7 @@ SEE ALSO
 """
 
 import enum
+import sys
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -79,6 +80,10 @@ class Message:
     data_offset: int = 0  # of the first content record
     content_length: int = 0
     _output: list[bytes] = field(default_factory=list)
+    _size_limit: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._size_limit = self.params.message_size_limit or sys.maxsize
 
     def write(self, kind: RecordType, payload: bytes = b"") -> None:
         """Add one record to the queue file."""
@@ -87,13 +92,12 @@ class Message:
     def write_raw(self, records: bytes) -> None:
         """Add records that are encoded already."""
         self.length += len(records)
-        limit = self.params.message_size_limit
-        if limit and self.length > limit:
-            if not self.status & Status.TOO_LARGE:
-                self.warn("queue file size limit exceeded")
-            self.refuse(Status.TOO_LARGE)
-        else:
+        if self.length <= self._size_limit:
             self._output.append(records)
+            return
+        if not self.status & Status.TOO_LARGE:
+            self.warn("queue file size limit exceeded")
+        self.refuse(Status.TOO_LARGE)
 
     def write_line(self, line: bytes) -> None:
         """Add a text line without its newline, in pieces where it is too long."""

@@ -36,7 +36,8 @@ class Recipients:
         name, value = parse_attribute(payload)
         message = self.message
         message.attribute_count += 1
-        if not name or message.attribute_count > message.params.queue_file_attribute_count_limit:
+        limit = message.params.queue_file_attribute_count_limit
+        if not name or message.attribute_count > limit:
             return False
         if not value:
             message.warn(f"ignored attribute without value: {printable(name)}")
@@ -47,7 +48,7 @@ class Recipients:
         else:
             if name == b"rewrite_context":
                 message.remote = value == b"remote"
-            message.write(RecordType.ATTRIBUTE, name + b"=" + value)
+            message.write(RecordType.ATTRIBUTE, b"%b=%b" % (name, value))
         return True
 
     def set_notify(self, text: bytes) -> None:

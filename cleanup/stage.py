@@ -12,7 +12,7 @@ from typing import Protocol
 
 from common.record import Reader, RecordType
 
-END = RecordType.END.value[0]
+END = RecordType.END[0]
 
 
 class Stage(Protocol):

@@ -122,8 +122,7 @@ def main(config_dir: Path, verbose: int, arguments: list[str]) -> int:
         # A stream of our own: one that a closed pipe stopped is not flushed again at exit.
         with open(sys.stdout.fileno(), "wb", closefd=False) as output:
             for name, file in open_all(options, names):
-                with file:
-                    Printer(options, os.fsencode(name), RecordFile(file), output).print()
+                Printer(options, os.fsencode(name), RecordFile(file), output).print()
     except getopt.GetoptError as error:
         complain(f"fatal: {error}. {USAGE}")
     except BrokenPipeError:
@@ -164,22 +163,39 @@ def open_all(options: Options, names: list[str]) -> Iterator[tuple[str, Buffered
         DamageError: one cannot be opened.
     """
     if not names:
-        yield "stdin", open(sys.stdin.fileno(), "rb", closefd=False)
+        with open(sys.stdin.fileno(), "rb", closefd=False) as file:
+            yield "stdin", file
         return
-    directory = queue_directory(options.config_dir) if options.by_id else None
+    find = queue_directory(options.config_dir).find if options.by_id else None
     for name in names:
-        if directory and not is_valid(name):
-            raise DamageError(f"bad mail queue ID: {name}")
         try:
-            yield directory.find(QueueId(name)) if directory else (name, open(name, "rb"))
+            path, file = find(queue_id(name)) if find else (name, open_path(name))
         except OSError as error:
-            what = "open queue file" if directory else "open"
+            what = "open queue file" if find else "open"
             raise DamageError(f"{what} {name}: {error.strerror}") from None
+        with file:
+            yield path, file
+
+
+def open_path(path: str) -> BufferedReader:
+    """Open a file that the operator named; links are his business."""
+    return os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC), "rb")
 
 
 def queue_directory(config_dir: Path) -> QueueDirectory:
     """Return the queue directory of the instance."""
     return QueueDirectory.of(MainCf.read(config_dir).load(SuiteParams))
+
+
+def queue_id(name: str) -> QueueId:
+    """Return a queue id that is fit to be a file name.
+
+    Raises:
+        DamageError: it is not.
+    """
+    if not is_valid(name):
+        raise DamageError(f"bad mail queue ID: {name}")
+    return QueueId(name)
 
 
 class Segment(enum.Enum):

@@ -84,6 +84,7 @@ class Child:
     log: Log
     unprivileged: bool = True
     chroot: bool = False
+    _channel: socket.socket | None = None
 
     @property
     def listeners(self) -> range:
@@ -96,16 +97,22 @@ class Child:
         A master that does not read loses messages: mail does not wait for it.
         """
         message = STATUS_MESSAGE.pack(os.getpid(), self.generation, availability)
-        channel = socket.socket(fileno=STATUS_FD)
+        if self._channel is None:
+            self._channel = socket.socket(fileno=STATUS_FD)
         try:
-            channel.send(message, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+            self._channel.send(message, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
         except BlockingIOError:
             return True
         except OSError:
             return False
-        finally:
-            channel.detach()
         return True
+
+    def close_status(self) -> None:
+        """Give the status channel up: after a reload it tells that we accept no more."""
+        if self._channel is None:
+            os.close(STATUS_FD)
+        else:
+            self._channel.close()
 
     def set_title(self, state: str = "") -> None:
         """Show the arguments, and a state behind them, in process listings."""

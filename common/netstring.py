@@ -110,6 +110,25 @@ class Reader:
         self._length = None
         return payload
 
+    def take(self, most: int) -> bytes:
+        """Return up to so many bytes that are there, and step over them."""
+        end = min(self._position + most, len(self._buffer))
+        piece = bytes(memoryview(self._buffer)[self._position : end])
+        self._position = end
+        return piece
+
+    def take_comma(self) -> bool:
+        """Step over the comma behind a payload; tell whether it was there yet.
+
+        Raises:
+            FramingError: another byte stands there.
+        """
+        found = self.at_comma()
+        if found is False:
+            raise FramingError
+        self._position += bool(found)
+        return bool(found)
+
     def _consume_digits(self, end: int) -> None:
         """Add the digits up to end to the number, in constant memory."""
         digits = bytes(self._buffer[self._position : end])

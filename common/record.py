@@ -17,7 +17,7 @@ from common.errors import PeerError
 LENGTH_BYTES_LIMIT = 4  # so a payload has at most 2^28-1 bytes
 
 
-class RecordType(enum.Enum):
+class RecordType(bytes, enum.Enum):
     """The type byte that opens each record; the comment says which readers act on it."""
 
     SIZE = b"C"  # first in a file: offsets, counts
@@ -52,6 +52,8 @@ class RecordType(enum.Enum):
 
 
 TEXT_TYPES = b"NL"
+LINE_ENDS = b"\r\n"
+EQUAL_RUN_LIMIT = 1024  # records that are compared at a time
 
 
 def encode_length(length: int) -> bytes:
@@ -68,7 +70,10 @@ def encode_length(length: int) -> bytes:
 
 def encode(kind: RecordType, payload: bytes = b"") -> bytes:
     """Return one record."""
-    return b"%b%b%b" % (kind.value, encode_length(len(payload)), payload)
+    length = len(payload)
+    if length < 0x80:
+        return b"%b%c%b" % (kind, length, payload)
+    return kind + encode_length(length) + payload
 
 
 class Reader:
@@ -128,29 +133,52 @@ class Reader:
         self._position = start + length
         return kind, bytes(buffer[start : start + length])
 
-    def take_text(self, limit: int) -> bytes:
+    def take_text(self, limit: int) -> tuple[bytes, bool]:
         """Return all whole text records up to the first other one, still encoded.
 
         Records longer than limit count as other ones; so does a length of
         more than two bytes. Empty when the next record is not of that kind,
-        or not whole.
+        or not whole. The flag tells that no payload holds a CR or LF.
         """
         buffer = self._buffer
         start = position = self._position
         end = len(buffer) - 1
+        line_end_heads = 0  # CR and LF bytes that are lengths
         while position < end and buffer[position] in TEXT_TYPES:
             length = buffer[position + 1]
             follower = position + 2 + length
-            if length >= 0x80:
+            if length in LINE_ENDS:
+                line_end_heads += 1
+            elif length >= 0x80:
                 if position + 2 > end:
                     break
                 high = buffer[position + 2]
-                length += (high << 7) - 0x80
-                follower = position + 3 + length
                 if high >= 0x80:
                     break
+                length += (high << 7) - 0x80
+                follower = position + 3 + length
+                line_end_heads += high in LINE_ENDS
+            elif follower < end and buffer[follower + 1] == length <= limit:
+                position = skip_equal(buffer, position, length)
+                continue
             if length > limit or follower > end + 1:
                 break
             position = follower
+        run = bytes(memoryview(buffer)[start:position])
         self._position = position
-        return bytes(buffer[start:position])
+        return run, run.count(b"\r") + run.count(b"\n") == line_end_heads
+
+
+def skip_equal(buffer: bytearray, start: int, length: int) -> int:
+    """Return the place behind the whole text records of that length that begin at start.
+
+    There is at least one. Bodies in base64 are made of such records, and this
+    looks at all of them in a few calls.
+    """
+    stride = length + 2
+    count = min((len(buffer) - start) // stride, EQUAL_RUN_LIMIT)
+    end = start + count * stride
+    lengths = buffer[start + 1 : end : stride]
+    same = len(lengths) - len(lengths.lstrip(lengths[:1]))
+    kinds = buffer[start : start + same * stride : stride]
+    return start + (len(kinds) - len(kinds.lstrip(TEXT_TYPES))) * stride

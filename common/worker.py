@@ -23,9 +23,10 @@ Serve = Callable[[socket.socket], None]
 
 def serve_each(child: Child, params: ChildParams, serve: Serve) -> None:
     """Give each accepted connection to serve, until it is time to leave."""
-    with select.epoll(child.listener_count + 1) as ready:
+    listeners = {fd: socket.socket(fileno=fd) for fd in child.listeners}
+    with select.epoll(len(listeners) + 1) as ready:
         ready.register(STATUS_FD, select.EPOLLIN)
-        for listener in child.listeners:
+        for listener in listeners:
             # One connection wakes one process, not all that wait.
             ready.register(listener, select.EPOLLIN | select.EPOLLEXCLUSIVE)
         used = 0
@@ -33,8 +34,9 @@ def serve_each(child: Child, params: ChildParams, serve: Serve) -> None:
             descriptors = [found for found, _ in ready.poll(params.max_idle)]
             if not descriptors or STATUS_FD in descriptors:
                 return
-            connection = accept(descriptors[0])
-            if connection is None:
+            try:
+                connection, _ = listeners[descriptors[0]].accept()
+            except (BlockingIOError, ConnectionAbortedError):
                 continue  # another process was faster
             used += 1
             child.report(TAKEN)
@@ -44,16 +46,3 @@ def serve_each(child: Child, params: ChildParams, serve: Serve) -> None:
                 signal.alarm(0)
             if not child.report(AVAILABLE):
                 return
-
-
-def accept(listener: int) -> socket.socket | None:
-    """Return the next connection in blocking mode, None if there is none after all."""
-    borrowed = socket.socket(fileno=listener)
-    try:
-        connection, _ = borrowed.accept()
-    except (BlockingIOError, ConnectionAbortedError):
-        return None
-    finally:
-        borrowed.detach()
-    connection.setblocking(True)
-    return connection

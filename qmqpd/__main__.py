@@ -11,6 +11,7 @@ from common.child import Child
 from common.params import QmqpdParams
 from qmqpd.access import Access
 from qmqpd.connection import Service
+from qmqpd.handover import HandoverRules
 from qmqpd.names import Resolver
 from qmqpd.session import Limits
 from qmqpd.worker import Worker
@@ -29,7 +30,8 @@ def serve(child: Child) -> None:
     child.drop_privileges(params.mail_owner, params.queue_directory)
     resolver.start()
     limits = Limits(message=params.message_size_limit, address=params.line_length_limit)
-    Worker(child, Service(params, child.log, access, resolver, limits)).run()
+    rules = HandoverRules.of(params)
+    Worker(child, Service(params, child.log, access, resolver, limits, rules)).run()
 
 
 def allow_descriptors(wanted: int) -> None:

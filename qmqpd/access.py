@@ -11,6 +11,8 @@ from common.params import QmqpdParams, Words
 from common.tables import TableError
 from qmqpd.client import Client
 
+KNOWN_LIMIT = 10_000  # answers that are remembered
+
 
 class Access:
     """The lists of clients, prepared once a process."""
@@ -25,6 +27,8 @@ class Access:
         self._debug_level = params.debug_peer_level
         # Each process says what is wrong with its lists once, when the first client comes.
         self._problems = self._authorized.problems() + self._debugged.problems()
+        # Answers for clients that were seen; lists do not change within a process.
+        self._known: dict[tuple[int, str, str], bool] = {}
 
     def permits(self, client: Client) -> bool | None:
         """Tell whether the client may submit mail; None when nobody can tell now."""
@@ -45,12 +49,20 @@ class Access:
         return True
 
     def _contains(self, hosts: HostList, client: Client) -> bool | None:
+        key = (id(hosts), client.name, client.address)
+        known = self._known.get(key)
+        if known is not None:
+            return known
         try:
-            return hosts.contains(client.name, client.address)
+            answer = hosts.contains(client.name, client.address)
         except TableError as error:
             for line in str(error).split("\n"):
                 self._log.warning(line)
             return None
+        if len(self._known) >= KNOWN_LIMIT:
+            self._known.clear()
+        self._known[key] = answer
+        return answer
 
 
 def prepared(parameter: str, elements: Words, parents: Words) -> HostList:

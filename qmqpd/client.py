@@ -35,6 +35,10 @@ class Client:
                 return cls(socket.AF_INET, str(mapped), peer[1])
         return cls(family, host, peer[1])
 
+    def named(self, name: str) -> "Client":
+        """Return the client with the name that was found for it."""
+        return Client(self.family, self.address, self.port, name)
+
     @property
     def header_address(self) -> str:
         """The address as headers show it: "IPv6:..." where it is one."""

@@ -13,7 +13,7 @@ import enum
 import select
 import socket
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from common import netstring
 from common.cleanup_client import CONNECT_RETRY, Delivery
@@ -22,7 +22,7 @@ from common.params import QmqpdParams
 from common.status import Status, Verdict, reply_to
 from qmqpd.access import Access
 from qmqpd.client import UNKNOWN, Client
-from qmqpd.handover import Handover
+from qmqpd.handover import Handover, HandoverRules
 from qmqpd.names import Resolver
 from qmqpd.session import ANSWERED, Limits, Phase, Session, SessionError, Submission, Trouble
 from qmqpd.verp import delimiters_trouble, split_verp
@@ -61,6 +61,7 @@ class Service:
     access: Access
     resolver: Resolver
     limits: Limits
+    handover: HandoverRules
     verbosity: int = 0
 
 
@@ -148,7 +149,8 @@ class Connection:
                 if not data:
                     raise self.session.end(Trouble.LOST)
                 turn += len(data)
-                self._trace(2, f"{len(data)} bytes while {self.session.phase.value}")
+                if self._verbosity:
+                    self._trace(2, f"{len(data)} bytes while {self.session.phase.value}")
                 submission = self.session.receive_data(data)
                 if submission:
                     self._submit(submission)
@@ -181,7 +183,8 @@ class Connection:
         return Wait(-1, 0, self.deadline)
 
     def _send_reply(self) -> Wait | None:
-        self._trace(1, f"reply: {printable(self._reply)}")
+        if self._verbosity:
+            self._trace(1, f"reply: {printable(self._reply)}")
         try:
             sent = self._socket.send(self._reply, socket.MSG_DONTWAIT)
         except BlockingIOError:
@@ -197,11 +200,12 @@ class Connection:
 
     def _begin(self, name: str) -> None:
         """Let the client in, or not."""
-        self.client = replace(self.client, name=name)
+        self.client = self.client.named(name)
         self.service.log.info(f"connect from {self.label}")
         self._verbosity = self.service.verbosity + self.service.access.verbosity(self.client)
         permitted = self.service.access.permits(self.client)
-        self._trace(1, f"authorized: {permitted}")
+        if self._verbosity:
+            self._trace(1, f"authorized: {permitted}")
         self._set_step(Step.PACKET, self.service.params.qmqpd_timeout)
         if permitted is None:
             self._answer(Verdict.RETRY, b"Error: server configuration error")
@@ -210,9 +214,10 @@ class Connection:
 
     def _submit(self, submission: Submission) -> None:
         """Begin to hand the message over."""
-        self._trace_submission(submission)
+        if self._verbosity:
+            self._trace_submission(submission)
         params = self.service.params
-        handover = Handover(params, self.client, self.arrival, submission)
+        handover = Handover(self.service.handover, self.client, self.arrival, submission)
         _, delimiters = split_verp(submission.sender)
         self._refusal = delimiters_trouble(delimiters, params.verp_delimiter_filter)
         self._delivery = Delivery(
@@ -238,7 +243,8 @@ class Connection:
 
     def _report(self, status: int, reason: bytes) -> None:
         """Turn cleanup's verdict into the reply."""
-        self._trace(1, f"cleanup: status {status} {printable(reason)}")
+        if self._verbosity:
+            self._trace(1, f"cleanup: status {status} {printable(reason)}")
         if status == Status.OK:
             self._reply = netstring.encode(b"KOk: queued as " + self.queue_id.encode())
             self._set_step(Step.REPLY, self.service.params.qmqpd_timeout)
@@ -273,9 +279,7 @@ class Connection:
             self._set_step(Step.REPLY, self.service.params.qmqpd_timeout)
 
     def _trace_submission(self, submission: Submission) -> None:
-        if not self._verbosity:
-            return
-        self._trace(1, f"content: {len(submission.content)} bytes")
+        self._trace(1, f"content: {submission.size} bytes")
         self._trace(1, f"sender: {printable(submission.sender)}")
         for recipient in submission.recipients:
             self._trace(1, f"recipient: {printable(recipient)}")

@@ -18,7 +18,6 @@ from collections.abc import Iterator
 from common import record
 from common.record import RecordType
 
-PIECE_SIZE = 32 * 1024  # converted at a time: it stays in the processor's cache
 TABLE_LIMIT = 8192  # longest line whose record head is kept ready
 
 MAILBOX_LINE = re.compile(rb">*From ")
@@ -26,28 +25,36 @@ MAILBOX_HEADER = b"X-Mailbox-Line: "
 BLANKS = (b" ", b"\t")
 
 
-def text_records(content: bytes, limit: int) -> Iterator[bytes]:
-    """Yield the content as encoded records, some at a time.
+def text_records(pieces: list[bytes], limit: int) -> Iterator[bytes]:
+    """Yield the content as encoded records, about a piece at a time.
 
     Lines over limit bytes are cut into continued pieces of that length; what
     stands behind the last LF becomes one too.
     """
-    opening, position = opening_records(content, limit)
+    opening, pieces = opening_records(pieces, limit)
     if opening:
         yield opening
-    while position < len(content):
-        end = content.rfind(b"\n", position, position + PIECE_SIZE) + 1
+    rest = b""  # of a line whose end has not been seen
+    for piece in pieces:
+        end = piece.rfind(b"\n") + 1
         if end:
-            yield whole_lines(content[position:end], limit)
-        else:
-            line_end = content.find(b"\n", position)
-            end = line_end + 1 if line_end >= 0 else len(content)
-            yield long_line(content[position:end], limit)
-        position = end
+            yield whole_lines(rest + piece[:end] if rest else piece[:end], limit)
+            rest = piece[end:]
+            continue
+        rest += piece
+        if len(rest) > limit:
+            keep = (len(rest) - 1) // limit * limit
+            yield long_line(rest[:keep], limit)
+            rest = rest[keep:]
+    if rest:
+        yield long_line(rest, limit)
 
 
-def opening_records(content: bytes, limit: int) -> tuple[bytes, int]:
-    """Return records for the special lines at the start, and the place behind them."""
+def opening_records(pieces: list[bytes], limit: int) -> tuple[bytes, list[bytes]]:
+    """Return records for the special lines at the start, and the content behind them."""
+    if not pieces or not (MAILBOX_LINE.match(pieces[0]) or pieces[0][:1] in BLANKS):
+        return b"", pieces
+    content = b"".join(pieces)
     out = []
     position = 0
     while MAILBOX_LINE.match(content, position):
@@ -57,15 +64,23 @@ def opening_records(content: bytes, limit: int) -> tuple[bytes, int]:
         position = end
     if content[position : position + 1] in BLANKS:
         out.append(record.encode(RecordType.TEXT))
-    return b"".join(out), position
+    return b"".join(out), [content[position:]]
 
 
-def whole_lines(piece: bytes, limit: int) -> bytes:
+def whole_lines(block: bytes, limit: int) -> bytes:
     """Return records for lines that all end with LF."""
-    lines = piece.split(b"\n")
+    length = block.find(b"\n")
+    most = min(limit, TABLE_LIMIT)
+    count = len(block) // (length + 1)
+    ends = block[length :: length + 1]
+    if length <= most and ends == b"\n" * count and block.count(b"\n") == count:
+        # Lines of one length, as in base64: one pass puts a head where each LF was.
+        head = text_heads()[length]
+        return head + block[:-1].replace(b"\n", head)
+    lines = block.split(b"\n")
     lines.pop()  # what is behind the last LF: nothing
     lengths = list(map(len, lines))
-    if max(lengths) > min(limit, TABLE_LIMIT):
+    if max(lengths) > most:
         return b"".join(long_line(line + b"\n", limit) for line in lines)
     out = [b""] * (2 * len(lines))
     out[0::2] = map(text_heads().__getitem__, lengths)
@@ -76,10 +91,9 @@ def whole_lines(piece: bytes, limit: int) -> bytes:
 def long_line(line: bytes, limit: int) -> bytes:
     """Return records for one line of any length, with or without LF at its end."""
     text, newline, _ = line.partition(b"\n")
-    out = []
-    while len(text) > limit:
-        out.append(record.encode(RecordType.CONTINUED, text[:limit]))
-        text = text[limit:]
+    cuts = range(0, max(len(text) - 1, 0) // limit * limit, limit)
+    out = [record.encode(RecordType.CONTINUED, text[cut : cut + limit]) for cut in cuts]
+    text = text[len(cuts) * limit :]
     if newline or text:
         out.append(record.encode(RecordType.TEXT if newline else RecordType.CONTINUED, text))
     return b"".join(out)
@@ -88,5 +102,5 @@ def long_line(line: bytes, limit: int) -> bytes:
 @functools.cache
 def text_heads() -> tuple[bytes, ...]:
     """Return the first bytes of a text record by the length of its text."""
-    kind = RecordType.TEXT.value
+    kind = RecordType.TEXT
     return tuple(kind + record.encode_length(length) for length in range(TABLE_LIMIT + 1))

@@ -26,6 +26,9 @@ TAKEN_AWAY = {
     "no_milters": MILTER,
     "no_unknown_recipient_checks": 0,
 }
+WRITE_SIZE = 40 * 1024  # bytes written at a time, about
+CONTENT_RECORD = record.encode(RecordType.CONTENT)
+END_RECORDS = record.encode(RecordType.EXTRACTED) + record.encode(RecordType.END)
 CLASS = "qmqpd"  # our name in smtputf8_autodetect_classes
 
 
@@ -40,10 +43,34 @@ def option_flags(params: QmqpdParams) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class HandoverRules:
+    """What all messages of a process have in common, encoded once."""
+
+    line_length_limit: int
+    port_logging: bool
+    opening: bytes  # the option flags
+    content_filter: bytes  # its record, if there is one
+    by: str  # who received it, for the trace header
+
+    @classmethod
+    def of(cls, params: QmqpdParams) -> "HandoverRules":
+        """Prepare them."""
+        opening = attribute.encode([(b"flags", b"%d" % option_flags(params))])
+        content_filter = params.content_filter.encode()
+        return cls(
+            params.line_length_limit,
+            params.qmqpd_client_port_logging,
+            opening,
+            record.encode(RecordType.FILTER, content_filter) if content_filter else b"",
+            f"\tby {params.myhostname} ({params.mail_name}) with QMQP",
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Handover:
     """One submission with all that cleanup must know."""
 
-    params: QmqpdParams
+    rules: HandoverRules
     client: Client
     arrival: int  # microseconds since the epoch; when the client connected
     submission: Submission
@@ -54,56 +81,52 @@ class Handover:
         A small message is one piece.
         """
         pending = self._envelope() + self._received(queue_id)
-        for piece in text_records(self.submission.content, self.params.line_length_limit):
-            yield_now, pending = pending, piece
-            if len(yield_now) + len(piece) <= 2 * 32 * 1024:
-                pending = yield_now + piece
+        for records in text_records(self.submission.pieces, self.rules.line_length_limit):
+            if len(pending) + len(records) > WRITE_SIZE:
+                yield pending
+                pending = records
             else:
-                yield yield_now
-        yield pending + record.encode(RecordType.EXTRACTED) + record.encode(RecordType.END)
+                pending += records
+        yield pending + END_RECORDS
 
     def _envelope(self) -> bytes:
         """Return flags, envelope and content marker."""
-        params, submission = self.params, self.submission
+        rules, submission = self.rules, self.submission
         out = [
-            attribute.encode([(b"flags", b"%d" % option_flags(params))]),
+            rules.opening,
             record.encode(RecordType.TIME, b"%d %d" % divmod(self.arrival, 1_000_000)),
+            rules.content_filter,
         ]
-        if params.content_filter:
-            out.append(record.encode(RecordType.FILTER, params.content_filter.encode()))
         sender, delimiters = split_verp(submission.sender)
         out.append(record.encode(RecordType.SENDER, sender))
         if delimiters:
             out.append(record.encode(RecordType.VERP, delimiters))
         out += [record.encode(RecordType.ATTRIBUTE, pair) for pair in self._attributes()]
         out += [record.encode(RecordType.RECIPIENT, one) for one in submission.recipients]
-        out.append(record.encode(RecordType.CONTENT))
+        out.append(CONTENT_RECORD)
         return b"".join(out)
 
     def _attributes(self) -> list[bytes]:
         client = self.client
-        origin = client.label(with_port=self.params.qmqpd_client_port_logging)
-        return [
-            f"{name}={value}".encode()
-            for name, value in (
-                ("log_client_name", client.name),
-                ("log_client_address", client.header_address),
-                ("log_client_port", client.port),
-                ("log_message_origin", origin),
-                ("log_protocol_name", "QMQP"),
-                ("client_name", client.name),
-                ("client_address", client.address),
-                ("client_port", client.port),
-                ("client_address_type", int(client.family)),
-                ("protocol_name", "QMQP"),
-            )
-        ]
+        name, address, port = client.name, client.address, client.port
+        text = (
+            f"log_client_name={name}\n"
+            f"log_client_address={client.header_address}\n"
+            f"log_client_port={port}\n"
+            f"log_message_origin={client.label(with_port=self.rules.port_logging)}\n"
+            "log_protocol_name=QMQP\n"
+            f"client_name={name}\n"
+            f"client_address={address}\n"
+            f"client_port={port}\n"
+            f"client_address_type={client.family:d}\n"
+            "protocol_name=QMQP"
+        )
+        return text.encode().split(b"\n")
 
     def _received(self, queue_id: str) -> bytes:
         """Return our trace header; a single recipient is named in it."""
-        params, name = self.params, self.client.name
+        name, by = self.client.name, self.rules.by
         date = format_date(self.arrival // 1_000_000)
-        by = f"\tby {params.myhostname} ({params.mail_name}) with QMQP"
         lines = [f"Received: from {name} ({name} [{self.client.header_address}])".encode()]
         recipients = self.submission.recipients
         if len(recipients) == 1:
@@ -111,7 +134,7 @@ class Handover:
             lines.append(b"\tfor <%b>; %b" % (shown(recipients[0]), date.encode()))
         else:
             lines += [by.encode(), f"\tid {queue_id}; {date}".encode()]
-        return b"".join(record.encode(RecordType.TEXT, line) for line in lines)
+        return b"".join([record.encode(RecordType.TEXT, line) for line in lines])
 
 
 def shown(recipient: bytes) -> bytes:

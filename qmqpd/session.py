@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from common import netstring
 from common.netstring import LENGTH_LIMIT
 
+PIECE_LEAST = 16 * 1024  # bytes; smaller ones are put together
+
 
 class Phase(enum.Enum):
     """What is being received; the value stands in replies and logs behind "while"."""
@@ -59,29 +61,69 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A complete packet."""
+    """A complete packet; the content in pieces, as it came."""
 
-    content: bytes
+    pieces: list[bytes]
     sender: bytes
     recipients: list[bytes]
+
+    @property
+    def content(self) -> bytes:
+        """The whole content."""
+        return b"".join(self.pieces)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the content."""
+        return sum(map(len, self.pieces))
+
+
+class Content:
+    """A payload of known length that is kept in pieces of a good size.
+
+    One long string would have to be moved as it grows, and would be too large
+    for the processor's cache; a piece for each byte that a slow client sends
+    would cost more than the bytes.
+    """
+
+    __slots__ = ("_tail", "missing", "pieces")
+
+    def __init__(self, length: int) -> None:
+        self.missing = length
+        self.pieces: list[bytes] = []
+        self._tail = bytearray()
+
+    def add(self, data: bytes) -> None:
+        """Append what came; not more than is missing."""
+        self.missing -= len(data)
+        if not self._tail and len(data) >= PIECE_LEAST:
+            self.pieces.append(data)
+            return
+        self._tail += data
+        if len(self._tail) >= PIECE_LEAST or not self.missing:
+            self.pieces.append(bytes(self._tail))
+            self._tail.clear()
 
 
 class Session:
     """One client's packet, as it arrives."""
 
-    __slots__ = ("_content", "_limits", "_reader", "_recipients", "_sender", "phase")
+    __slots__ = (
+        *("_content", "_limits", "_reader", "_received", "_recipients", "_sender", "phase"),
+    )
 
     def __init__(self, limits: Limits) -> None:
         self.phase = Phase.HEADER
         self._limits = limits
         self._reader = netstring.Reader()
-        self._content = b""
+        self._content: Content | None = None
         self._sender = b""
         self._recipients: list[bytes] = []
+        self._received = 0
 
     def held(self) -> int:
         """Return how many bytes of the client are kept here."""
-        return self._reader.buffered() + len(self._content)
+        return self._received
 
     def receive_data(self, data: bytes) -> Submission | None:
         """Take bytes; return the submission once it is complete.
@@ -89,6 +131,11 @@ class Session:
         Raises:
             SessionError: these bytes are no QMQP packet, or too long.
         """
+        self._received += len(data)
+        content = self._content
+        if content and len(data) < content.missing:
+            content.add(data)  # nothing but content: no need to look at it
+            return None
         self._reader.receive_data(data)
         try:
             return self._advance()
@@ -103,9 +150,14 @@ class Session:
         Where nothing but a comma is missing, the peers report a bad format
         instead; so do we.
         """
-        if self._reader.wants_comma():
+        if self._wants_comma():
             trouble = Trouble.FORMAT
         return SessionError(trouble, self.phase)
+
+    def _wants_comma(self) -> bool:
+        if self.phase is Phase.CONTENT:
+            return self._content is not None and not self._content.missing
+        return self._reader.wants_comma()
 
     def _advance(self) -> Submission | None:
         reader = self._reader
@@ -114,10 +166,8 @@ class Session:
                 return None
             self.phase = Phase.CONTENT
         if self.phase is Phase.CONTENT:
-            content = reader.next_payload(self._limits.message or LENGTH_LIMIT)
-            if content is None:
+            if not self._take_content():
                 return None
-            self._content = content
             self.phase = Phase.SENDER
         if self.phase is Phase.SENDER:
             sender = reader.next_payload(self._limits.address)
@@ -130,4 +180,18 @@ class Session:
             if recipient is None:
                 return None
             self._recipients.append(recipient)
-        return Submission(self._content, self._sender, self._recipients)
+        pieces = self._content.pieces if self._content else []
+        return Submission(pieces, self._sender, self._recipients)
+
+    def _take_content(self) -> bool:
+        """Move content out of the reader; tell whether it is complete."""
+        if self._content is None:
+            length = self._reader.next_length(self._limits.message or LENGTH_LIMIT)
+            if length is None:
+                return False
+            self._content = Content(length)
+        if self._content.missing:
+            piece = self._reader.take(self._content.missing)
+            if piece:
+                self._content.add(piece)
+        return not self._content.missing and self._reader.take_comma()

@@ -154,7 +154,7 @@ class Worker:
             self._epoll.unregister(STATUS_FD)
             self.child.report(TAKEN)
             # After a reload master waits for this: none of its old workers accepts any more.
-            os.close(STATUS_FD)
+            self.child.close_status()
             self.child.set_title("draining")
         self._leave_at = min(end, self._leave_at or end)
 

@@ -201,9 +201,7 @@ def test_an_end_in_the_envelope_is_refused_and_is_the_end(before: bytes) -> None
     assert (outcome.session.finished, outcome.status) == (True, Status.BAD)
 
 
-@pytest.mark.parametrize(
-    "digits", [b"9" * 20, b"9" * 17, b"9" * 12, b"9" * 5000, b"9223372036854775807"]
-)
+@pytest.mark.parametrize("digits", [b"9" * 17, b"9223372036854775807", b"9" * 20, b"9" * 5000])
 def test_a_time_beyond_all_calendars_is_refused(digits: bytes) -> None:
     outcome = take(rec(b"T", digits + b" 0") + SENDER + RECIPIENT + CONTENT + REST)
     assert (outcome.session.finished, outcome.status) == (True, Status.BAD)

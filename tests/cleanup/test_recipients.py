@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from cleanup.recipients import NOTIFY_VALUES, parse_attribute
+from cleanup.recipients import NOTIFY_VALUES
 from tests.cleanup.stream import (
     CLOSING,
     CONTENT,
@@ -169,19 +169,3 @@ def test_a_recipient_that_is_done_takes_what_was_given_with_it(kind: bytes) -> N
 def test_recipients_apart_only_in_their_notices_are_two() -> None:
     stream = to(b"a@b") + rec(b"A", b"notify_flags=2") + to(b"a@b")
     assert len(with_recipients(stream).envelope(R)) == 2
-
-
-@pytest.mark.parametrize(
-    ("payload", "pair"),
-    [
-        (b"a=1", (b"a", b"1")),
-        (b" a = 1 ", (b"a", b"1")),
-        (b"a=1=2", (b"a", b"1=2")),
-        (b"a=", (b"a", b"")),
-        (b"=1", (b"", b"1")),
-        (b"a", (b"", b"")),
-        (b"", (b"", b"")),
-    ],
-)
-def test_an_attribute_is_a_name_and_a_value(payload: bytes, pair: tuple[bytes, bytes]) -> None:
-    assert parse_attribute(payload) == pair

@@ -52,9 +52,13 @@ class Commanded(Running):
 
     def end(self) -> None:
         """Stop it, whatever state it is in."""
+        self.pid = 0
         with suppress(OSError, ValueError):
-            self.pid = self.master_pid()
-        if not self.pid or not alive(self.pid):
+            pid = self.master_pid()
+            # A master in another process namespace wrote a number that is somebody else's here.
+            if os.path.samefile(f"/proc/{pid}/cwd", self.top / "spool"):
+                self.pid = pid
+        if not self.pid:
             return
         children = self.child_pids()
         self.run("stop")

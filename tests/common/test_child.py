@@ -25,8 +25,8 @@ from tests.common.journal import Journal
 def master(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
     """Master's end of the status channel."""
     ours, theirs = socket.socketpair()
-    monkeypatch.setattr(child, "STATUS_FD", theirs.fileno())
-    with ours, theirs:
+    with ours:
+        monkeypatch.setattr(child, "STATUS_FD", theirs.detach())  # it belongs to the child
         yield ours
 
 
@@ -41,13 +41,15 @@ def test_a_report_is_pid_generation_and_availability(
     master: socket.socket, monkeypatch: pytest.MonkeyPatch, availability: int, wire: str
 ) -> None:
     monkeypatch.setattr(os, "getpid", lambda: 12306)
-    assert forked.child(Journal()).report(availability)
+    one = forked.child(Journal())
+    assert one.report(availability)
     assert master.recv(100) == bytes.fromhex(wire)
 
 
 def test_a_report_is_in_the_machine_s_own_byte_order(master: socket.socket) -> None:
-    forked.child(Journal()).report(AVAILABLE)
-    forked.child(Journal()).report(TAKEN)
+    one = forked.child(Journal())
+    one.report(AVAILABLE)
+    one.report(TAKEN)
     expected = struct.pack("=iIi", os.getpid(), 4, 1) + struct.pack("=iIi", os.getpid(), 4, 0)
     assert master.recv(100) == expected
 
@@ -68,6 +70,18 @@ def test_a_report_to_a_master_that_does_not_read_waits_for_nobody(
         received += len(master.recv(1 << 20))
     assert received % 12 == 0
     assert 0 < received < 12 * 10_000  # the rest is lost: it did not fit
+
+
+@pytest.mark.parametrize("reported", [False, True])
+def test_a_channel_that_is_given_up_is_at_its_end_for_master(
+    master: socket.socket, reported: bool
+) -> None:
+    one = forked.child(Journal())
+    if reported:
+        one.report(TAKEN)
+        master.recv(12)
+    one.close_status()
+    assert master.recv(12) == b""
 
 
 def test_listeners_follow_the_status_channel() -> None:

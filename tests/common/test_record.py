@@ -16,7 +16,18 @@ from tests.splits import cut, splits
 Records = list[tuple[int, bytes]]
 
 types = st.sampled_from(list(b"NLNLNLXTSRAEMpw\0\xff"))
-records = st.lists(st.tuples(types, st.binary(max_size=300)), max_size=12)
+# Runs of equal lengths, as bodies in base64 have, among records of any kind.
+records = st.lists(
+    st.one_of(
+        st.tuples(types, st.binary(max_size=300), st.just(1)),
+        st.tuples(
+            st.sampled_from(list(b"NL")),
+            st.sampled_from([b"", b"abc", b"x" * 10, b"y" * 13, b"z" * 72, b"a\nb", b"c\r" * 64]),
+            st.integers(1, 30),
+        ),
+    ),
+    max_size=8,
+).map(lambda runs: [(kind, text) for kind, text, count in runs for _ in range(count)])
 LIMIT = 140  # of take_text; needs two length bytes
 
 
@@ -46,9 +57,10 @@ def in_runs(parts: list[bytes]) -> Records:
     for part in parts:
         reader.receive_data(part)
         while True:
-            run = reader.take_text(LIMIT)
+            run, clean = reader.take_text(LIMIT)
             texts = one_by_one([run])
             assert all(kind in b"NL" and len(text) <= LIMIT for kind, text in texts)
+            assert clean is not any(set(text) & set(b"\r\n") for _, text in texts)
             found += texts
             one = reader.next_record()
             if one is None:
@@ -173,8 +185,39 @@ def test_any_bytes_are_records_or_a_refusal_in_the_same_place(
 def test_a_run_ends_where_another_reader_must_look(wire: bytes, taken: bytes | None) -> None:
     expected = wire if taken is None else taken
     reader = Reader(wire)
-    assert reader.take_text(LIMIT) == expected
+    assert reader.take_text(LIMIT) == (expected, True)
     assert reader.buffered() == len(wire) - len(expected)
+
+
+@pytest.mark.parametrize("length", [0, 1, 10, 13, 72, 127, 128, 140])
+@pytest.mark.parametrize("count", [1, 2, 3, 1023, 1024, 1025, 2500])
+def test_equal_lines_are_one_run_up_to_the_first_that_differs(length: int, count: int) -> None:
+    line = encode_raw(ord("N"), b"x" * length)
+    for follower, taken in (
+        (b"", b""),
+        (b"X\0", b""),
+        (b"L\2ab", b"L\2ab"),
+        (b"X" + line[1:], b""),
+        (line[:-1] if length else b"N", b""),
+        (encode_raw(ord("N"), b"x" * (length + 1)), None),
+    ):
+        more = (follower if length < LIMIT else b"") if taken is None else taken
+        reader = Reader(line * count + follower)
+        run = b""
+        while part := reader.take_text(LIMIT)[0]:
+            run += part
+        assert run == line * count + more
+
+
+@pytest.mark.parametrize("stray", [b"\r", b"\n"])
+@pytest.mark.parametrize("place", [0, 1, 500, 999])
+@pytest.mark.parametrize("length", [10, 13, 72, 138])
+def test_a_stray_line_end_is_seen_wherever_it_hides(stray: bytes, place: int, length: int) -> None:
+    lines = [b"x" * length] * 1000
+    assert Reader(b"".join(encode_raw(ord("N"), one) for one in lines)).take_text(LIMIT)[1]
+    lines[place] = stray + lines[place][1:]
+    reader = Reader(b"".join(encode_raw(ord("N"), one) for one in lines))
+    assert not reader.take_text(LIMIT)[1]
 
 
 def test_what_was_handed_out_is_not_kept() -> None:

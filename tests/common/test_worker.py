@@ -10,7 +10,7 @@ import pytest
 
 from common.child import AVAILABLE, TAKEN, Child
 from common.params import ChildParams, Seconds
-from common.worker import accept, serve_each
+from common.worker import serve_each
 from tests.common.forked import CRASHED, Forked
 from tests.common.settings import load
 
@@ -160,17 +160,14 @@ def test_a_bug_ends_the_process_and_not_quietly(listener: socket.socket) -> None
         assert "RuntimeError: b'hello'" in process.log()[-1]
 
 
-def test_a_connection_that_another_process_took_is_no_error(listener: socket.socket) -> None:
-    listener.setblocking(False)
-    assert accept(listener.fileno()) is None
-    assert listener.fileno() >= 0  # borrowed, not closed
-
-
-def test_an_accepted_connection_is_in_blocking_mode(listener: socket.socket) -> None:
-    listener.setblocking(False)
-    with socket.socket(socket.AF_UNIX) as client:
-        client.connect(listener.getsockname())
-        connection = accept(listener.fileno())
-        assert connection is not None
-        with connection:
-            assert connection.getblocking()
+def test_two_workers_share_a_listener_and_serve_every_client_once(
+    listener: socket.socket,
+) -> None:
+    with worker([listener]) as one, worker([listener]) as other:
+        for number in range(200):
+            assert ask(listener, b"%d" % number) == b"%d" % number
+        for process in (one, other):
+            assert process.running()
+            process.status.shutdown(socket.SHUT_WR)
+            assert process.wait() == 0
+        assert len(one.states()) + len(other.states()) == 400

@@ -5,24 +5,36 @@ SEE ALSO
 """
 
 import time
+from collections.abc import Iterable
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.record import Reader
-from qmqpd.content import PIECE_SIZE, TABLE_LIMIT, text_records
+from common.netstring import encode
+from qmqpd.content import TABLE_LIMIT, text_records
+from qmqpd.session import Limits, Session
+from tests.splits import cut
 
 LIMIT = 2048
+READ_SIZE = 32 * 1024  # of a piece, mostly
 
 # Lines of every interesting length: short ones, and around a small limit.
 lines = st.binary(max_size=40).map(lambda line: line.replace(b"\n", b"-"))
 contents = st.lists(lines, max_size=12).map(b"\n".join)
 
 
-def records(content: bytes, limit: int = LIMIT) -> list[tuple[str, bytes]]:
-    reader = Reader(b"".join(text_records(content, limit)))
-    found = []
+def records(
+    content: bytes, limit: int = LIMIT, places: Iterable[int] = ()
+) -> list[tuple[str, bytes]]:
+    """Return the records of a content that comes in pieces, cut at these places."""
+    pieces = [piece for piece in cut(content, places) if piece]
+    return parse(b"".join(text_records(pieces, limit)))
+
+
+def parse(stream: bytes) -> list[tuple[str, bytes]]:
+    reader, found = Reader(stream), []
     while (one := reader.next_record()) is not None:
         found.append((chr(one[0]), one[1]))
     assert reader.buffered() == 0
@@ -38,9 +50,9 @@ def is_special(content: bytes) -> bool:
     return content.lstrip(b">").startswith(b"From ") or content[:1] in (b" ", b"\t")
 
 
-def check(content: bytes, limit: int) -> None:
+def check(content: bytes, limit: int, places: Iterable[int] = ()) -> None:
     """Check all that is promised of a content without special opening."""
-    found = records(content, limit)
+    found = records(content, limit, places)
     assert joined(found) == content
     assert {kind for kind, _ in found} <= {"N", "L"}
     assert all(len(text) <= limit for _, text in found)
@@ -50,10 +62,11 @@ def check(content: bytes, limit: int) -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(contents, st.integers(1, 45))
-def test_joined_records_are_the_content(content: bytes, limit: int) -> None:
+@given(contents, st.integers(1, 45), st.sets(st.integers(1, 400)))
+def test_joined_records_are_the_content(content: bytes, limit: int, places: set[int]) -> None:
     if not is_special(content):
-        check(content, limit)
+        check(content, limit, places)
+        assert records(content, limit, places) == records(content, limit)
 
 
 @settings(max_examples=15, deadline=None)
@@ -68,26 +81,43 @@ def test_joined_records_are_the_content(content: bytes, limit: int) -> None:
         max_size=6,
     ),
     st.sampled_from([512, 2048, 8192, 10_000]),
+    st.sampled_from([1000, 16_384, READ_SIZE, 1_000_000]),
 )
 def test_long_lines_and_piece_edges_lose_nothing(
-    sizes: list[tuple[int, bytes]], limit: int
+    sizes: list[tuple[int, bytes]], limit: int, piece: int
 ) -> None:
-    check(b"".join(b"y" * size + newline for size, newline in sizes), limit)
+    content = b"".join(b"y" * size + newline for size, newline in sizes)
+    check(content, limit, range(0, len(content), piece))
 
 
-@pytest.mark.parametrize("size", [PIECE_SIZE - 1, PIECE_SIZE, PIECE_SIZE + 1])
+@pytest.mark.parametrize("size", [READ_SIZE - 1, READ_SIZE, READ_SIZE + 1, 3 * READ_SIZE])
 @pytest.mark.parametrize("line", [b"x" * 70 + b"\n", b"\n", b"z" * (TABLE_LIMIT + 1) + b"\n"])
 def test_contents_above_one_piece_lose_nothing(line: bytes, size: int) -> None:
-    for end in (b"", b"\n"):
-        check((line * (size // len(line) + 1))[:size] + end, LIMIT)
-        check((line * (3 * size // len(line)))[: 3 * size] + end, LIMIT)
+    content = (line * (size // len(line) + 1))[:size]
+    for end in (b"", b"\n", b"x", b"\nx"):
+        check(content + end, LIMIT, range(0, len(content) + 2, READ_SIZE))
+
+
+@pytest.mark.parametrize("length", [0, 1, 10, 72, 127, 128, 2047, 2048, 2049])
+@pytest.mark.parametrize("count", [1, 2, 500])
+@pytest.mark.parametrize("other", [b"", b"\n", b"short\n", b"x" * 73 + b"\n", b"no newline"])
+def test_lines_of_one_length_lose_nothing(length: int, count: int, other: bytes) -> None:
+    equal = (b"x" * length + b"\n") * count
+    for content in (equal, equal + other, other + equal, equal + other + equal):
+        if b"no newline" not in content or content.endswith(b"no newline"):
+            check(content, LIMIT)
+
+
+def test_a_line_of_the_same_length_with_a_newline_in_it_is_two() -> None:
+    assert records(b"abc\nd\nf\nghi\n") == [("N", text) for text in (b"abc", b"d", b"f", b"ghi")]
+    assert records(b"ab\n\n\n\ncd\n") == [("N", text) for text in (b"ab", b"", b"", b"", b"cd")]
 
 
 def test_a_content_is_yielded_in_pieces_that_fit_a_write() -> None:
     content = (b"x" * 70 + b"\n") * 5000
-    pieces = list(text_records(content, LIMIT))
-    assert max(map(len, pieces)) <= 2 * PIECE_SIZE
-    assert len(pieces) >= len(content) // PIECE_SIZE
+    pieces = list(text_records(cut(content, range(0, len(content), READ_SIZE)), LIMIT))
+    assert max(map(len, pieces)) <= 2 * READ_SIZE
+    assert len(pieces) >= len(content) // READ_SIZE
 
 
 @pytest.mark.parametrize(
@@ -183,11 +213,27 @@ def test_a_long_mailbox_line_is_cut_like_any_other() -> None:
     assert kinds == [("L", 2048), ("N", 968), ("N", 1)]
 
 
-def test_the_time_for_a_line_grows_with_its_length_and_no_faster() -> None:
+@pytest.mark.parametrize(
+    "opening", [b"From x", b">" * 20_000 + b"From x", b" x", b"\tx", b"From x\n>From y\n z"]
+)
+def test_a_special_opening_is_seen_however_the_network_cuts_it(opening: bytes) -> None:
+    content = opening + b"\nb\n" * 20_000
+    packet = encode(encode(content) + encode(b"s") + encode(b"r"))
+    expected = records(content)
+    for size in (1, 20, 16_384, READ_SIZE):
+        session = Session(Limits(message=0, address=LIMIT))
+        for part in cut(packet, range(0, len(packet), size)):
+            submission = session.receive_data(part)
+        assert submission is not None
+        assert parse(b"".join(text_records(submission.pieces, LIMIT))) == expected
+
+
+@pytest.mark.parametrize("piece", [READ_SIZE, 100_000_000])
+def test_the_time_for_a_line_grows_with_its_length_and_no_faster(piece: int) -> None:
     def seconds(size: int) -> float:
-        content = b"x" * size
+        pieces = cut(b"x" * size, range(0, size, piece))
         begin = time.process_time()
-        for _ in text_records(content, 512):
+        for _ in text_records(pieces, 512):
             pass
         return time.process_time() - begin
 

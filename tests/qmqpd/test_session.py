@@ -9,13 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.netstring import encode
-from qmqpd.session import ANSWERED, Limits, Phase, Session, SessionError, Submission, Trouble
+from qmqpd.session import ANSWERED, Limits, Phase, Session, SessionError, Trouble
 from tests.splits import cut, splits
 
 LIMITS = Limits(message=10_240_000, address=2048)
 
 PACKET = b"57:14:Subject: e\n\nb\n,11:s@from.test,9:r@to.test,,"
-MESSAGE = Submission(b"Subject: e\n\nb\n", b"s@from.test", [b"r@to.test"])
+Message = tuple[bytes, bytes, list[bytes]]  # content, sender, recipients
+
+MESSAGE = (b"Subject: e\n\nb\n", b"s@from.test", [b"r@to.test"])
 
 HEADER, CONTENT = "receiving QMQP packet header", "receiving message content"
 SENDER, RECIPIENT = "receiving sender address", "receiving recipient address"
@@ -23,23 +25,21 @@ FORMAT, TOO_LONG = "netstring format error", "netstring length exceeds storage l
 LOST, TIMEOUT = "lost connection", "read/write timeout"
 
 addresses = st.binary(max_size=30)
-submissions = st.builds(
-    Submission, st.binary(max_size=60), addresses, st.lists(addresses, max_size=4)
-)
+messages = st.tuples(st.binary(max_size=60), addresses, st.lists(addresses, max_size=4))
 
 
-def packet(submission: Submission) -> bytes:
-    parts = [submission.content, submission.sender, *submission.recipients]
-    return encode(b"".join(map(encode, parts)))
+def packet(message: Message) -> bytes:
+    content, sender, recipients = message
+    return encode(b"".join(map(encode, [content, sender, *recipients])))
 
 
-def receive(parts: list[bytes], limits: Limits = LIMITS) -> Submission | None:
+def receive(parts: list[bytes], limits: Limits = LIMITS) -> Message | None:
     """Return what a session makes of these parts; what follows the submission is not read."""
     session = Session(limits)
     for part in parts:
         submission = session.receive_data(part)
         if submission is not None:
-            return submission
+            return submission.content, submission.sender, submission.recipients
     return None
 
 
@@ -63,15 +63,36 @@ def test_the_recorded_packet_is_one_submission_however_it_is_cut() -> None:
 
 
 @settings(max_examples=50, deadline=None)
-@given(submissions)
-def test_any_submission_survives_any_split(sent: Submission) -> None:
+@given(messages)
+def test_any_message_survives_any_split(sent: Message) -> None:
     for parts in splits(packet(sent)):
         assert receive(parts) == sent
 
 
+def test_a_large_content_arrives_whole_however_it_is_cut() -> None:
+    sent = (bytes(range(256)) * 400, b"s@from.test", [b"r@to.test"])
+    whole = packet(sent)
+    for size in (1, 1000, 16_384, 16_385, 32_768, 65_536, len(whole)):
+        assert receive(cut(whole, range(0, len(whole), size))) == sent
+
+
+def test_a_large_content_is_handed_over_in_pieces_of_a_good_size() -> None:
+    content = bytes(range(256)) * 400
+    whole = packet((content, b"", [b"r"]))
+    for size in (1, 1000, 20_000, 32_768):
+        session = Session(LIMITS)
+        for part in cut(whole, range(0, len(whole), size)):
+            submission = session.receive_data(part)
+        assert submission is not None
+        assert b"".join(submission.pieces) == submission.content == content
+        assert submission.size == len(content)
+        assert all(len(piece) >= 16 * 1024 for piece in submission.pieces[:-1])
+        assert all(submission.pieces)
+
+
 @settings(max_examples=50, deadline=None)
-@given(submissions, st.sets(st.integers(0, 300)))
-def test_a_submission_is_complete_at_its_last_byte(sent: Submission, places: set[int]) -> None:
+@given(messages, st.sets(st.integers(0, 300)))
+def test_a_message_is_complete_at_its_last_byte(sent: Message, places: set[int]) -> None:
     whole = packet(sent)
     assert receive(cut(whole[:-1], places)) is None
     assert receive([whole]) == sent
@@ -87,7 +108,7 @@ def test_the_outer_length_is_read_and_not_believed(outer: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wire", "submission"),
+    ("wire", "message"),
     [
         (b"99::,11:s@from.test,9:r@to.test,,", (b"", b"s@from.test", [b"r@to.test"])),
         (
@@ -101,11 +122,9 @@ def test_the_outer_length_is_read_and_not_believed(outer: bytes) -> None:
         (b"1:1:,,1:,,1:,,,", (b",", b",", [b","])),
     ],
 )
-def test_odd_packets_mean_what_the_field_takes_them_for(
-    wire: bytes, submission: tuple[bytes, bytes, list[bytes]]
-) -> None:
+def test_odd_packets_mean_what_the_field_takes_them_for(wire: bytes, message: Message) -> None:
     for parts in splits(wire):
-        assert receive(parts) == Submission(*submission)
+        assert receive(parts) == message
 
 
 @pytest.mark.parametrize("rest", [b"trailing garbage\r\n", PACKET, b"x", b"junk" * 1000])
@@ -192,7 +211,7 @@ def test_a_message_limit_of_zero_is_none() -> None:
 
 def test_addresses_at_their_limit_arrive() -> None:
     address = b"x" * 2048
-    sent = Submission(b"", address, [address, address])
+    sent = (b"", address, [address, address])
     assert receive([packet(sent)]) == sent
 
 
@@ -261,7 +280,7 @@ def test_what_is_held_is_what_the_client_sent_but_the_framing() -> None:
     for size in range(len(PACKET)):
         session = Session(LIMITS)
         session.receive_data(PACKET[:size])
-        assert size - len(b"57:14:,11:,9:") <= session.held() <= size
+        assert size - len(b"57:14:,11:,9:,") <= session.held() <= size
 
 
 def test_every_byte_of_a_client_is_accounted_for() -> None:

@@ -1,0 +1,453 @@
+"""Promises of cleanup's daemon: one connection, one message, one file or none.
+
+SEE ALSO
+    spec/cleanup-protocol.md, sections 2 and 4.3
+"""
+
+import contextlib
+import errno
+import os
+import signal
+import socket
+import stat
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cleanup import __main__ as daemon
+from cleanup import trigger
+from cleanup.__main__ import Cleanup, serve
+from common import attribute
+from common.child import AVAILABLE, TAKEN, Child
+from common.params import CleanupParams
+from common.status import Status
+from tests.cleanup.stream import (
+    CLOSING,
+    CONTENT,
+    END,
+    ENVELOPE,
+    EXTRACTED,
+    RECEIVED,
+    SENDER,
+    TIME,
+    lines,
+    message,
+    options,
+    parse,
+    rec,
+)
+from tests.common.forked import Forked
+from tests.common.journal import Journal
+from tests.common.settings import load
+
+HOLD, DISCARD = 4, 8
+
+
+@pytest.fixture(autouse=True)
+def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for folder in ("incoming", "hold", "defer", "bounce", "trace", "public"):
+        (tmp_path / folder).mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(trigger, "LAST_WARNING", bytearray(8))
+    return tmp_path
+
+
+@dataclass
+class Result:
+    """What a client heard, what was logged, and what lies in the queue."""
+
+    heard: bytes
+    lines: list[str]
+    files: dict[Path, bytes] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        found = [path for path in Path().rglob("*") if path.is_file()]
+        self.files = {path: path.read_bytes() for path in found}
+
+    @property
+    def queue_id(self) -> str:
+        """The queue id of the greeting."""
+        greeting = attribute.decode(self.heard)
+        assert greeting is not None
+        return attribute.values(greeting[0], b"protocol", b"queue_id")[1].decode()
+
+    @property
+    def status(self) -> int | None:
+        """The verdict, None if the client heard none."""
+        greeting = attribute.decode(self.heard)
+        assert greeting is not None
+        verdict = attribute.decode(self.heard[greeting[1] :])
+        if verdict is None:
+            return None
+        assert greeting[1] + verdict[1] == len(self.heard)
+        return int(attribute.values(verdict[0], b"status", b"reason")[0])
+
+
+def converse(data: bytes, config: Mapping[str, str] | None = None) -> Result:
+    """Let the daemon serve one client that sends this and then listens."""
+    ours, theirs = socket.socketpair()
+    journal = Journal()
+    cleanup = Cleanup(load(CleanupParams, **(config or {})), journal)
+
+    def client() -> None:
+        with contextlib.suppress(OSError):  # the daemon may leave first
+            ours.sendall(data)
+            ours.shutdown(socket.SHUT_WR)
+
+    thread = threading.Thread(target=client)
+    with ours, theirs:
+        thread.start()
+        cleanup.serve(theirs)
+        theirs.close()
+        thread.join(10)
+        heard = b""
+        with contextlib.suppress(ConnectionResetError):  # behind what was said
+            while part := ours.recv(65536):
+                heard += part
+    assert cleanup.file is None
+    return Result(heard, journal.lines())
+
+
+def whole(result: Result, folder: str = "incoming") -> list[tuple[str, bytes]]:
+    """Check that there is one file, whole; return its records."""
+    ((path, data),) = result.files.items()
+    assert str(path) == f"{folder}/{result.queue_id}"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o700
+    records = parse(data)
+    assert (records[0][0], records[-1]) == ("C", ("E", b""))
+    numbers = [int(number) for number in records[0][1].split()]
+    assert data[numbers[1] - 2 : numbers[1]] == rec(b"M")
+    assert data[numbers[1] + numbers[0] :].startswith(rec(b"X"))
+    return records
+
+
+# A message.
+
+
+def test_a_message_becomes_a_file_and_then_a_status() -> None:
+    result = converse(options() + message())
+    assert result.status == 0
+    assert ("N", b"Subject: x") in whole(result)
+    assert result.lines[0].startswith(f"{result.queue_id}: message-id=<")
+
+
+def test_the_queue_manager_is_woken_once_the_file_is_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[list[int]] = []
+
+    def wake(service: str, log: object) -> None:
+        assert service == "qmgr"
+        seen.append([stat.S_IMODE(path.stat().st_mode) for path in Path("incoming").iterdir()])
+
+    monkeypatch.setattr(daemon, "wake_queue_manager", wake)
+    converse(options() + message())
+    assert seen == [[0o700]]
+    converse(options() + message(envelope=TIME + SENDER + CONTENT))
+    assert len(seen) == 1  # there is nothing to tell
+
+
+def test_a_missing_queue_manager_does_not_disturb() -> None:
+    result = converse(options() + message())
+    assert result.status == 0
+    assert result.lines[-1] == "warning: cannot wake public/qmgr: No such file or directory"
+
+
+def test_a_message_to_be_held_lies_in_hold() -> None:
+    for data in (options(114 | HOLD) + message(), options() + rec(b"f", b"4") + message()):
+        result = converse(data)
+        assert result.status == 0
+        whole(result, "hold")
+        next(iter(result.files)).unlink()
+
+
+def test_a_message_to_be_discarded_leaves_nothing() -> None:
+    result = converse(options(114 | DISCARD) + message())
+    assert (result.status, result.files) == (0, {})
+
+
+@pytest.mark.parametrize(
+    ("data", "config", "status"),
+    [
+        (message(envelope=TIME + SENDER + CONTENT), {}, Status.NO_RECIPIENTS),
+        (message(envelope=SENDER + CONTENT), {}, Status.BAD),
+        (message(b"Received: x\n" * 60), {}, Status.TOO_MANY_HOPS),
+        (message(b"\n" + b"x\n" * 9000), {"message_size_limit": "5000"}, Status.TOO_LARGE),
+    ],
+)
+def test_a_refused_message_is_read_to_its_end_and_leaves_nothing(
+    data: bytes, config: dict[str, str], status: int
+) -> None:
+    result = converse(options() + data + lines(b"more\n" * 50_000), config)
+    assert (result.status, result.files) == (status, {})
+
+
+def test_a_message_that_is_too_large_is_logged_as_recorded() -> None:
+    result = converse(options() + message(b"\n" + b"x\n" * 9000), {"message_size_limit": "5000"})
+    assert result.lines == [
+        f"{result.queue_id}: message-id=<{message_id(result)}>",
+        f"warning: {result.queue_id}: queue file size limit exceeded",
+        "warning: mail_stream_cleanup: close error",
+    ]
+
+
+def message_id(result: Result) -> str:
+    return result.lines[0].partition("message-id=<")[2].rstrip(">")
+
+
+def test_long_queue_ids_are_announced_and_used() -> None:
+    result = converse(options() + message(), {"enable_long_queue_ids": "yes"})
+    assert len(result.queue_id) >= 12
+    whole(result)
+
+
+# Clients that leave.
+
+
+def test_a_client_that_vanishes_at_any_byte_leaves_no_file() -> None:
+    data = options() + message()
+    for size in range(len(data)):
+        result = converse(data[:size])
+        assert (result.status, result.files) == (None, {})
+
+
+def test_a_client_that_never_listens_leaves_no_file_or_a_whole_one() -> None:
+    journal = Journal()
+    cleanup = Cleanup(load(CleanupParams), journal)
+    for data in (b"", options(), options() + message()):
+        ours, theirs = socket.socketpair()
+        ours.sendall(data)
+        ours.close()
+        with theirs:
+            cleanup.serve(theirs)
+        assert cleanup.file is None
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in Path("incoming").iterdir()}
+    assert modes <= {0o700}
+
+
+def test_a_client_that_falls_silent_is_left_in_time() -> None:
+    ours, theirs = socket.socketpair()
+    journal = Journal()
+    params = load(CleanupParams, ipc_timeout="1s")
+    with ours, theirs:
+        ours.sendall(options() + message()[:20])
+        Cleanup(params, journal).serve(theirs)
+    assert list(Path("incoming").iterdir()) == []
+    assert "while reading from the cleanup client" in journal.lines()[-1]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\0",
+        b"flagz\x001\0\0",
+        b"x" * 200_000,
+        options() + b"N\xff\xff\xff\xff\xff",
+        options() + ENVELOPE + RECEIVED + b"N\xff\xff\xff\xff\xff",
+    ],
+)
+def test_a_client_that_talks_nonsense_is_left_without_a_verdict(data: bytes) -> None:
+    result = converse(data)
+    assert (result.status, result.files) == (None, {})
+    assert "while reading from the cleanup client" in result.lines[-1]
+
+
+# A queue in trouble.
+
+
+def test_a_full_disk_is_told_with_a_greeting_and_a_status(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plain = os.open
+
+    def full(path: str, flags: int, *rest: int) -> int:
+        if flags & os.O_CREAT:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return plain(path, flags, *rest)
+
+    monkeypatch.setattr(os, "open", full)
+    result = converse(options() + message(b"\n" + b"x\n" * 9000))
+    assert (result.queue_id, result.status, result.files) == ("NOQUEUE", Status.WRITE_FAILED, {})
+    assert result.lines[0].startswith("warning: mail_queue_enter: create file incoming/")
+    assert result.lines[0].endswith(": No space left on device")
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
+@pytest.mark.parametrize("call", ["write", "pwrite", "fchmod", "fsync"])
+def test_a_disk_that_fails_later_is_told_with_a_status(
+    monkeypatch: pytest.MonkeyPatch, call: str, number: int
+) -> None:
+    def fail(*arguments: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, fail)
+        result = converse(options() + message(b"\n" + b"x\n" * 50_000))
+    assert (result.status, result.files) == (Status.WRITE_FAILED, {})
+    assert any(os.strerror(number) in line for line in result.lines)
+
+
+def test_a_missing_hold_queue_is_told_with_a_status() -> None:
+    Path("hold").rmdir()
+    result = converse(options(114 | HOLD) + message())
+    assert (result.status, result.files) == (Status.WRITE_FAILED, {})
+
+
+# Flow control.
+
+
+@pytest.mark.parametrize(("tokens", "naps"), [(b"", [1.0]), (b"x", []), (b"xx", [])])
+def test_without_a_token_of_the_flow_control_there_is_one_pause(
+    monkeypatch: pytest.MonkeyPatch, tokens: bytes, naps: list[float]
+) -> None:
+    reader, writer = os.pipe2(os.O_NONBLOCK)
+    os.write(writer, tokens)
+    slept: list[float] = []
+    fake = SimpleNamespace(sleep=slept.append, time=lambda: 1795177301.0)
+    monkeypatch.setattr(daemon, "time", fake)
+    monkeypatch.setattr(daemon, "FLOW_READ_FD", reader)
+    result = converse(options() + message(), {"in_flow_delay": "1s"})
+    assert (result.status, slept) == (0, naps)
+    assert select_bytes(reader) == max(0, len(tokens) - 1)
+    os.close(reader)
+    os.close(writer)
+
+
+def select_bytes(reader: int) -> int:
+    """Return how many tokens are left."""
+    try:
+        return len(os.read(reader, 100))
+    except BlockingIOError:
+        return 0
+
+
+def test_flow_control_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(daemon, "FLOW_READ_FD", -1)  # whoever reads it fails
+    assert converse(options() + message(), {"in_flow_delay": "0"}).status == 0
+
+
+# A process of its own.
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX) as found:
+        found.bind("public/cleanup")
+        found.listen()
+        yield found
+
+
+def running(listener: socket.socket, **config: str) -> Forked:
+    def run(child: Child) -> None:
+        child.main_cf = child.main_cf.override(
+            {"in_flow_delay": "0", "myhostname": "mx.example.test", **config}, "test"
+        )
+        child.unprivileged = False  # the test's folder belongs to the test's user
+        serve(child)
+
+    return Forked(run, [listener])
+
+
+def submit(data: bytes) -> bytes:
+    """Send this to the daemon; return all it says."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(10)
+        client.connect("public/cleanup")
+        client.sendall(data)
+        heard = b""
+        while part := client.recv(65536):
+            heard += part
+        return heard
+
+
+def test_the_daemon_serves_one_message_a_connection_and_reports_each(
+    listener: socket.socket,
+) -> None:
+    with running(listener, max_use="3") as process:
+        for _ in range(3):
+            assert submit(options() + message()).endswith(b"status\x000\0reason\0\0\0")
+        assert process.wait() == 0
+        assert process.states() == [TAKEN, AVAILABLE] * 3
+    assert len(list(Path("incoming").iterdir())) == 3
+
+
+def test_a_terminated_daemon_takes_its_unfinished_file_along(listener: socket.socket) -> None:
+    with running(listener) as process, socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(10)
+        client.connect("public/cleanup")
+        client.sendall(options() + message()[:40])
+        assert client.recv(1000).startswith(b"protocol\0cleanup_protocol\0")
+        assert len(list(Path("incoming").iterdir())) == 1
+        process.signal(signal.SIGTERM)
+        assert process.wait() != 0
+        assert client.recv(1000) == b""
+    assert list(Path("incoming").iterdir()) == []
+
+
+def test_a_killed_daemon_leaves_only_what_no_reader_touches(listener: socket.socket) -> None:
+    with running(listener) as process, socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(10)
+        client.connect("public/cleanup")
+        client.sendall(options() + message()[:40])
+        client.recv(1000)
+        process.signal(signal.SIGKILL)
+        process.wait()
+    assert [stat.S_IMODE(path.stat().st_mode) for path in Path("incoming").iterdir()] == [0o600]
+
+
+def test_a_bad_setting_is_an_error_before_anybody_is_served(listener: socket.socket) -> None:
+    with running(listener, hopcount_limit="many") as process:
+        assert process.wait() != 0
+        assert "bad numerical configuration: hopcount_limit = many" in process.log()[-1]
+
+
+# Anything at all.
+
+pieces = st.sampled_from(
+    [
+        *(TIME, SENDER, rec(b"R", b"r@x"), CONTENT, RECEIVED, EXTRACTED, END, CLOSING, ENVELOPE),
+        *(rec(b"N", b""), rec(b"L", b"y"), rec(b"A", b"a=1"), rec(b"f", b"4"), rec(b"f", b"8")),
+        *(rec(b"q"), rec(b"p", b"0"), b"N\xff\xff\xff\xff", b"N\x05ab", b"\0", message()),
+    ]
+)
+starts = st.sampled_from([options(), options(114 | HOLD), options(114 | DISCARD), b"", b"x"])
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(starts, st.lists(pieces, max_size=10).map(b"".join))
+def test_whatever_a_client_sends_there_is_a_whole_file_or_none(start: bytes, data: bytes) -> None:
+    result = converse(start + data)
+    assert len(result.files) <= 1
+    if result.files:
+        assert result.status == 0
+        whole(result, str(next(iter(result.files)).parent))
+    for path in result.files:
+        path.unlink()
+
+
+def test_the_fault_tests_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A daemon that forgets to discard is found out."""
+
+    def forget(cleanup: Cleanup) -> None:
+        cleanup.file = None
+
+    monkeypatch.setattr(Cleanup, "_discard_file", forget)
+    checks: list[Callable[[], None]] = [
+        test_a_client_that_vanishes_at_any_byte_leaves_no_file,
+        test_a_missing_hold_queue_is_told_with_a_status,
+    ]
+    for check in checks:
+        with pytest.raises(AssertionError):
+            check()
+        for path in Path("incoming").iterdir():
+            path.unlink()
+        Path("hold").mkdir(exist_ok=True)
