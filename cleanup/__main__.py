@@ -78,7 +78,8 @@ class Cleanup:
         if self.file is None:
             session.fail(Status.WRITE_FAILED)
         else:
-            remove_stale_logs(self.file.queue_id)
+            hashed = self.params.hash_queue_names
+            remove_stale_logs(self.file.queue_id, hashed, self.params.hash_queue_depth)
         while not session.finished:
             data = connection.recv(READ_SIZE)
             if not data:

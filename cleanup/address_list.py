@@ -12,8 +12,8 @@ SEE ALSO
 """
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Protocol
 
 from common import address
 
@@ -57,26 +57,40 @@ class Token:
     value: bytes
     spaced: bool  # blank space stood before it
 
+    def is_special(self, character: bytes) -> bool:
+        """Tell whether this is that separator."""
+        return self.kind == "special" and self.text == character
+
+
+class Rule(Protocol):
+    """Completes an address; bare_local: all of it is a local part, whatever it holds."""
+
+    def __call__(self, internal: bytes, *, bare_local: bool = False) -> bytes:
+        """Return the full address."""
+
 
 @dataclass(slots=True)
 class Mailbox:
     """What stands between two separators."""
 
-    phrase: bytes = b""
-    internal: bytes | None = None  # the address, None if there is none
-    bracketed: bool = False
-    comments: list[bytes] = field(default_factory=list)
     group: bytes = b""  # "name:" in front of the first member
-    end: bytes = b""  # separators behind: "," ";" ";,"
+    before: bytes = b""  # words in front of the angle brackets
+    internal: bytes | None = None  # the address, None if there is none
+    bare_local: bool = False  # the address has no domain, though it may hold a quoted @
+    bracketed: bool = False
+    behind: bytes = b""  # comments, or what follows the brackets
+    end: bytes = b""  # separators: "," ";" ";,"
 
     def format(self) -> bytes:
-        """Return the mailbox in external form, its comments behind the address."""
-        parts = [self.group, self.phrase]
-        if self.internal is not None:
-            external = address.quote(self.internal) if self.internal else b""
-            parts.append(b"<%b>" % external if self.bracketed else external)
-        parts += self.comments
-        return b" ".join(part for part in parts if part) + self.end
+        """Return the mailbox in external form."""
+        parts = [self.group, self.before]
+        external = address.quote(self.internal) if self.internal else b""
+        if self.bracketed:
+            parts.append(b"<%b>%b" % (external, self.behind))
+        else:
+            parts += [external, self.behind]
+        text = b" ".join([part for part in parts if part])
+        return text + (b" " if text == self.group != b"" else b"") + self.end
 
 
 @dataclass(slots=True)
@@ -85,12 +99,12 @@ class AddressList:
 
     mailboxes: list[Mailbox]
 
-    def rewrite(self, rule: Callable[[bytes], bytes]) -> bool:
+    def rewrite(self, rule: Rule) -> bool:
         """Put each address through rule; tell whether any changed."""
         changed = False
         for mailbox in self.mailboxes:
             if mailbox.internal:
-                rewritten = rule(mailbox.internal)
+                rewritten = rule(mailbox.internal, bare_local=mailbox.bare_local)
                 changed = changed or rewritten != mailbox.internal
                 mailbox.internal = rewritten
         return changed
@@ -117,6 +131,9 @@ class AddressList:
 def parse(value: bytes, token_limit: int) -> AddressList:
     """Return the addresses of a header's value; what is behind token_limit tokens is lost."""
     tokens, complete = tokenize(value, token_limit)
+    last_bracket = max(
+        (at for at, token in enumerate(tokens) if token.is_special(b">")), default=-1
+    )
     mailboxes: list[Mailbox] = []
     pending: list[Token] = []
     group = b""
@@ -126,18 +143,31 @@ def parse(value: bytes, token_limit: int) -> AddressList:
         if place <= closer or special not in (b":", b",", b";", b"<"):
             pending.append(token)
         elif special == b"<":
-            closer = _index(tokens, b">", place)
+            closer = _index(tokens, b">", place) if place < last_bracket else -1
             pending.append(token)
         elif special == b":":
-            group, pending = _phrase(pending) + b":", []
-        elif pending or group or not mailboxes:
-            mailboxes.append(_mailbox(pending, group, special))
+            group, pending = _words(pending) + b":", []
+        elif (
+            special == b","
+            and not pending
+            and not group
+            and mailboxes[-1:]
+            and (mailboxes[-1].end == b";")
+        ):
+            mailboxes[-1].end += b","  # behind a group
+        else:
+            _append(mailboxes, _mailbox(pending, group, special))
             group, pending = b"", []
-        else:  # one more separator, as behind a group
-            mailboxes[-1].end += special
     if pending or group or not complete:
-        mailboxes.append(_mailbox(pending, group, b""))
+        _append(mailboxes, _mailbox(pending, group, b""))
     return AddressList(mailboxes)
+
+
+def _append(mailboxes: list[Mailbox], mailbox: Mailbox) -> None:
+    """Add a mailbox; behind a group there is a comma, whether it was written or not."""
+    if mailboxes and mailboxes[-1].end == b";":
+        mailboxes[-1].end += b","
+    mailboxes.append(mailbox)
 
 
 def tokenize(value: bytes, limit: int) -> tuple[list[Token], bool]:
@@ -192,34 +222,29 @@ def _comment_end(value: bytes, start: int) -> int:
 
 def _mailbox(tokens: list[Token], group: bytes, end: bytes) -> Mailbox:
     """Make one mailbox of the tokens between two separators."""
-    comments = [token.text for token in tokens if token.kind == "comment"]
-    words = [token for token in tokens if token.kind != "comment"]
-    mailbox = Mailbox(comments=comments, group=group, end=end)
-    opener = _index(words, b"<")
-    closer = _index(words, b">", opener)
+    mailbox = Mailbox(group=group, end=end)
+    opener = _index(tokens, b"<")
+    closer = _index(tokens, b">", opener)
     if 0 <= opener < closer:
-        mailbox.phrase = _phrase(words[:opener] + words[closer + 1 :])
+        mailbox.before = _words(tokens[:opener])
+        mailbox.behind = _words(tokens[closer + 1 :])
         mailbox.bracketed = True
-        mailbox.internal = _internal(_without_route(words[opener + 1 : closer]))
-    elif words:
-        mailbox.internal = _internal(words)
+        tokens = tokens[opener + 1 : closer]
+    else:
+        mailbox.behind = _words([token for token in tokens if token.kind == "comment"])
+    spec = [token for token in tokens if token.kind != "comment"]
+    if spec or mailbox.bracketed:
+        mailbox.internal = _internal(spec)
+        mailbox.bare_local = not any(token.is_special(b"@") for token in spec)
     return mailbox
 
 
 def _index(tokens: list[Token], special: bytes, start: int = 0) -> int:
     """Return the place of a special character, -1 if there is none."""
     for place in range(max(start, 0), len(tokens)):
-        if tokens[place].kind == "special" and tokens[place].text == special:
+        if tokens[place].is_special(special):
             return place
     return -1
-
-
-def _without_route(tokens: list[Token]) -> list[Token]:
-    """Drop "@a,@b:" in front of an address in angle brackets."""
-    colon = _index(tokens, b":")
-    if tokens and tokens[0].text == b"@" and colon >= 0:
-        return tokens[colon + 1 :]
-    return tokens
 
 
 def _internal(tokens: list[Token]) -> bytes:
@@ -234,9 +259,13 @@ def _internal(tokens: list[Token]) -> bytes:
     return out
 
 
-def _phrase(tokens: list[Token]) -> bytes:
-    """Return words as they were written, one blank where there was space."""
-    out = b""
+def _words(tokens: list[Token]) -> bytes:
+    """Return words as they were written, a blank between them but none beside a special."""
+    out: list[bytes] = []
+    previous = "special"
     for token in tokens:
-        out += (b" " if out and token.spaced else b"") + token.text
-    return out
+        if "special" not in (previous, token.kind):
+            out.append(b" ")
+        out.append(token.text)
+        previous = token.kind
+    return b"".join(out)

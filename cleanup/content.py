@@ -23,7 +23,6 @@ from common.status import Status
 
 TEXT, CONTINUED, EXTRACTED = b"NLX"
 BLANKED = bytes.maketrans(b"\r\n", b"  ")
-RECEIVED = b"received"
 
 
 @dataclass(slots=True)
@@ -78,16 +77,12 @@ class HeaderStage:
 
     def _flush(self) -> None:
         if self._header:
-            first = not self.block.seen
             self.block.add(bytes(self._header))
             self._header.clear()
-            if first and RECEIVED not in self.block.seen:
-                self.message.warn("the first header is not a Received header")
-                self.message.refuse(Status.BAD)
 
     def _end_header(self) -> None:
         self._flush()
-        if not self.block.seen:
+        if not self.block.hops:
             self.message.warn("no Received header")
             self.message.refuse(Status.BAD)
         if not self.message.status:
@@ -137,11 +132,8 @@ class BodyStage:
 
     def take_text(self, kind: int, text: bytes) -> None:
         """Store one piece of text."""
-        limit = self.message.params.line_length_limit
-        while len(text) > limit:
-            self.message.write(RecordType.CONTINUED, text[:limit])
-            text = text[limit:]
-        self.message.write(RecordType.TEXT if kind == TEXT else RecordType.CONTINUED, text)
+        record_type = RecordType.TEXT if kind == TEXT else RecordType.CONTINUED
+        self.message.write_text(record_type, text)
         self._unfinished = kind == CONTINUED
 
     def _take_run(self, run: bytes, *, clean: bool) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from cleanup.content import HeaderStage
 from cleanup.headers import HeaderRules
-from cleanup.message import Message, Option, Utf8
+from cleanup.message import Message, Utf8
 from cleanup.recipients import Recipients
 from cleanup.rewrite import sanitize
 from cleanup.stage import Stage, discard_from
@@ -20,10 +20,11 @@ WARN_TIME_FORMAT = b"%15d"
 
 # Records that are stored as they come; the rest has a handler of its own.
 COPIED = (
-    *(RecordType.FILTER, RecordType.INSPECTOR, RecordType.REDIRECT, RecordType.FULL_NAME),
+    *(RecordType.FILTER, RecordType.INSPECTOR, RecordType.REDIRECT),
     *(RecordType.DSN_RET, RecordType.DSN_ENVID, RecordType.KILLED),
 )
-AFTER_SENDER = frozenset(b"RODn/oKM")  # these make no sense before we know who sends
+AFTER_SENDER = frozenset(b"RODn/oKM")  # these make no sense before we know who sends, and when
+TIME_DIGITS = 12  # of the seconds; more are beyond all calendars
 
 
 @dataclass(slots=True)
@@ -33,7 +34,7 @@ class EnvelopeStage:
     message: Message
     rules: HeaderRules
     recipients: Recipients = field(init=False)
-    warn_time_written: bool = False
+    _written: set[RecordType] = field(default_factory=set)  # of those that count once
 
     def __post_init__(self) -> None:
         self.recipients = Recipients(self.message, self.rules.rewriter)
@@ -56,7 +57,7 @@ class EnvelopeStage:
         """Act on one record; False if it has no place here."""
         message = self.message
         letter = bytes((kind,))
-        if kind in AFTER_SENDER and message.sender is None:
+        if kind in AFTER_SENDER and (message.sender is None or message.arrival is None):
             return False
         match letter:
             case b"A":
@@ -75,10 +76,12 @@ class EnvelopeStage:
             case b"V":
                 self._verp(payload)
             case b"f":
-                return self._flags(payload)
+                return message.add_flags(payload)
             case b"M":
                 return self._content()
-            case b"C" | b"c" | b"W" | b"o" | b"n":
+            case b"W" | b"F":
+                self._first_wins(RecordType(letter), payload)
+            case b"C" | b"c" | b"o" | b"n":
                 pass  # cleanup writes its own
             case _ if letter in COPIED:
                 message.write(RecordType(letter), payload)
@@ -89,7 +92,7 @@ class EnvelopeStage:
     def _time(self, payload: bytes) -> bool:
         message = self.message
         seconds = payload.split(b" ")[0]
-        if not seconds.isdigit():
+        if not seconds.isdigit() or len(seconds) > TIME_DIGITS:
             return False
         if message.arrival is None:
             message.arrival = int(seconds)
@@ -110,10 +113,15 @@ class EnvelopeStage:
     def _warn_time(self) -> None:
         message = self.message
         delay = int(message.params.delay_warning_time)
-        if delay and message.sender and not self.warn_time_written:
+        if delay and message.sender:
             due = (message.arrival or message.now) + delay
-            message.write(RecordType.WARN_TIME, WARN_TIME_FORMAT % due)
-        self.warn_time_written = True
+            self._first_wins(RecordType.WARN_TIME, WARN_TIME_FORMAT % due)
+
+    def _first_wins(self, kind: RecordType, payload: bytes) -> None:
+        """Store a record unless there is one of its kind."""
+        if kind not in self._written:
+            self._written.add(kind)
+            self.message.write(kind, payload)
 
     def _verp(self, payload: bytes) -> None:
         message = self.message
@@ -121,20 +129,8 @@ class EnvelopeStage:
         if message.sender and len(payload) == 2 and set(payload) <= set(allowed):
             message.write(RecordType.VERP, payload)
 
-    def _flags(self, payload: bytes) -> bool:
-        added = int(payload) if payload.isdigit() else -1
-        known = Option.HOLD | Option.DISCARD
-        if added < 0:
-            return False
-        if added & ~known:
-            self.message.warn(f"ignored flags {added}")
-        self.message.options |= Option(added) & known
-        return True
-
     def _content(self) -> bool:
         message = self.message
-        if message.arrival is None:
-            return False
         message.write(RecordType.CONTENT)
         message.data_offset = message.length
         return True

@@ -6,7 +6,7 @@ SEE ALSO
 
 from dataclasses import dataclass
 
-from cleanup.message import Message, Option
+from cleanup.message import Message
 from cleanup.recipients import Recipients
 from cleanup.stage import END, Finished, Stage, discard_from
 from common.record import Reader, RecordType
@@ -50,6 +50,8 @@ class ExtractedStage:
                 self.recipients.forget()
             case b"A":
                 return self.recipients.attribute(payload)
+            case b"f":
+                return message.add_flags(payload)
             case b"P" | b"r" | b"e" | b"o" | b"n":
                 pass  # history, or written by cleanup itself
             case _ if letter in COPIED:
@@ -63,6 +65,4 @@ class ExtractedStage:
         message.write(RecordType.END)
         if not message.recipient_count:
             message.refuse(Status.NO_RECIPIENTS)
-        if message.options & Option.DISCARD:
-            message.status = Status.OK
         return Finished()

@@ -18,6 +18,7 @@ from cleanup import address_list
 from cleanup.message import Message, Utf8
 from cleanup.rewrite import Rewriter
 from common import address
+from common.config import encoded
 from common.date import format_date, format_stamp
 from common.log import printable
 from common.params import CleanupParams
@@ -78,10 +79,10 @@ class HeaderRules:
     @classmethod
     def of(cls, params: CleanupParams) -> "HeaderRules":
         """Prepare them."""
-        drop = frozenset(name.lower().encode() for name in params.message_drop_headers)
-        undisclosed = params.undisclosed_recipients_header.encode()
+        drop = frozenset(encoded(name.lower()) for name in params.message_drop_headers)
+        undisclosed = encoded(params.undisclosed_recipients_header)
         complete = address_list.complete_list(dotless=not params.append_dot_mydomain)
-        host = params.myhostname.encode()
+        host = encoded(params.myhostname)
         return cls(params, Rewriter(params), drop, host, undisclosed, complete)
 
 

@@ -38,6 +38,10 @@ class Option(enum.IntFlag):
     AUTOUTF8 = 512
 
 
+LATE_OPTIONS = Option.HOLD | Option.DISCARD  # what a client may add in the middle
+FLAGS_DIGITS = 10
+
+
 class Utf8(enum.IntFlag):
     """Why a message needs SMTPUTF8: the last field of the size record."""
 
@@ -72,7 +76,7 @@ class Message:
     sender: bytes | None = None
     recipient_count: int = 0
     notify_flags: int = 0  # of all recipients together
-    attribute_count: int = 0
+    attribute_names: set[bytes] = field(default_factory=set)
     utf8: Utf8 = Utf8.NONE
     encoding: bytes = b""  # of the body, as its header names it
     remote: bool = False  # rewriting context of the headers
@@ -101,11 +105,25 @@ class Message:
 
     def write_line(self, line: bytes) -> None:
         """Add a text line without its newline, in pieces where it is too long."""
+        self.write_text(RecordType.TEXT, line)
+
+    def write_text(self, kind: RecordType, text: bytes) -> None:
+        """Add text whose last piece is of that kind, in pieces where it is too long."""
         limit = self.params.line_length_limit
-        while len(line) > limit:
-            self.write(RecordType.CONTINUED, line[:limit])
-            line = line[limit:]
-        self.write(RecordType.TEXT, line)
+        last = max(len(text) - 1, 0) // limit * limit
+        for start in range(0, last, limit):
+            self.write(RecordType.CONTINUED, text[start : start + limit])
+        self.write(kind, text[last:] if last else text)
+
+    def add_flags(self, payload: bytes) -> bool:
+        """Take options that a client adds late; False if the text is no number."""
+        if not payload.isdigit() or len(payload) > FLAGS_DIGITS:
+            return False
+        added = int(payload)
+        if added & ~LATE_OPTIONS:
+            self.warn(f"ignored flags {added}")
+        self.options |= Option(added & LATE_OPTIONS)
+        return True
 
     def take_output(self) -> bytes:
         """Return what was added since the last call."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from cleanup.message import Message
 from cleanup.rewrite import Rewriter, sanitize
+from common.config import encoded
 from common.log import printable
 from common.record import RecordType
 
@@ -35,9 +36,7 @@ class Recipients:
         """Store an attribute, or keep it for the next recipient; False if it is malformed."""
         name, value = parse_attribute(payload)
         message = self.message
-        message.attribute_count += 1
-        limit = message.params.queue_file_attribute_count_limit
-        if not name or message.attribute_count > limit:
+        if not name:
             return False
         if not value:
             message.warn(f"ignored attribute without value: {printable(name)}")
@@ -48,12 +47,14 @@ class Recipients:
         else:
             if name == b"rewrite_context":
                 message.remote = value == b"remote"
+            message.attribute_names.add(name)
             message.write(RecordType.ATTRIBUTE, b"%b=%b" % (name, value))
-        return True
+        limit = message.params.queue_file_attribute_count_limit
+        return len(message.attribute_names) <= limit
 
     def set_notify(self, text: bytes) -> None:
         """Take the notify_flags attribute of the next recipient."""
-        value = int(text) if text.isdigit() else -1
+        value = int(text) if text.isdigit() and len(text) < 4 else -1
         if value in NOTIFY_VALUES:
             self.notify_flags = value
         else:
@@ -64,7 +65,7 @@ class Recipients:
         params = self.message.params
         original = raw if self.original is None else self.original
         original = original.partition(b"\0")[0]
-        final = self.rewriter.complete(sanitize(raw) or params.empty_address_recipient.encode())
+        final = self.rewriter.complete(sanitize(raw) or encoded(params.empty_address_recipient))
         dsn = self.dsn_original or b"rfc822;" + final
         if self._is_new(original, final, dsn):
             self._write(original, final, dsn)

@@ -11,6 +11,7 @@ SEE ALSO
 """
 
 from common import address
+from common.config import encoded
 from common.params import CleanupParams
 
 
@@ -23,16 +24,20 @@ class Rewriter:
     """The host's rules for addresses in local context."""
 
     def __init__(self, params: CleanupParams) -> None:
-        self.origin = params.myorigin.encode()
-        self.at_origin = b"@" + self.origin
-        self.dot_domain = b"." + params.mydomain.encode()
+        self.at_origin = b"@" + encoded(params.myorigin)
+        self.dot_domain = b"." + encoded(params.mydomain)
         self.params = params
         self.null_sender = b"mailer-daemon" + self.at_origin.lower()
 
-    def complete(self, internal: bytes) -> bytes:
-        """Return the full address; what cannot be understood stays as it is."""
+    def complete(self, internal: bytes, *, bare_local: bool = False) -> bytes:
+        """Return the full address; what cannot be understood stays as it is.
+
+        bare_local: all of it is a local part, even if there is an @ in it.
+        """
         if not internal:
             return internal
+        if bare_local and b"@" in internal:
+            return internal + self.at_origin if self.params.append_at_myorigin else internal
         _, plain = address.split_route(internal)
         local, domain = address.split(plain)
         if domain is None and address.PLAIN_LOCAL_PART.match(local):

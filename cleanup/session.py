@@ -37,8 +37,8 @@ class Session:
 
     @property
     def status(self) -> Status:
-        """The verdict so far."""
-        return self.message.status
+        """The verdict so far. Whoever wants a message dropped hears of no error in it."""
+        return Status.OK if self.message.options & Option.DISCARD else self.message.status
 
     def greeting(self) -> bytes:
         """Return what the client is told first."""
@@ -70,7 +70,7 @@ class Session:
 
     def verdict(self) -> bytes:
         """Return what the client is told last."""
-        status = b"%d" % self.message.status
+        status = b"%d" % self.status
         return attribute.encode([(b"status", status), (b"reason", self.message.reason)])
 
     def _receive_options(self, data: bytes) -> bytes:

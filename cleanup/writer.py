@@ -16,6 +16,7 @@ import contextlib
 import fcntl
 import os
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from common import queue_id
@@ -145,10 +146,15 @@ def create_temporary() -> tuple[int, str]:
     raise QueueError(f"create file {path}: too many files of that name")
 
 
-def remove_stale_logs(name: QueueId) -> None:
-    """Remove logs that a former message of this id left behind."""
+def remove_stale_logs(name: QueueId, hashed: Collection[str], depth: int) -> None:
+    """Remove logs that a former message of this id left behind.
+
+    hashed: the queues with subdirectories, depth levels of them.
+    """
+    letters = "/".join(queue_id.hash_directories(name, depth))
     for directory in LOG_DIRECTORIES:
+        folder = f"{directory}/{letters}" if directory in hashed else directory
         try:
-            os.unlink(f"{directory}/{name}")
+            os.unlink(f"{folder}/{name}")
         except OSError:
             continue  # there is none, as nearly always

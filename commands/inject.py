@@ -135,6 +135,8 @@ def submit(server: Server, packet: bytes) -> bytes:
         raise PeerError(f"{server}: timed out") from None
     except OSError as error:
         raise PeerError(f"{server}: {error.strerror or error}") from None
+    except UnicodeError:
+        raise PeerError(f"{server}: no name that a host can have") from None
     except PeerError as error:
         raise PeerError(f"{server}: {error}") from None
 

@@ -9,6 +9,7 @@ DESCRIPTION
 """
 
 import textwrap
+from collections.abc import Iterator
 
 from common.params import READERS, Parameter, declared
 
@@ -27,18 +28,32 @@ def main_cf() -> str:
         fresh = [one for one in declared(reader) if one.name not in seen]
         seen |= {one.name for one in fresh}
         parts.append(f"\n# {reader.__doc__}\n")
-        parts += [entry(one) for one in fresh]
+        parts += map(entry, fresh)
     return "".join(parts)
 
 
 def entry(parameter: Parameter) -> str:
-    """Return meaning and default of one parameter."""
-    note = " Not in Postfix." if parameter.ours else ""
-    lines = textwrap.wrap(parameter.doc + note, WIDTH)
+    """Return meaning, bounds and default of one parameter."""
+    lines = textwrap.wrap(" ".join([parameter.doc, *notes(parameter)]), WIDTH)
     comment = "".join(f"#   {line}\n" for line in lines)
-    default = parameter.default
-    shown = default if isinstance(default, str) else f"({default.__name__.replace('_', ' ')})"
-    return f"\n{comment}#{parameter.name} = {shown}".rstrip() + "\n"
+    default = parameter.default if isinstance(parameter.default, str) else ""
+    return f"\n{comment}#{parameter.name} = {default}".rstrip() + "\n"
+
+
+def notes(parameter: Parameter) -> Iterator[str]:
+    """Yield what the default does not show."""
+    if parameter.choices:
+        yield f"Possible: {', '.join(parameter.choices)}."
+    if parameter.kind is not str:  # of a text, the bound only says that it may not be empty
+        bounds = (("at least", parameter.least), ("at most", parameter.most))
+        told = ", ".join(f"{word} {bound}" for word, bound in bounds if bound is not None)
+        if told not in ("", "at least 0"):
+            yield told.capitalize() + "."
+    if not isinstance(parameter.default, str):
+        meaning = (parameter.default.__doc__ or "").removeprefix("Return ")
+        yield f"By default: {meaning}"
+    if parameter.ours:
+        yield "Not in Postfix."
 
 
 if __name__ == "__main__":

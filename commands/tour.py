@@ -4,15 +4,21 @@ SYNOPSIS
     python -P -m commands.tour [--instance DIR] [--port N] [--serve]
 
 DESCRIPTION
-    Makes a private instance and shows each step as the command that a user
-    would type. With --serve the instance runs in the foreground, its log on
-    standard output, until Ctrl-C; without, the tour sends three messages,
-    looks at the queue, reloads, stops, and ends with status 0 only if every
-    step worked.
+    Makes a private instance in DIR and shows each step as the command that a
+    user would type. The tour sends three messages, looks at the queue,
+    reloads, stops, and ends with status 0 only if every step worked.
+
+    With --serve the instance runs in the foreground, its log on standard
+    output, until Ctrl-C; one that was made that way before is taken up again.
+    A port that is in use is replaced by a free one.
+
+    Nothing outside DIR is touched, and in it only an instance of ours that
+    does not run.
 """
 
 import argparse
 import contextlib
+import re
 import shlex
 import shutil
 import signal
@@ -23,12 +29,18 @@ import time
 from pathlib import Path
 
 from commands.init import DEFAULT_PORT
+from commands.inject import LOOPBACK, own_server
+from common.config import MainCf
+from common.errors import ConfigError
+from common.params import SuiteParams
 
 POSTROOM = Path(sys.executable).parent / "postroom"
 SENDER, RECIPIENT = "alice@example.com", "bob@example.com"
 MESSAGE = "Subject: message {number}\n\nHello from the tour.\n"
+MADE_BY_INIT = ("etc", "spool", "data", "log")
+STANDARD_OUTPUT = "/dev/stdout"
 ENDING = {signal.SIGINT, signal.SIGTERM}
-START_SECONDS = 20.0
+START_SECONDS = 30.0
 STOP_SECONDS = 20.0
 
 
@@ -43,14 +55,16 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=DEFAULT_PORT)
     parser.add_argument("--serve", action="store_true")
     options = parser.parse_args()
-    tour = Tour(options.instance, free_port(options.port))
+    tour = Tour(options.instance)
     try:
         if options.serve:
-            tour.serve()
+            tour.serve(options.port)
         else:
-            tour.demonstrate()
-    except StepError as error:
+            tour.demonstrate(options.port)
+    except (StepError, ConfigError) as error:
         print(f"tour: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
         return 1
     return 0
 
@@ -58,14 +72,14 @@ def main() -> int:
 class Tour:
     """An instance in a directory, and what is done with it."""
 
-    def __init__(self, directory: Path, port: int) -> None:
+    def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.port = port
         self.configuration = ("-c", f"{directory}/etc")
 
-    def demonstrate(self) -> None:
+    def demonstrate(self, port: int) -> None:
         """Go through all steps."""
-        self._make_fresh()
+        self._refuse_running()
+        self._make(free_port(port))
         self._show(*self.configuration, "start")
         try:
             for number in range(1, 4):
@@ -79,36 +93,70 @@ class Tour:
         finally:
             self._show(*self.configuration, "stop")
 
-    def serve(self) -> None:
-        """Serve until Ctrl-C, one sample message in the queue."""
-        self._make_fresh("-o", "maillog_file=/dev/stdout")
-        command = [str(POSTROOM), *self.configuration, "start-fg"]
-        echo(*self.configuration, "start-fg")
-        with subprocess.Popen(command) as server:
-            # Ctrl-C reaches the whole terminal group: the mail system ends by it, we wait.
-            signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
-            try:
-                wait_until_running(self.configuration, server)
-                self._inject(1)
-                self._show(*self.configuration, "queue", "-p")
-                self._explain()
-                status = wait_for_signal(server)
-            finally:
-                stop(server)
-        if status:
-            raise StepError(f"start-fg ended with status {status}")
+    def serve(self, wanted: int) -> None:
+        """Serve until Ctrl-C, with one sample message in the queue."""
+        self._refuse_running()
+        port = free_port(wanted)
+        if not self._serves_on(port):
+            self._make(port, "-o", f"maillog_file={STANDARD_OUTPUT}")
+        # Ctrl-C reaches the whole terminal group: the mail system ends by it, we wait for that.
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+        server = self._start_foreground()
+        try:
+            self._wait_until_running(server)
+            self._inject(1)
+            self._show(*self.configuration, "queue", "-p")
+            self._explain(port)
+            wait_for_signal(server)
+        finally:
+            stop(server)
 
-    def _make_fresh(self, *settings: str) -> None:
-        """Make the instance anew; one that is running is left alone."""
-        if (self.directory / "etc").exists():
-            if run(*self.configuration, "status").returncode == 0:
-                raise StepError(f"{self.directory} is running: stop it first")
-            shutil.rmtree(self.directory)
-        self._show("init", str(self.directory), "--port", str(self.port), *settings)
+    def _refuse_running(self) -> None:
+        """Leave an instance alone that is at work.
+
+        Raises:
+            StepError: it is.
+        """
+        made = (self.directory / "etc").exists()
+        if made and run(*self.configuration, "status").returncode == 0:
+            stop_it = shown(*self.configuration, "stop")
+            raise StepError(f"{self.directory} is running: stop it first, with {stop_it}")
+
+    def _serves_on(self, port: int) -> bool:
+        """Tell whether there is an instance that logs to standard output, on that port."""
+        etc = self.directory / "etc"
+        if not (etc / "main.cf").exists():
+            return False
+        logs_there = MainCf.read(etc).text("maillog_file") == STANDARD_OUTPUT
+        return logs_there and own_server(etc).port == str(port)
+
+    def _make(self, port: int, *settings: str) -> None:
+        """Make the instance, in place of an older one."""
+        if self.directory.exists():
+            self._remove()
+        self._show("init", str(self.directory), "--port", str(port), *settings)
+
+    def _remove(self) -> None:
+        """Remove an older instance, which must really be one.
+
+        Raises:
+            StepError: it is something else, or belongs to somebody else.
+        """
+        etc = self.directory / "etc"
+        if not (etc / "main.cf").exists():
+            return
+        params = MainCf.read(etc).load(SuiteParams)
+        if Path(params.queue_directory) != self.directory.absolute() / "spool":
+            raise StepError(f"{self.directory} is no instance made here: move it away")
+        try:
+            for name in MADE_BY_INIT:
+                with contextlib.suppress(FileNotFoundError):
+                    shutil.rmtree(self.directory / name)
+        except OSError as error:
+            raise StepError(f"remove {error.filename}: {error.strerror}") from None
 
     def _inject(self, number: int) -> None:
-        server = ("--server", f"127.0.0.1:{self.port}")
-        arguments = ("inject", *server, "-f", SENDER, RECIPIENT)
+        arguments = (*self.configuration, "inject", "-f", SENDER, RECIPIENT)
         self._show(*arguments, text=MESSAGE.format(number=number))
 
     def _show(self, *arguments: str, text: str = "") -> str:
@@ -121,21 +169,56 @@ class Tour:
         done = run(*arguments, text=text)
         print(done.stdout + done.stderr, flush=True)
         if done.returncode:
-            raise StepError(f"postroom {arguments[0]}: exit status {done.returncode}")
+            raise StepError(f"{shown(*arguments)}: exit status {done.returncode}")
         return done.stdout
 
-    def _explain(self) -> None:
-        server = f"127.0.0.1:{self.port}"
-        print(
-            "Serving. Another message, from another terminal:\n"
-            f"  printf 'Subject: hi\\n\\nHello.\\n' | {shown('inject', '--server', server)}"
-            f" -f {SENDER} {RECIPIENT}\n"
-            "or by any QMQP client, as Postfix's:\n"
-            f"  qmqp-source -m 10 {server}\n"
-            f"Look at the queue with: {shown(*self.configuration, 'queue', '-p')}\n"
-            "Ctrl-C stops it.\n",
-            flush=True,
-        )
+    def _start_foreground(self) -> subprocess.Popen[bytes]:
+        """Start the mail system as a child that shares our standard output."""
+        echo(*self.configuration, "start-fg")
+        command = [str(POSTROOM), *self.configuration, "start-fg"]
+
+        def take_signals() -> None:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=take_signals)
+
+    def _wait_until_running(self, server: subprocess.Popen[bytes]) -> None:
+        """Return once the mail system answers, which is when it accepts connections.
+
+        Raises:
+            StepError: the server ended, or did not answer in time.
+        """
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and server.poll() is None:
+            if run(*self.configuration, "status").returncode == 0:
+                return
+        raise StepError("the mail system does not accept connections")
+
+    def _explain(self, port: int) -> None:
+        server = f"{LOOPBACK}:{port}"
+        packet = raw_packet(MESSAGE.format(number=2), SENDER, RECIPIENT)
+        lines = [
+            "Serving. Another message, from another terminal:",
+            f"  {source(MESSAGE.format(number=2))} | "
+            + shown("inject", "--server", server, "-f", SENDER, RECIPIENT),
+            "or without any client, netstrings by hand:",
+            f"  {source(packet)} | nc {LOOPBACK} {port}",
+            "Look at the queue:",
+            f"  {shown(*self.configuration, 'queue', '-p')}",
+            "Ctrl-C stops it.",
+        ]
+        print("\n".join(lines) + "\n", flush=True)
+
+
+def raw_packet(message: str, *addresses: str) -> str:
+    """Return a QMQP packet as text."""
+    inner = "".join(f"{len(part)}:{part}," for part in (message, *addresses))
+    return f"{len(inner)}:{inner},"
+
+
+def source(text: str) -> str:
+    """Return a shell command that prints text."""
+    return "printf " + shlex.quote(re.sub(r"\n", r"\\n", text))
 
 
 def shown(*arguments: str) -> str:
@@ -145,8 +228,7 @@ def shown(*arguments: str) -> str:
 
 def echo(*arguments: str, text: str = "") -> None:
     """Print a command as a shell would show it."""
-    source = f"printf {shlex.quote(text.replace(chr(10), chr(92) + 'n'))} | " if text else ""
-    print(f"$ {source}{shown(*arguments)}", flush=True)
+    print(f"$ {source(text) + ' | ' if text else ''}{shown(*arguments)}", flush=True)
 
 
 def run(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
@@ -158,42 +240,44 @@ def run(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
 def free_port(wanted: int) -> int:
     """Return the port if it is free, else one that is, and say so."""
     with socket.socket() as probe:
+        # As a listener does it: connections that ended here a moment ago do not count.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         with contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", wanted))
+            probe.bind((LOOPBACK, wanted))
             return wanted
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((LOOPBACK, 0))
         port = int(probe.getsockname()[1])
     print(f"port {wanted} is in use: taking {port}", flush=True)
     return port
 
 
-def wait_until_running(configuration: tuple[str, ...], server: subprocess.Popen[bytes]) -> None:
-    """Return once the mail system answers, which is when it accepts connections.
+def wait_for_signal(server: subprocess.Popen[bytes]) -> None:
+    """Wait for Ctrl-C or SIGTERM.
 
     Raises:
-        StepError: the server ended, or did not answer in time.
+        StepError: the server ended by itself.
     """
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and server.poll() is None:
-        if run(*configuration, "status").returncode == 0:
-            return
-    raise StepError("the mail system does not accept connections")
-
-
-def wait_for_signal(server: subprocess.Popen[bytes]) -> int:
-    """Wait for Ctrl-C, SIGTERM or the server's own end; return its status, 0 if we end it."""
-    while server.poll() is None:
-        if signal.sigtimedwait(ENDING, 0.5):
-            return 0
-    return server.returncode
+    while signal.sigtimedwait(ENDING, 0.5) is None:
+        if server.poll() is not None:
+            raise StepError(f"start-fg ended with status {server.returncode}")
 
 
 def stop(server: subprocess.Popen[bytes]) -> None:
-    """Let the server stop cleanly, and see that it does."""
+    """Let the server stop cleanly, and see that it does.
+
+    Raises:
+        StepError: it does not.
+    """
     if server.poll() is None:
         server.send_signal(signal.SIGTERM)
-        server.wait(STOP_SECONDS)
+    try:
+        status = server.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
+        raise StepError("the mail system did not stop: killed") from None
+    if status:
+        raise StepError(f"start-fg ended with status {status}")
 
 
 if __name__ == "__main__":

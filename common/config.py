@@ -26,7 +26,7 @@ P = TypeVar("P")
 
 UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 INTEGER = re.compile(r"[+-]?[0-9]+\Z", re.ASCII)
-TIME = re.compile(r"([0-9]+)([a-z]?)[a-zA-Z]*\Z", re.ASCII)
+TIME = re.compile(r"([0-9]+)(?:([a-z])[a-zA-Z]*)?\Z", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +190,8 @@ class MainCf:
             return None
         if isinstance(parameter.default, str):
             return parameter.default
-        return parameter.default(self.text)
+        # Its own name is empty meanwhile: what it is made from may be made from it.
+        return parameter.default(self.override({name: ""}, "").text)
 
     def _convert(self, parameter: Parameter) -> object:
         text = self.text(parameter.name)
@@ -198,6 +199,11 @@ class MainCf:
             return CONVERTERS[parameter.kind](parameter, text)
         except ValueError as error:
             raise ConfigError(f"{self.origin(parameter.name)}: {error}") from None
+
+
+def encoded(text: str) -> bytes:
+    """Return a value as the bytes that stand in the file."""
+    return text.encode("utf-8", "surrogateescape")
 
 
 def parse_assignment(text: str, origin: str) -> tuple[str, str]:
@@ -258,7 +264,7 @@ def parse_time(parameter: Parameter, text: str) -> Seconds:
     Of a longer unit only the first letter counts, as in Postfix.
     """
     match = TIME.match(text)
-    unit = (match[2] if match else "") or default_unit(parameter)
+    unit = (match[2] if match else None) or default_unit(parameter)
     if not match or unit not in UNIT_SECONDS:
         raise ValueError(f"parameter {parameter.name}: bad time value or unit: {text}")
     value = int(match[1]) * UNIT_SECONDS[unit]

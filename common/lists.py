@@ -27,6 +27,7 @@ from common.tables import (
 )
 
 FILE_NESTING_LIMIT = 20
+FILES_LIMIT = 1000  # files in one list, however they name each other
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class HostList:
         self._parameter = parameter
         self._match_parents = match_parents
         self._tables: list[Table] = []
+        self._files = 0
         self._elements = list(self._prepare(elements, negated=False, depth=0))
 
     def problems(self) -> list[str]:
@@ -90,7 +92,8 @@ class HostList:
 
     def _file(self, path: str, *, negated: bool, depth: int) -> Iterator[tuple[bool, Matcher]]:
         reason = "files nest too deeply"
-        if depth <= FILE_NESTING_LIMIT:
+        self._files += 1
+        if depth <= FILE_NESTING_LIMIT and self._files <= FILES_LIMIT:
             try:
                 text = Path(path).read_text("utf-8", "surrogateescape")
             except OSError as error:

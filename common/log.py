@@ -49,7 +49,8 @@ FACILITY_CODES = {
 INFO, WARNING, ERROR, CRITICAL = 6, 4, 3, 2  # syslog severities
 SEVERITY_WORDS = {INFO: "", WARNING: "warning: ", ERROR: "error: ", CRITICAL: "fatal: "}
 
-LINE_LIMIT = 8_000  # bytes of text; a datagram to syslog must stay well under its buffer
+# Bytes of a line without its newline: a pipe takes so much whole or not at all.
+LINE_LIMIT = select.PIPE_BUF - 1
 RETRY_SECONDS = 1.0
 WORKER_PATIENCE = 1.0
 BACKLOG_LIMIT = 1_000  # lines that master keeps while its logger is slow
@@ -83,10 +84,17 @@ class FileSink:
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
+        # A socket as standard output cannot be opened a second time: it is sent to instead.
+        self._socket: socket.socket | None = None
+        if stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+            self._socket = socket.socket(fileno=os.dup(descriptor))
 
     def write(self, severity: int, line: bytes) -> None:
         """Append the line."""
-        os.write(self.descriptor, line + b"\n")
+        if self._socket:
+            self._socket.send(line + b"\n", socket.MSG_DONTWAIT)
+        else:
+            os.write(self.descriptor, line + b"\n")
 
     def fileno(self) -> int:
         """Return the open descriptor."""
@@ -107,13 +115,16 @@ class SyslogSink:
         """Send the line as a datagram in the classic syslog form."""
         stamp = timestamp(int(time.time()))
         record = f"<{self.facility | severity}>{stamp} ".encode() + line
+        connected = self.socket is not None
         try:
             self._connected().send(record)
         except BlockingIOError:
             raise
         except OSError:
             self.close()
-            raise
+            if not connected:
+                raise
+            self._connected().send(record)  # syslogd was restarted meanwhile
 
     def fileno(self) -> int:
         """Return the socket's descriptor."""
@@ -268,7 +279,7 @@ class Log:
         text = SEVERITY_WORDS[severity] + text
         if not text.isprintable():
             text = CONTROL.sub("?", text)
-        line = self._head() + text.encode("utf-8", "replace")[:LINE_LIMIT]
+        line = (self._head() + text.encode("utf-8", "replace"))[:LINE_LIMIT]
         if self._backlog and not self._flush():
             self._keep(severity, line)
             return

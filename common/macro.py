@@ -99,7 +99,8 @@ def _reference(body: str, lookup: Lookup, depth: int) -> str:
     if not rest:
         return value
     if rest[0] not in "?:":
-        raise MacroError(f'attribute name syntax error at: "...{body}>>>{rest}"')
+        seen = body[: len(body) - len(rest)].rstrip()
+        raise MacroError(f'attribute name syntax error at: "...{seen}>>>{rest}"')
     yes, no = _branches(rest, body)
     return expand(yes if truth else no, lookup, depth)
 
@@ -110,7 +111,7 @@ def _comparison(body: str, lookup: Lookup, depth: int) -> tuple[bool, str]:
     if not match:
         raise MacroError(
             f'"==" or "!=" or "<" or "<=" or ">" or ">=" expected at: '
-            f'"...{left}}}>>>{body[end:][:20]}"'
+            f'"...{left}}}>>>{body[end:].lstrip()[:20]}"'
         )
     right, end = _group(body, match.end(), "}")
     sides = expand(left, lookup, depth), expand(right, lookup, depth)

@@ -147,9 +147,8 @@ class Reader:
         while position < end and buffer[position] in TEXT_TYPES:
             length = buffer[position + 1]
             follower = position + 2 + length
-            if length in LINE_ENDS:
-                line_end_heads += 1
-            elif length >= 0x80:
+            is_line_end = length in LINE_ENDS
+            if length >= 0x80:
                 if position + 2 > end:
                     break
                 high = buffer[position + 2]
@@ -157,12 +156,13 @@ class Reader:
                     break
                 length += (high << 7) - 0x80
                 follower = position + 3 + length
-                line_end_heads += high in LINE_ENDS
-            elif follower < end and buffer[follower + 1] == length <= limit:
+                is_line_end = high in LINE_ENDS
+            elif follower < end and buffer[follower + 1] == length <= limit and not is_line_end:
                 position = skip_equal(buffer, position, length)
                 continue
             if length > limit or follower > end + 1:
                 break
+            line_end_heads += is_line_end
             position = follower
         run = bytes(memoryview(buffer)[start:position])
         self._position = position

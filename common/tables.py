@@ -190,6 +190,8 @@ def parse_network(text: str) -> IPNetwork | str:
     host, slash, length = text.partition("/")
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
+    if slash and not (length.isascii() and length.isdigit()):  # no masks with dots
+        return f'bad net/mask pattern: "{text}"'
     try:
         return ipaddress.ip_network(host + slash + length)
     except ValueError:

@@ -5,48 +5,60 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
-PATH=$PATH:/usr/sbin
-have_postfix() { command -v postcat && command -v qmqp-source && test -x /usr/lib/postfix/sbin/master; } >/dev/null 2>&1
+PATH=$PATH:/usr/sbin:/sbin
+LOG=.peers/install.log
+POLICY=/usr/sbin/policy-rc.d
+
+have_postfix() {
+    command -v postcat && command -v qmqp-source && test -x /usr/lib/postfix/sbin/master
+} >/dev/null 2>&1
 have_nullmailer() { test -x .peers/usr/lib/nullmailer/qmqp; }
+
 have_postfix && have_nullmailer && exit 0
 
-install_postfix() {
+install_postfix() (
     # A policy of 101 keeps invoke-rc.d from starting what is installed.
-    policy=/usr/sbin/policy-rc.d
-    if [ ! -e "$policy" ]; then
-        printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy"
-        trap 'rm -f "$policy"' EXIT
+    if [ ! -e "$POLICY" ]; then
+        trap 'rm -f "$POLICY"' EXIT
+        trap 'exit 1' HUP INT TERM
+        printf '#!/bin/sh\nexit 101\n' >"$POLICY" && chmod 755 "$POLICY" || exit
     fi
     echo 'postfix postfix/main_mailer_type select No configuration' | debconf-set-selections
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends postfix
-    # Without a configuration nobody made the defaults that postconf reads.
+    apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=120 postfix || exit
+    # With "No configuration" there is none; an empty one makes all defaults count.
     [ -e /etc/postfix/main.cf ] || : >/etc/postfix/main.cf
-}
+)
 
-unpack_nullmailer() {
-    mkdir -p .peers && chmod 755 .peers || return
+unpack_nullmailer() (
     # apt fetches as an account of its own, which may not write here: hence a folder for it.
-    folder=$(mktemp -d) || return
+    folder=$(mktemp -d) || exit
+    trap 'rm -rf "$folder"' EXIT
+    trap 'exit 1' HUP INT TERM
     chmod 777 "$folder"
-    (cd "$folder" && apt-get download -q nullmailer) && dpkg -x "$folder"/nullmailer_*.deb .peers
-    rm -rf "$folder"
-}
+    (cd "$folder" && apt-get download -q nullmailer) || exit
+    dpkg -x "$folder"/nullmailer_*.deb .peers
+)
 
-if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+mkdir -p .peers
+if [ "$(id -u)" = 0 ] && [ -e /etc/debian_version ] && command -v apt-get >/dev/null 2>&1; then
+    echo "Installing mail programs to compare with (see $LOG) ..."
     {
+        export DEBIAN_FRONTEND=noninteractive
         apt-get update -q
         have_postfix || install_postfix
         have_nullmailer || unpack_nullmailer
-    } >.peers.log 2>&1
+        chmod 755 .peers # as in the package: others pass through
+    } >"$LOG" 2>&1
 fi
 
 missing=
 have_postfix || missing="postfix"
-have_nullmailer || missing="$missing nullmailer"
-if [ -z "$missing" ]; then
-    rm -f .peers.log
-    exit 0
+have_nullmailer || missing="${missing:+$missing, }nullmailer"
+[ -z "$missing" ] && exit 0
+echo "Missing peers: $missing. Root on Debian gets them by running this script (tests/peers.sh)."
+if [ -n "${CI:-}" ]; then
+    echo "CI may not go without: stopping."
+    [ -e "$LOG" ] && tail -n 20 "$LOG"
+    exit 1
 fi
-echo "Missing peers:$missing. Their tests will be skipped."
-echo "They are Debian packages; as root on Debian this script installs them (see .peers.log)."
-[ -z "${CI:-}" ]
+echo "Tests that need them will be skipped."

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cleanup.address_list import FOLD_COLUMN, parse
+from cleanup.address_list import FOLD_COLUMN, complete_list, parse
 from cleanup.rewrite import Rewriter
 from common.params import CleanupParams
 from tests.common.settings import load
@@ -141,10 +141,8 @@ def test_behind_the_token_limit_everything_is_lost_but_the_comma() -> None:
         (b"two words", [b"two words"]),
         (b"a@[10.0.0.1]", [b"a@[10.0.0.1]"]),
         (b"Name <a@b>", [b"a@b"]),
-        (b"<@r1,@r2:a@b>", [b"a@b"]),
         (b"g:;", [None]),
         (b"g: a, b;, c", [b"a", b"b", b"c"]),
-        (b"a,,b", [b"a", b"b"]),
         (b"(only a comment)", [None]),
         (b"a (c1 (c2) \\) c3) , b", [b"a", b"b"]),
         (b'"x, y" <a>, b', [b"a", b"b"]),
@@ -181,6 +179,47 @@ blanks = st.sampled_from([" ", "\n ", "\n\t", "  "])
 def test_a_list_of_complete_addresses_is_never_changed(text: str, blank: str) -> None:
     value = text.replace(", ", "," + blank).encode()
     assert rewritten(b"To", b" " + value) is None
+
+
+words = st.sampled_from(
+    ["a@b.test", "a@b", "<c@d.test>", ",", " ", "\n ", "Bob", '"x"', ".", "@", "%", "a.b", "(c)"]
+)
+
+
+@pytest.mark.parametrize("append_dot_mydomain", ["yes", "no"])
+@settings(max_examples=300, deadline=None)
+@given(
+    text=st.one_of(
+        address_lists,
+        st.text('ab.@<>,:;()"\\ \n\t[]%!é-_', max_size=30),
+        st.lists(words, max_size=9).map("".join),
+    )
+)
+def test_a_list_that_looks_complete_is_complete(append_dot_mydomain: str, text: str) -> None:
+    complete = Rewriter(load(CleanupParams, append_dot_mydomain=append_dot_mydomain)).complete
+    at_a_glance = complete_list(dotless=append_dot_mydomain == "no")
+    if at_a_glance.match(text.encode()):
+        assert not parse(text.encode(), TOKENS).rewrite(complete)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b" a@b.test",
+        b" Bob <a@b.test>, c@d.test",
+        b' "Bob, B." <a@b.test>',
+        b" a@b.test,\n\tc@d.test",
+    ],
+)
+def test_ordinary_lists_are_seen_to_be_complete_at_a_glance(value: bytes) -> None:
+    assert complete_list(dotless=False).match(value)
+    assert complete_list(dotless=True).match(value)
+
+
+@pytest.mark.parametrize("value", [b" a@b", b" Bob <a@b>"])
+def test_a_domain_without_dot_is_complete_only_if_none_is_appended(value: bytes) -> None:
+    assert complete_list(dotless=True).match(value)
+    assert not complete_list(dotless=False).match(value)
 
 
 @settings(max_examples=300, deadline=None)

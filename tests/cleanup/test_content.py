@@ -181,7 +181,13 @@ def test_any_split_of_the_stream_gives_the_same_file(
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"no newline", b"X: 1\n y\n\nbody\r\n" + b"z" * 150 + b"\nlast", b"\r\nSubject: x\r\n"],
+    [
+        b"",
+        b"no newline",
+        b"X: 1\n y\n\nbody\r\n" + b"z" * 150 + b"\nlast",
+        b"\r\nSubject: x\r\n",
+        b"\na\rb\n0123456789\nc\rd\n0123456789abc\n",  # lengths that look like line ends
+    ],
 )
 def test_every_split_in_two_and_byte_by_byte_gives_the_same_file(content: bytes) -> None:
     stream = options() + message(content)

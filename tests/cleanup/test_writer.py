@@ -230,9 +230,9 @@ def test_logs_of_a_former_message_are_removed() -> None:
     for folder in ("defer", "bounce", "trace"):
         Path(folder, name).touch()
         Path(folder, "OTHER").touch()
-    remove_stale_logs(name)
+    remove_stale_logs(name, (), 1)
     assert sorted(str(path) for path in files()) == ["bounce/OTHER", "defer/OTHER", "trace/OTHER"]
-    remove_stale_logs(name)  # none there: no error
+    remove_stale_logs(name, (), 1)  # none there: no error
 
 
 def test_logs_of_a_former_message_are_removed_where_the_queue_is_hashed() -> None:
@@ -240,7 +240,7 @@ def test_logs_of_a_former_message_are_removed_where_the_queue_is_hashed() -> Non
     name = QueueId("C3A92216044")
     Path("defer/C").mkdir()
     Path("defer/C", name).touch()
-    remove_stale_logs(name)
+    remove_stale_logs(name, ("deferred", "defer"), 1)
     assert files() == []
 
 

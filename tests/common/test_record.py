@@ -60,7 +60,7 @@ def in_runs(parts: list[bytes]) -> Records:
             run, clean = reader.take_text(LIMIT)
             texts = one_by_one([run])
             assert all(kind in b"NL" and len(text) <= LIMIT for kind, text in texts)
-            assert clean is not any(set(text) & set(b"\r\n") for _, text in texts)
+            assert not (clean and any(set(text) & set(b"\r\n") for _, text in texts))
             found += texts
             one = reader.next_record()
             if one is None:
@@ -210,6 +210,17 @@ def test_equal_lines_are_one_run_up_to_the_first_that_differs(length: int, count
 
 
 @pytest.mark.parametrize("stray", [b"\r", b"\n"])
+@pytest.mark.parametrize(
+    "rest",
+    [b"", b"N\n", b"N\r", b"N\nhalf", b"N\x8a", b"N\x8a\n", b"N\x80\n", b"N\x8a\r\n", b"X\n"],
+)
+def test_a_stray_line_end_is_seen_whatever_follows(stray: bytes, rest: bytes) -> None:
+    # The length of the record behind the run may look like a line end, too.
+    text = encode_raw(ord("N"), b"a" + stray + b"b")
+    assert Reader(text + rest).take_text(LIMIT) == (text, False)
+
+
+@pytest.mark.parametrize("stray", [b"\r", b"\n"])
 @pytest.mark.parametrize("place", [0, 1, 500, 999])
 @pytest.mark.parametrize("length", [10, 13, 72, 138])
 def test_a_stray_line_end_is_seen_wherever_it_hides(stray: bytes, place: int, length: int) -> None:
@@ -226,3 +237,12 @@ def test_what_was_handed_out_is_not_kept() -> None:
         reader.receive_data(record.encode(RecordType.TEXT, b"x" * 1000))
         assert reader.next_record() is not None
         assert reader.buffered() == 0
+        assert len(reader._buffer) < 3000
+
+
+@pytest.mark.parametrize("length", [2**14 - 1, 2**14, 70_000, 2**21 - 1, 2**21, 2**21 + 129])
+def test_a_long_payload_arrives_whole(length: int) -> None:
+    payload = bytes(range(251)) * (length // 251 + 1)
+    wire = record.encode(RecordType.TEXT, payload[:length]) + b"X\0"
+    for places in ((), (1, 2, 3, 4, 5), (1000, length)):
+        assert one_by_one(cut(wire, places)) == [(ord("N"), payload[:length]), (ord("X"), b"")]

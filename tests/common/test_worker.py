@@ -163,11 +163,11 @@ def test_a_bug_ends_the_process_and_not_quietly(listener: socket.socket) -> None
 def test_two_workers_share_a_listener_and_serve_every_client_once(
     listener: socket.socket,
 ) -> None:
-    with worker([listener]) as one, worker([listener]) as other:
-        for number in range(200):
+    with worker([listener], max_use=500) as one, worker([listener], max_use=500) as other:
+        for number in range(100):
             assert ask(listener, b"%d" % number) == b"%d" % number
         for process in (one, other):
             assert process.running()
             process.status.shutdown(socket.SHUT_WR)
             assert process.wait() == 0
-        assert len(one.states()) + len(other.states()) == 400
+        assert len(one.states()) + len(other.states()) == 200

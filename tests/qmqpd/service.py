@@ -8,6 +8,7 @@ from common.params import QmqpdParams, Seconds
 from qmqpd.access import Access
 from qmqpd.client import UNKNOWN
 from qmqpd.connection import Service
+from qmqpd.handover import HandoverRules
 from qmqpd.names import Resolver
 from qmqpd.session import Limits
 from tests.common.settings import load
@@ -46,4 +47,5 @@ def make_service(
     params = replace(params, **seconds)  # type: ignore[arg-type]  # names of times only
     limits = Limits(message=params.message_size_limit, address=params.line_length_limit)
     known = {"127.0.0.1": "localhost"} if names is None else names
-    return Service(params, log, Access(params, log), KnownNames(log, known), limits)
+    access, resolver = Access(params, log), KnownNames(log, known)
+    return Service(params, log, access, resolver, limits, HandoverRules.of(params))

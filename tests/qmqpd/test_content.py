@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.record import Reader
 from common.netstring import encode
+from common.record import Reader
 from qmqpd.content import TABLE_LIMIT, text_records
 from qmqpd.session import Limits, Session
 from tests.splits import cut

@@ -15,7 +15,7 @@ from common import attribute
 from common.params import QmqpdParams
 from common.record import Reader
 from qmqpd.client import Client
-from qmqpd.handover import Handover, option_flags, shown
+from qmqpd.handover import Handover, HandoverRules, option_flags, shown
 from qmqpd.session import Submission
 from tests.common.settings import load
 from tests.common.zone import local_zone
@@ -70,7 +70,8 @@ def handover(
 ) -> Handover:
     pieces = cut(content, range(0, len(content), READ_SIZE)) if content else []
     sent = Submission(pieces, sender, [b"r@to.test"] if recipients is None else recipients)
-    return Handover(load(QmqpdParams, **(settings or {})), client, ARRIVAL, sent)
+    rules = HandoverRules.of(load(QmqpdParams, **(settings or {})))
+    return Handover(rules, client, ARRIVAL, sent)
 
 
 def records(one: Handover) -> list[tuple[str, bytes]]:

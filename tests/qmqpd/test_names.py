@@ -244,6 +244,14 @@ def test_an_answer_is_good_for_its_time_and_then_asked_for_again(
     assert len(service.asked) == 2
 
 
+def test_an_answer_is_kept_when_others_come(lookup: Lookup, service: NameService) -> None:
+    for number in range(20):
+        lookup.name(f"10.0.0.{number}")
+    for number in range(20):
+        assert lookup.resolver.name_of(f"10.0.0.{number}") == "unknown"
+    assert len(service.asked) == 20
+
+
 def test_names_are_kept_longer_than_failures() -> None:
     assert FOUND_SECONDS == 60
     assert FAILED_SECONDS == 10
