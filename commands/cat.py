@@ -262,17 +262,17 @@ class Printer:
     def take(self, record: Record) -> None:
         """Move from segment to segment, print what is wanted."""
         match record.kind:
-            case RecordType.CONTENT.value:
+            case RecordType.CONTENT:
                 self.enter_content()
-            case RecordType.EXTRACTED.value:
+            case RecordType.EXTRACTED:
                 self.enter_extracted()
-            case RecordType.END.value:
+            case RecordType.END:
                 self.end()
-            case RecordType.POINTER.value:
+            case RecordType.POINTER:
                 self.follow(record)
-            case RecordType.SIZE.value:
+            case RecordType.SIZE:
                 self.take_size(record)
-            case RecordType.TEXT.value | RecordType.CONTINUED.value:
+            case RecordType.TEXT | RecordType.CONTINUED:
                 self.take_text(record)
             case _ if self.printing:
                 self.print_record(record)
@@ -302,7 +302,7 @@ class Printer:
 
     def ends_header(self, record: Record) -> bool:
         """Tell whether the record is the first that is no header line."""
-        if self.segment is not Segment.HEADER or self.previous == RecordType.CONTINUED.value:
+        if self.segment is not Segment.HEADER or self.previous == RecordType.CONTINUED:
             return False
         if not (self.options.header or self.options.body):
             return False
@@ -322,7 +322,7 @@ class Printer:
         """The content is over."""
         if self.segment is Segment.ENVELOPE:
             self.warn("out-of-order extracted segment marker")
-        if self.printing and self.previous == RecordType.CONTINUED.value:
+        if self.printing and self.previous == RecordType.CONTINUED:
             self.output.write(b"\n")
         if self.options.envelope:
             self.print_marker(RecordType.EXTRACTED, b"HEADER EXTRACTED")
@@ -364,7 +364,7 @@ class Printer:
 
     def print_marker(self, kind: RecordType, text: bytes) -> None:
         """Print the line that stands between two segments."""
-        self.output.write(b"%b*** %b %b ***\n" % (self.prefix(kind.value), text, self.name))
+        self.output.write(b"%b*** %b %b ***\n" % (self.prefix(kind), text, self.name))
 
     def print_plain(self, record: Record) -> None:
         """Print a record as name and text."""
@@ -375,12 +375,12 @@ class Printer:
         """Print a record in the form that its type asks for."""
         self.previous = record.kind
         match record.kind:
-            case RecordType.TIME.value | RecordType.WARN_TIME.value:
+            case RecordType.TIME | RecordType.WARN_TIME:
                 text = local_time(leading_number(text_of(record.payload)))
                 line = b"%b: %b\n" % (self.label(record), text.rstrip().encode())
-            case RecordType.TEXT.value | RecordType.CONTINUED.value | RecordType.PADDING.value:
+            case RecordType.TEXT | RecordType.CONTINUED | RecordType.PADDING:
                 line = self.text_line(record)
-            case RecordType.ATTRIBUTE.value:
+            case RecordType.ATTRIBUTE:
                 line = self.attribute_line(record)
             case _:
                 self.print_plain(record)
@@ -389,9 +389,9 @@ class Printer:
 
     def text_line(self, record: Record) -> bytes:
         """Return a line, or a piece that the next record continues on the same line."""
-        if record.kind == RecordType.PADDING.value:
+        if record.kind == RecordType.PADDING:
             return b"%b: %b\n" % (self.label(record), record.payload)
-        if record.kind == RecordType.TEXT.value:
+        if record.kind == RecordType.TEXT:
             label = b"regular_text: " if self.options.verbose else b""
             return b"%b%b\n" % (label, record.payload)
         label = b""

@@ -39,12 +39,13 @@ def encode(payload: bytes) -> bytes:
 class Reader:
     """Netstrings out of a byte stream that arrives in pieces."""
 
-    __slots__ = ("_buffer", "_length", "_partial", "_position")
+    __slots__ = ("_buffer", "_in_number", "_length", "_partial", "_position")
 
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._position = 0  # of the first byte not consumed
-        self._partial = 0  # value of the digits consumed so far
+        self._in_number = False  # digits have been consumed, their colon has not
+        self._partial = 0  # value of these digits
         self._length: int | None = None  # of the payload that is being waited for
 
     def receive_data(self, data: bytes) -> None:
@@ -58,8 +59,13 @@ class Reader:
         """Return the count of bytes held here that were not handed out."""
         return len(self._buffer) - self._position
 
-    def at_comma(self) -> bool | None:
-        """Tell whether the next byte is a comma, None if there is no byte yet."""
+    def at_end(self) -> bool | None:
+        """Tell whether a comma stands where a netstring would begin, None if no byte is there.
+
+        In the middle of a netstring the answer is no.
+        """
+        if self._in_number or self._length is not None:
+            return False
         if self._position == len(self._buffer):
             return None
         return self._buffer[self._position] == COMMA
@@ -84,6 +90,7 @@ class Reader:
         if self._buffer[end] != COLON:
             raise FramingError
         self._position = end + 1
+        self._in_number = False
         length, self._partial = self._partial, 0
         if length > limit:
             raise TooLongError
@@ -123,16 +130,18 @@ class Reader:
         Raises:
             FramingError: another byte stands there.
         """
-        found = self.at_comma()
-        if found is False:
+        if self._position == len(self._buffer):
+            return False
+        if self._buffer[self._position] != COMMA:
             raise FramingError
-        self._position += bool(found)
-        return bool(found)
+        self._position += 1
+        return True
 
     def _consume_digits(self, end: int) -> None:
         """Add the digits up to end to the number, in constant memory."""
         digits = bytes(self._buffer[self._position : end])
         self._position = end
+        self._in_number = self._in_number or bool(digits)
         if not self._partial:
             digits = digits.lstrip(b"0")
         if not digits:

@@ -130,11 +130,11 @@ class QueueDirectory:
         with self._folder(folder) as directory:
             # Without O_NONBLOCK a FIFO would keep us waiting for a writer.
             flags = os.O_RDONLY | os.O_NONBLOCK | NO_LINKS
-            file = os.fdopen(os.open(name, flags, dir_fd=directory), "rb")
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            file.close()
+            descriptor = os.open(name, flags, dir_fd=directory)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
             raise OSError(errno.EINVAL, "not a regular file")
-        return file
+        return os.fdopen(descriptor, "rb")
 
     def open_log(self, queue: QueueName, queue_id: QueueId) -> BufferedReader | None:
         """Open the log that belongs to a message; None if there is none."""
@@ -276,9 +276,9 @@ class RecordFile:
             DamageError: as next_raw, or a pointer leads nowhere.
         """
         while (record := self.next_raw()) is not None:
-            if record.kind == RecordType.POINTER.value:
+            if record.kind == RecordType.POINTER:
                 self.jump(record.payload)
-            elif record.kind != RecordType.PADDING.value:
+            elif record.kind != RecordType.PADDING:
                 return record
         return None
 
@@ -362,26 +362,26 @@ class _Envelope:
         while (record := file.next_record()) is not None:
             text = text_of(record.payload)
             match record.kind:
-                case RecordType.SIZE.value if self.content_length is None:
+                case RecordType.SIZE if self.content_length is None:
                     self.content_length = self._length(text)
-                case RecordType.TIME.value if not self.arrival:
+                case RecordType.TIME if not self.arrival:
                     self.arrival = leading_number(text)
-                case RecordType.SENDER.value if self.sender is None:
+                case RecordType.SENDER if self.sender is None:
                     self.sender = text
-                case RecordType.SENDER.value:
+                case RecordType.SENDER:
                     raise DamageError("duplicate sender record")
-                case RecordType.ORIGINAL_RECIPIENT.value:
+                case RecordType.ORIGINAL_RECIPIENT:
                     original = text
-                case RecordType.RECIPIENT.value if self.sender is None:
+                case RecordType.RECIPIENT if self.sender is None:
                     raise DamageError("missing sender record")
-                case RecordType.RECIPIENT.value:
+                case RecordType.RECIPIENT:
                     self.recipients.append(Recipient(text, original))
                     original = b""
-                case RecordType.DONE.value:
+                case RecordType.DONE:
                     original = b""
-                case RecordType.CONTENT.value if self.content_length is not None:
+                case RecordType.CONTENT if self.content_length is not None:
                     file.seek(file.offset + self.content_length)
-                case RecordType.END.value:
+                case RecordType.END:
                     return
         raise DamageError("missing end record")
 

@@ -20,7 +20,8 @@ from common.record import RecordType
 
 TABLE_LIMIT = 8192  # longest line whose record head is kept ready
 
-MAILBOX_LINE = re.compile(rb">*From ")
+MAILBOX_MARK = b"From "
+MAILBOX_LINE = re.compile(rb">*" + MAILBOX_MARK)
 MAILBOX_HEADER = b"X-Mailbox-Line: "
 BLANKS = (b" ", b"\t")
 
@@ -52,7 +53,9 @@ def text_records(pieces: list[bytes], limit: int) -> Iterator[bytes]:
 
 def opening_records(pieces: list[bytes], limit: int) -> tuple[bytes, list[bytes]]:
     """Return records for the special lines at the start, and the content behind them."""
-    if not pieces or not (MAILBOX_LINE.match(pieces[0]) or pieces[0][:1] in BLANKS):
+    start = pieces[0].lstrip(b">")[: len(MAILBOX_MARK)] if pieces else b""
+    # A first piece that holds nothing but ">" may be the beginning of such a line.
+    if not pieces or not (MAILBOX_MARK.startswith(start) or start[:1] in BLANKS):
         return b"", pieces
     content = b"".join(pieces)
     out = []

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from common import address, attribute, record
+from common.config import encoded
 from common.date import format_date
 from common.params import QmqpdParams
 from common.record import RecordType
@@ -50,19 +51,19 @@ class HandoverRules:
     port_logging: bool
     opening: bytes  # the option flags
     content_filter: bytes  # its record, if there is one
-    by: str  # who received it, for the trace header
+    by: bytes  # who received it, for the trace header
 
     @classmethod
     def of(cls, params: QmqpdParams) -> "HandoverRules":
         """Prepare them."""
         opening = attribute.encode([(b"flags", b"%d" % option_flags(params))])
-        content_filter = params.content_filter.encode()
+        content_filter = encoded(params.content_filter)
         return cls(
             params.line_length_limit,
             params.qmqpd_client_port_logging,
             opening,
             record.encode(RecordType.FILTER, content_filter) if content_filter else b"",
-            f"\tby {params.myhostname} ({params.mail_name}) with QMQP",
+            encoded(f"\tby {params.myhostname} ({params.mail_name}) with QMQP"),
         )
 
 
@@ -126,14 +127,14 @@ class Handover:
     def _received(self, queue_id: str) -> bytes:
         """Return our trace header; a single recipient is named in it."""
         name, by = self.client.name, self.rules.by
-        date = format_date(self.arrival // 1_000_000)
+        date = format_date(self.arrival // 1_000_000).encode()
         lines = [f"Received: from {name} ({name} [{self.client.header_address}])".encode()]
         recipients = self.submission.recipients
         if len(recipients) == 1:
-            lines.append(f"{by} id {queue_id}".encode())
-            lines.append(b"\tfor <%b>; %b" % (shown(recipients[0]), date.encode()))
+            lines.append(b"%b id %b" % (by, queue_id.encode()))
+            lines.append(b"\tfor <%b>; %b" % (shown(recipients[0]), date))
         else:
-            lines += [by.encode(), f"\tid {queue_id}; {date}".encode()]
+            lines += [by, b"\tid %b; %b" % (queue_id.encode(), date)]
         return b"".join([record.encode(RecordType.TEXT, line) for line in lines])
 
 

@@ -15,6 +15,8 @@ from itertools import count
 
 from qmqpd.connection import Connection, Step, Wait
 
+SPARE_ENTRIES = 1000  # entries of finished connections that may lie about
+
 
 class Parking:
     """Waiting connections; the one silent for longest comes first."""
@@ -28,8 +30,11 @@ class Parking:
         self._waits: dict[Connection, Wait] = {}
         self._watched: dict[int, Connection] = {}
         self._held: dict[Connection, int] = {}
-        self._deadlines: list[tuple[float, int, Connection]] = []
-        self._order = count()
+        # Entries are numbers, lest a connection stay in memory for as long as its deadline.
+        self._deadlines: list[tuple[float, int]] = []
+        self._entries: dict[int, Connection] = {}
+        self._entry_of: dict[Connection, tuple[float, int]] = {}
+        self._numbers = count()
 
     def __len__(self) -> int:
         return len(self._waits)
@@ -52,12 +57,14 @@ class Parking:
     def expired(self, now: float) -> Iterator[Connection]:
         """Yield each connection whose deadline has come."""
         while self._deadlines and self._deadlines[0][0] <= now:
-            _, _, connection = heapq.heappop(self._deadlines)
-            wait = self._waits.get(connection)
-            if wait is None:
-                continue
-            if wait.deadline > now:  # it was put off since
-                self._push(connection, wait.deadline)
+            _, number = heapq.heappop(self._deadlines)
+            connection = self._entries.pop(number, None)
+            if connection is None:
+                continue  # it is over, or has an earlier entry
+            del self._entry_of[connection]
+            deadline = self._waits[connection].deadline
+            if deadline > now:  # it was put off since
+                self._schedule(connection, deadline)
             else:
                 yield connection
 
@@ -67,8 +74,9 @@ class Parking:
         self._waits[connection] = wait  # behind all that have been silent for longer
         if before is None:
             self.per_address[connection.client.address] += 1
-        if before is None or wait.deadline < before.deadline:
-            self._push(connection, wait.deadline)
+        entry = self._entry_of.get(connection)
+        if entry is None or wait.deadline < entry[0]:
+            self._schedule(connection, wait.deadline)
         self._watch(connection, before, wait)
         self._account(connection, connection.session.held())
         mark(self.nameless, connection, connection.step is Step.NAME)
@@ -79,6 +87,7 @@ class Parking:
         before = self._waits.pop(connection, None)
         if before is None:
             return
+        self._unschedule(connection)
         self._watch(connection, before, None)
         self._account(connection, 0)
         self.nameless.discard(connection)
@@ -88,8 +97,20 @@ class Parking:
         if not self.per_address[address]:
             del self.per_address[address]
 
-    def _push(self, connection: Connection, deadline: float) -> None:
-        heapq.heappush(self._deadlines, (deadline, next(self._order), connection))
+    def _schedule(self, connection: Connection, deadline: float) -> None:
+        self._unschedule(connection)
+        entry = deadline, next(self._numbers)
+        self._entries[entry[1]] = connection
+        self._entry_of[connection] = entry
+        heapq.heappush(self._deadlines, entry)
+        if len(self._deadlines) > SPARE_ENTRIES + 4 * len(self._entries):
+            self._deadlines = sorted(self._entry_of.values())
+
+    def _unschedule(self, connection: Connection) -> None:
+        """Take the connection's entry away; what stays in the heap leads nowhere."""
+        entry = self._entry_of.pop(connection, None)
+        if entry:
+            del self._entries[entry[1]]
 
     def _watch(self, connection: Connection, before: Wait | None, wait: Wait | None) -> None:
         """Change what the kernel watches, if it changed."""

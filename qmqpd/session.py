@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from common import netstring
 from common.netstring import LENGTH_LIMIT
 
+RECIPIENT_LEAST = 27  # bytes of the three records of a recipient, the address not counted
 PIECE_LEAST = 16 * 1024  # bytes; smaller ones are put together
 
 
@@ -65,7 +66,7 @@ class Submission:
 
     pieces: list[bytes]
     sender: bytes
-    recipients: list[bytes]
+    recipients: list[bytes]  # as far as a queue file could hold them, and one more
 
     @property
     def content(self) -> bytes:
@@ -86,12 +87,17 @@ class Content:
     would cost more than the bytes.
     """
 
-    __slots__ = ("_tail", "missing", "pieces")
+    __slots__ = ("_length", "_tail", "missing", "pieces")
 
     def __init__(self, length: int) -> None:
+        self._length = length
         self.missing = length
         self.pieces: list[bytes] = []
         self._tail = bytearray()
+
+    def received(self) -> int:
+        """Return how many bytes are here."""
+        return self._length - self.missing
 
     def add(self, data: bytes) -> None:
         """Append what came; not more than is missing."""
@@ -109,7 +115,8 @@ class Session:
     """One client's packet, as it arrives."""
 
     __slots__ = (
-        *("_content", "_limits", "_reader", "_received", "_recipients", "_sender", "phase"),
+        *("_address_bytes", "_content", "_file_bytes", "_limits", "_reader", "_recipients"),
+        *("_sender", "phase"),
     )
 
     def __init__(self, limits: Limits) -> None:
@@ -119,11 +126,13 @@ class Session:
         self._content: Content | None = None
         self._sender = b""
         self._recipients: list[bytes] = []
-        self._received = 0
+        self._address_bytes = 0  # of sender and recipients
+        self._file_bytes = 0  # that the recipients will take in a queue file, at least
 
     def held(self) -> int:
         """Return how many bytes of the client are kept here."""
-        return self._received
+        content = self._content.received() if self._content else 0
+        return content + self._address_bytes + self._reader.buffered()
 
     def receive_data(self, data: bytes) -> Submission | None:
         """Take bytes; return the submission once it is complete.
@@ -131,7 +140,6 @@ class Session:
         Raises:
             SessionError: these bytes are no QMQP packet, or too long.
         """
-        self._received += len(data)
         content = self._content
         if content and len(data) < content.missing:
             content.add(data)  # nothing but content: no need to look at it
@@ -174,14 +182,22 @@ class Session:
             if sender is None:
                 return None
             self._sender = sender
+            self._address_bytes = len(sender)
             self.phase = Phase.RECIPIENT
-        while not (at_end := reader.at_comma()):
+        while not (at_end := reader.at_end()):
             recipient = reader.next_payload(self._limits.address) if at_end is False else None
             if recipient is None:
                 return None
-            self._recipients.append(recipient)
+            self._keep(recipient)
         pieces = self._content.pieces if self._content else []
         return Submission(pieces, self._sender, self._recipients)
+
+    def _keep(self, recipient: bytes) -> None:
+        """Store a recipient, unless those before it make the message too large for sure."""
+        if self._file_bytes <= (self._limits.message or LENGTH_LIMIT):
+            self._recipients.append(recipient)
+            self._address_bytes += len(recipient)
+            self._file_bytes += RECIPIENT_LEAST + 3 * len(recipient)
 
     def _take_content(self) -> bool:
         """Move content out of the reader; tell whether it is complete."""

@@ -382,8 +382,10 @@ def full_disk() -> Iterator[None]:
     """A limit on file sizes, which the system reports as it does a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_write_that_does_not_fit_whole_is_an_error(full_disk: None) -> None:

@@ -196,7 +196,7 @@ def test_only_the_comma_is_wanted_right_behind_a_payload(wire: bytes, wanting: s
 def test_a_comma_ahead_is_seen_and_left_there(data: bytes, answer: bool | None) -> None:
     reader = Reader()
     reader.receive_data(data)
-    assert reader.at_comma() is answer
+    assert reader.at_end() is answer
     assert reader.buffered() == len(data)
 
 
@@ -208,4 +208,4 @@ def test_what_stands_behind_a_payload_stays_for_the_next_one() -> None:
     assert reader.buffered() == 1
     reader.receive_data(b"c,,")
     assert reader.next_payload() == b"bc"
-    assert reader.at_comma() is True
+    assert reader.at_end() is True
