@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTANCE := run
 PORT ?= 10628
 
-.PHONY: setup run demo test check lint peers clean
+.PHONY: setup run demo test check lint peers bench bench-quick generated clean
 
 setup: $(VENV)/.installed
 
@@ -40,6 +40,18 @@ lint: setup
 	$(BIN)/mypy
 
 check: lint test
+
+# Postroom beside Postfix, as root on a quiet machine: several minutes.
+bench: setup peers
+	$(BIN)/python -P -m bench --json bench.json
+
+bench-quick: setup peers
+	$(BIN)/python -P -m bench --quick --rounds 3
+
+# Files made from the table of parameters; tests compare them with it.
+generated: setup
+	$(BIN)/python -P -m commands.sample > etc/main.cf
+	$(BIN)/python -P -m commands.manual
 
 clean:
 	rm -rf $(VENV) .peers build dist

@@ -52,7 +52,7 @@ from common.queue import (
 USAGE = "usage: postroom queue -j | postroom queue -p"
 UNAVAILABLE = 69  # EX_UNAVAILABLE, which postqueue gives for any trouble
 
-# What is shown as a question mark; group 1 is let through. UTF-8 is judged as loosely as showq does.
+# What is shown as a question mark; group 1 is let through. showq judges UTF-8 as loosely.
 NOT_ASCII = re.compile(rb"()[^ -~]")
 NOT_UTF8 = re.compile(rb"([\xc2-\xfe][\x80-\xbf]+)|[^ -~]")
 

@@ -5,6 +5,7 @@ SEE ALSO
     spec/queue-file.md, sections 7 to 9
 """
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -377,9 +378,12 @@ def test_a_file_that_cannot_even_be_removed_is_refused_and_not_whole_before_its_
     assert [mode(path) for path in files()] == [0o600]
 
 
-@pytest.fixture
+@contextlib.contextmanager
 def full_disk() -> Iterator[None]:
-    """A limit on file sizes, which the system reports as it does a full disk."""
+    """Set a limit on file sizes, which the system reports as it does a full disk.
+
+    It holds for the test's own report too, so it must end before the test does.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
     try:
@@ -388,9 +392,9 @@ def full_disk() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_write_that_does_not_fit_whole_is_an_error(full_disk: None) -> None:
+def test_a_write_that_does_not_fit_whole_is_an_error() -> None:
     made = QueueFile.create(long_ids=False)
-    with pytest.raises(QueueError, match="File too large"):
+    with full_disk(), pytest.raises(QueueError, match="File too large"):
         made.write(b"x" * 100)
     made.discard()
     assert files() == []

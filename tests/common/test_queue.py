@@ -88,9 +88,7 @@ def test_a_scan_finds_files_at_any_depth_and_nothing_else(tmp_path: Path) -> Non
     put(tmp_path / "elsewhere/D1", WHOLE)
     (tmp_path / "deferred/D").symlink_to(tmp_path / "elsewhere")
     places = list(directory(tmp_path).scan(QueueName.DEFERRED))
-    assert {one.path for one in places} == {
-        f"deferred/{n}" for n in ("AB1", "A/A1", "A/B/AB2", "AB")
-    }
+    assert {one.path.removeprefix("deferred/") for one in places} == {"AB1", "A/A1", "A/B/AB2"}
 
 
 def test_a_queue_that_is_not_there_is_empty(tmp_path: Path) -> None:

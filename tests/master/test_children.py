@@ -78,6 +78,6 @@ def test_signals_have_their_default_action_but_for_three(in_fork: InFork) -> Non
 
     lines = dict(line.split(":\t") for line in in_fork(act).splitlines() if ":\t" in line)
     ignored = {number for number in range(1, 65) if int(lines["SigIgn"], 16) >> (number - 1) & 1}
-    assert ignored == {signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ}
+    assert ignored - {32, 33} == {signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ}
     assert int(lines["SigCgt"], 16) & ~LIBC_SIGNALS == 0
     assert int(lines["SigBlk"], 16) == 0
