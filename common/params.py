@@ -15,6 +15,7 @@ SEE ALSO
 """
 
 import dataclasses
+import functools
 import socket
 import typing
 from collections.abc import Callable
@@ -61,6 +62,7 @@ def parameter(
     return dataclasses.field(kw_only=True, metadata={**facts, **bounds})
 
 
+@functools.cache
 def declared(kind: type) -> tuple[Parameter, ...]:
     """Return the parameters that a dataclass reads, inherited ones first."""
     hints = typing.get_type_hints(kind)

@@ -34,7 +34,7 @@ DESCRIPTOR_LIMIT = 2**31 - 1
 # SIGXFSZ stays ignored, as Python has it: a file over its limit is an error, not a death.
 # SIGINT too: Ctrl-C reaches all of a foreground instance, and master alone acts on it.
 IGNORED = {signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT}
-UNTOUCHABLE = {signal.SIGKILL, signal.SIGSTOP}
+CHANGEABLE = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ class Nursery:
 def reset_signals() -> None:
     """Give every signal its default action, but for a few that are ignored."""
     signal.set_wakeup_fd(-1)
-    for number in signal.valid_signals() - UNTOUCHABLE:
+    for number in CHANGEABLE:
         signal.signal(number, signal.SIG_IGN if number in IGNORED else signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 

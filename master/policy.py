@@ -21,7 +21,7 @@ import os
 from collections import deque
 from dataclasses import dataclass, field
 
-FORKS_PER_SECOND = 10  # a service, beyond what clients ask for
+FORKS_PER_SECOND = 10  # a service, beyond what clients ask for and what recycling takes
 FIRST_BACK_OFF = 0.05  # seconds; doubled with each death in a row
 LONGEST_BACK_OFF = 0.5  # a killed service is back within a second, whatever happened before
 CALM = 10.0  # seconds without such a death: the row is over
@@ -73,7 +73,15 @@ class Tally:
     throttled_until: float = 0.0
     backing_off_until: float = 0.0
     deaths: int = 0  # by signal, in a row
+    earned: int = 0  # successors for processes that left when their work was done
     replaced: deque[float] = field(default_factory=deque)  # when, in the last second
+
+    def note_start(self, now: float) -> None:
+        """Account for a process that policy asked for."""
+        if self.earned:
+            self.earned -= 1
+        else:
+            self.replaced.append(now)
 
     def throttle(self, now: float, seconds: float) -> bool:
         """Start nothing for so long; False if that was so before."""
@@ -114,6 +122,6 @@ def decide(tally: Tally, now: float) -> Decision:
     while tally.replaced and tally.replaced[0] <= now - 1.0:
         tally.replaced.popleft()
     missing = max(0, tally.prefork - tally.total)
-    forks = min(missing, FORKS_PER_SECOND - len(tally.replaced))
+    forks = min(missing, tally.earned + FORKS_PER_SECOND - len(tally.replaced))
     look_again = tally.replaced[0] + 1.0 if tally.replaced and forks < missing else None
     return Decision(forks, tally.available + forks == 0 and tally.room(), look_again)

@@ -22,7 +22,7 @@ from master.channel import Channel, Process
 from master.children import Nursery
 from master.configuration import Plan
 from master.events import Loop, Timer
-from master.policy import REACTIONS, Reaction, Tally
+from master.policy import REACTIONS, Ending, Reaction, Tally
 
 STRESS_SECONDS = 1000.0  # how long overload is remembered, and the least time between warnings
 FORK_RETRY = 1.0  # seconds until a fork is tried again that the system refused
@@ -90,6 +90,7 @@ class Pool:
         if channel is self.channel:
             self.tally.total -= 1
             self.tally.available -= not process.taken
+            self.tally.earned += policy.ending(status) is Ending.CLEAN and process.requests > 0
             self.settle()
         self._forget_empty()
         self.on_change()
@@ -101,7 +102,7 @@ class Pool:
             return
         decision = policy.decide(self.tally, time.monotonic())
         for _ in range(decision.forks):
-            self.tally.replaced.append(time.monotonic())
+            self.tally.note_start(time.monotonic())
             if not self._spawn():
                 break
         if decision.forks:
