@@ -168,7 +168,8 @@ class MainCf:
         Raises:
             ConfigError: the first bad value, with file and line.
         """
-        return kind(**{one.name: self._convert(one) for one in declared(kind)})
+        parameters = declared(kind)  # type: ignore[arg-type]  # a class is hashable
+        return kind(**{one.name: self._convert(one) for one in parameters})
 
     def unused(self) -> list[str]:
         """Return a warning for each setting that is no parameter and no other value refers to."""

@@ -7,7 +7,6 @@ DESCRIPTION
 
 import contextlib
 import os
-import pwd
 import shutil
 import subprocess
 import tempfile
@@ -69,8 +68,3 @@ def queue_instance() -> Iterator[QueueInstance]:
         yield QueueInstance(top)
     finally:
         shutil.rmtree(top)
-
-
-def account() -> str:
-    """Return the name of the account that the tests run under."""
-    return pwd.getpwuid(os.geteuid()).pw_name
