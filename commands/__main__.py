@@ -65,14 +65,27 @@ def global_options(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, usage=USAGE[7:])
     parser.add_argument("-c", dest="config_dir", type=Path, default=config_directory())
     parser.add_argument("-v", dest="verbose", action="count", default=0)
-    before = argparse.ArgumentParser(add_help=False, parents=[parser], allow_abbrev=False)
-    before.add_argument("command", nargs="?")
-    before.add_argument("arguments", nargs=argparse.REMAINDER)
+    parser.add_argument("command", nargs="?")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER)
     # Only up to "--": what follows belongs to the command, whatever it looks like.
     end = arguments.index("--") if "--" in arguments else len(arguments)
-    options = before.parse_args(arguments[:end])
-    options, rest = parser.parse_known_args(options.arguments, options)
+    options = parser.parse_args(arguments[:end])
+    rest = take_global(options, options.arguments)
     return options, rest + arguments[end:]
+
+
+def take_global(options: argparse.Namespace, words: list[str]) -> list[str]:
+    """Take -c DIR and -v, each a word of its own, out of a command's arguments."""
+    rest = []
+    left = iter(words)
+    for word in left:
+        if word in ("-v", "-vv"):
+            options.verbose += word.count("v")
+        elif word == "-c":
+            options.config_dir = Path(next(left, ""))
+        else:
+            rest.append(word)
+    return rest
 
 
 def usage() -> str:

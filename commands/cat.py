@@ -39,9 +39,9 @@ from commands.queue import local_time
 from common.config import MainCf
 from common.errors import ConfigError
 from common.params import SuiteParams
-from common.queue import (
+from common.queue import QueueDirectory
+from common.queue_file import (
     DamageError,
-    QueueDirectory,
     Record,
     RecordFile,
     leading_number,

@@ -38,16 +38,8 @@ from common import address
 from common.config import MainCf
 from common.errors import ConfigError
 from common.params import ChildParams
-from common.queue import (
-    LISTED,
-    DamageError,
-    Place,
-    QueueDirectory,
-    QueueName,
-    Summary,
-    split_attribute,
-    text_of,
-)
+from common.queue import LISTED, Place, QueueDirectory, QueueName
+from common.queue_file import DamageError, Summary, split_attribute, text_of
 
 USAGE = "usage: postroom queue -j | postroom queue -p"
 UNAVAILABLE = 69  # EX_UNAVAILABLE, which postqueue gives for any trouble

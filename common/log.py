@@ -18,34 +18,13 @@ SEE ALSO
 import os
 import re
 import select
-import socket
-import stat
 import time
 from collections import deque
-from typing import Protocol
 
-from common.date import MONTHS
-from common.errors import ConfigError
 from common.params import SuiteParams
 from common.rfc5424 import NetworkSink, Target
+from common.sinks import FACILITY_CODES, Sink, open_sink, timestamp
 
-SYSLOG_SOCKET = "/dev/log"
-FACILITY_CODES = {
-    "kern": 0,
-    "user": 1,
-    "mail": 2,
-    "daemon": 3,
-    "auth": 4,
-    "security": 4,
-    "syslog": 5,
-    "lpr": 6,
-    "news": 7,
-    "uucp": 8,
-    "cron": 9,
-    "authpriv": 10,
-    "ftp": 11,
-    **{f"local{number}": 16 + number for number in range(8)},
-}
 INFO, WARNING, ERROR, CRITICAL = 6, 4, 3, 2  # syslog severities
 SEVERITY_WORDS = {INFO: "", WARNING: "warning: ", ERROR: "error: ", CRITICAL: "fatal: "}
 
@@ -63,136 +42,6 @@ def printable(data: bytes) -> str:
     if data.isascii():
         return data.decode("ascii")
     return data.decode("utf-8", "replace").replace("\ufffd", "?")
-
-
-class Sink(Protocol):
-    """Where lines go. write() raises BlockingIOError when it would have to wait."""
-
-    wants_time: bool
-
-    def write(self, severity: int, line: bytes) -> None:
-        """Hand over one line, all of it or nothing."""
-
-    def fileno(self) -> int:
-        """Return the descriptor to wait on, -1 if there is none at the moment."""
-
-
-class FileSink:
-    """A file, pipe or terminal; the descriptor belongs to this object."""
-
-    wants_time = True
-
-    def __init__(self, descriptor: int) -> None:
-        self.descriptor = descriptor
-        # A socket as standard output cannot be opened a second time: it is sent to instead.
-        self._socket: socket.socket | None = None
-        if stat.S_ISSOCK(os.fstat(descriptor).st_mode):
-            self._socket = socket.socket(fileno=os.dup(descriptor))
-
-    def write(self, severity: int, line: bytes) -> None:
-        """Append the line."""
-        if self._socket:
-            self._socket.send(line + b"\n", socket.MSG_DONTWAIT)
-        else:
-            os.write(self.descriptor, line + b"\n")
-
-    def fileno(self) -> int:
-        """Return the open descriptor."""
-        return self.descriptor
-
-
-class SyslogSink:
-    """The local syslog socket, connected again after it went away."""
-
-    wants_time = False
-
-    def __init__(self, facility: str, path: str = SYSLOG_SOCKET) -> None:
-        self.path = path
-        self.facility = FACILITY_CODES[facility] << 3
-        self.socket: socket.socket | None = None
-
-    def write(self, severity: int, line: bytes) -> None:
-        """Send the line as a datagram in the classic syslog form."""
-        stamp = timestamp(int(time.time()))
-        record = f"<{self.facility | severity}>{stamp} ".encode() + line
-        connected = self.socket is not None
-        try:
-            self._connected().send(record)
-        except BlockingIOError:
-            raise
-        except OSError:
-            self.close()
-            if not connected:
-                raise
-            self._connected().send(record)  # syslogd was restarted meanwhile
-
-    def fileno(self) -> int:
-        """Return the socket's descriptor."""
-        return self.socket.fileno() if self.socket else -1
-
-    def close(self) -> None:
-        """Forget the connection; the next line makes a new one."""
-        if self.socket:
-            self.socket.close()
-        self.socket = None
-
-    def _connected(self) -> socket.socket:
-        if self.socket is None:
-            fresh = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-            fresh.setblocking(False)
-            try:
-                fresh.connect(self.path)
-            except OSError:
-                fresh.close()
-                raise
-            self.socket = fresh
-        return self.socket
-
-
-def timestamp(second: int) -> str:
-    """Return local time as syslog writes it: "Nov  2 12:47:22"."""
-    now = time.localtime(second)
-    month = MONTHS[now.tm_mon - 1]
-    return f"{month} {now.tm_mday:2} {now.tm_hour:02}:{now.tm_min:02}:{now.tm_sec:02}"
-
-
-def open_sink(params: SuiteParams, inherited: int | None = None) -> Sink:
-    """Return the sink that the configuration names; inherited is a log file opened by master.
-
-    Raises:
-        ConfigError: the log file cannot be opened or is in no allowed place.
-    """
-    if inherited is not None:
-        return FileSink(inherited)
-    path = params.maillog_file
-    if not path:
-        return SyslogSink(params.syslog_facility)
-    if not path.startswith(params.maillog_file_prefixes):
-        raise ConfigError(
-            f"parameter maillog_file: {path} begins with nothing of maillog_file_prefixes"
-            f" ({' '.join(params.maillog_file_prefixes)})"
-        )
-    return FileSink(open_log_file(path))
-
-
-def open_log_file(path: str) -> int:
-    """Return a descriptor that appends to the log and never blocks on a pipe or terminal.
-
-    Standard output is opened a second time where the system allows it, so
-    that the mode of the caller's own descriptor stays as it is.
-
-    Raises:
-        ConfigError: it cannot be opened.
-    """
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-    try:
-        if path != "/dev/stdout":
-            return os.open(path, flags, 0o600)
-        if stat.S_ISREG(os.fstat(1).st_mode) or stat.S_ISSOCK(os.fstat(1).st_mode):
-            return os.dup(1)
-        return os.open("/proc/self/fd/1", flags & ~os.O_CREAT)
-    except OSError as error:
-        raise ConfigError(f"open {path}: {error.strerror}") from None
 
 
 def open_log(

@@ -14,9 +14,10 @@ import traceback
 from pathlib import Path
 
 from common.errors import ConfigError
-from common.log import FileSink, Log, SyslogSink, open_log
+from common.log import Log, open_log
 from common.params import SuiteParams
 from common.rfc5424 import NetworkSink
+from common.sinks import FileSink, SyslogSink
 from master.events import Loop
 
 RETRY_SECONDS = 1.0

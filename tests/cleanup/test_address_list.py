@@ -60,6 +60,11 @@ RECORDED = [
 # Not in the recorded cases, but tried with the same release.
 TRIED = [
     (b"To", b" Bob <@r.test:a@b.test>", b"To: Bob <a@b.test>"),
+    (b"To", b" Bob <@r1,@r2:bob>", b"To: Bob <bob@mx.example.test>"),
+    (b"To", b" @r.test:bob", b"To: bob@mx.example.test"),
+    (b"To", b" @r.test:bob@x.test", b"To: bob@x.test"),
+    (b"To", b" bob,", b"To: bob@mx.example.test, "),
+    (b"To", b" ,bob", b"To: , bob@mx.example.test"),
     (b"To", b" bob, Bob <a@b.test> (c)", b"To: bob@mx.example.test, Bob <a@b.test>(c)"),
     (b"To", b" bob, Bob (c) <a@b.test>", b"To: bob@mx.example.test, Bob (c) <a@b.test>"),
     (b"To", b" bob, A. B. <a@b.test>", b"To: bob@mx.example.test, A.B. <a@b.test>"),

@@ -56,9 +56,25 @@ RECORDED = [
     (b"", b""),
 ]
 
+# Not in the recorded cases, but tried with the same release.
+TRIED = [
+    (b"@r.test:bob", b"bob@mx.example.test"),
+    (b"@r1,@r2:bob", b"bob@mx.example.test"),
+    (b"@:bob", b"bob@mx.example.test"),
+    (b"@r:a@b@c", b"a@b@c"),
+    (b"@a:@b:c@d", b"@b:c@d"),
+    (b"a:b@c", b"a:b@c"),
+    (b"@r1:x y@z", b"x y@z"),
+]
+
 
 def rewriter(settings: Mapping[str, str] | None = None) -> Rewriter:
     return Rewriter(load(CleanupParams, **(settings or {})))
+
+
+@pytest.mark.parametrize(("sent", "stored"), TRIED)
+def test_other_addresses_are_completed_as_the_reference_does(sent: bytes, stored: bytes) -> None:
+    assert rewriter().complete(sent) == stored
 
 
 @pytest.mark.parametrize(("sent", "stored"), RECORDED)

@@ -23,7 +23,8 @@ from typing import NoReturn
 import pytest
 
 from common.child import FLOW_READ_FD, STATUS_MESSAGE, Child
-from common.log import FileSink, Log
+from common.log import Log
+from common.sinks import FileSink
 from tests.common.settings import main_cf
 
 PATIENCE = 10.0  # seconds that a test waits for another process before it fails

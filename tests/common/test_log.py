@@ -20,20 +20,11 @@ from types import SimpleNamespace
 import pytest
 
 from common import log as log_module
+from common import sinks as sinks_module
 from common.errors import ConfigError
-from common.log import (
-    BACKLOG_LIMIT,
-    FACILITY_CODES,
-    LINE_LIMIT,
-    FileSink,
-    Log,
-    SyslogSink,
-    open_log_file,
-    open_sink,
-    printable,
-    timestamp,
-)
+from common.log import BACKLOG_LIMIT, LINE_LIMIT, Log, printable
 from common.params import FACILITIES, SuiteParams
+from common.sinks import FACILITY_CODES, FileSink, SyslogSink, open_log_file, open_sink, timestamp
 from tests.common.forked import outcome
 from tests.common.settings import load
 from tests.common.zone import local_zone
@@ -60,6 +51,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
     found = Clock()
     fake = SimpleNamespace(monotonic=found.monotonic, time=found.time, localtime=time.localtime)
     monkeypatch.setattr(log_module, "time", fake)
+    monkeypatch.setattr(sinks_module, "time", fake)
     with local_zone("UTC0"):
         yield found
 

@@ -12,12 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.params import SuiteParams
-from common.queue import (
-    LISTED,
+from common.queue import LISTED, Place, QueueDirectory, QueueName
+from common.queue_file import (
     DamageError,
-    Place,
-    QueueDirectory,
-    QueueName,
     Recipient,
     RecordFile,
     Summary,

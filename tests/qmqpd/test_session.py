@@ -299,3 +299,35 @@ def test_zeros_in_front_of_a_length_are_not_held() -> None:
     submission = session.receive_data(PACKET)
     assert submission is not None
     assert submission.content == MESSAGE[0]
+
+
+# Recipients without end: what is kept is bounded, and nobody is lost in a message that fits.
+
+
+def test_recipients_without_end_take_bounded_memory() -> None:
+    session = Session(Limits(message=100_000, address=2048))
+    session.receive_data(b"9:0:,0:,")
+    for number in range(3000):
+        session.receive_data(encode(b"%d" % number + b"r" * 1990))
+    assert session.held() < 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("repeated", "count"),
+    [
+        pytest.param(b"r@to.test", 1000, id="the same again and again"),
+        pytest.param(b"R@TO.TEST", 1000, id="in other case"),
+        pytest.param(b"@" + b"r" * 1500 + b":r@to.test", 15, id="long routes, short addresses"),
+        pytest.param(b"r@to.test\0" + b"x" * 1500, 30, id="cut at a NUL"),
+        pytest.param(b"", 2000, id="nobody"),
+    ],
+)
+def test_no_recipient_is_lost_of_a_message_whose_queue_file_fits(
+    repeated: bytes, count: int
+) -> None:
+    # Cleanup drops duplicates, routes and what follows a NUL: the file stays below the limit.
+    session = Session(Limits(message=50_000, address=2048))
+    recipients = [*[repeated] * count, b"last@to.test"]
+    submission = session.receive_data(packet((b"b\n", b"s@from.test", recipients)))
+    assert submission is not None
+    assert b"last@to.test" in submission.recipients
