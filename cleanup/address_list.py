@@ -130,7 +130,7 @@ class AddressList:
 
 def parse(value: bytes, token_limit: int) -> AddressList:
     """Return the addresses of a header's value; what is behind token_limit tokens is lost."""
-    tokens, complete = tokenize(value, token_limit)
+    tokens = tokenize(value, token_limit)
     last_bracket = max(
         (at for at, token in enumerate(tokens) if token.is_special(b">")), default=-1
     )
@@ -145,6 +145,8 @@ def parse(value: bytes, token_limit: int) -> AddressList:
         elif special == b"<":
             closer = _index(tokens, b">", place) if place < last_bracket else -1
             pending.append(token)
+        elif special == b":" and pending[:1] and pending[0].is_special(b"@"):
+            pending.append(token)  # of a route, not of a group
         elif special == b":":
             group, pending = _words(pending) + b":", []
         elif (
@@ -158,7 +160,7 @@ def parse(value: bytes, token_limit: int) -> AddressList:
         else:
             _append(mailboxes, _mailbox(pending, group, special))
             group, pending = b"", []
-    if pending or group or not complete:
+    if pending or group or (mailboxes and mailboxes[-1].end.endswith(b",")):
         _append(mailboxes, _mailbox(pending, group, b""))
     return AddressList(mailboxes)
 
@@ -170,8 +172,8 @@ def _append(mailboxes: list[Mailbox], mailbox: Mailbox) -> None:
     mailboxes.append(mailbox)
 
 
-def tokenize(value: bytes, limit: int) -> tuple[list[Token], bool]:
-    """Return at most limit tokens, comments whole, and whether these were all."""
+def tokenize(value: bytes, limit: int) -> list[Token]:
+    """Return at most limit tokens, comments whole."""
     tokens: list[Token] = []
     position, spaced = 0, False
     while position < len(value):
@@ -190,10 +192,10 @@ def tokenize(value: bytes, limit: int) -> tuple[list[Token], bool]:
             spaced = True
             continue
         if len(tokens) >= limit:
-            return tokens, False
+            break
         tokens.append(Token(kind, text, _plain(kind, text), spaced))
         spaced = False
-    return tokens, True
+    return tokens
 
 
 def _plain(kind: str, text: bytes) -> bytes:

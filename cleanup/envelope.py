@@ -97,6 +97,7 @@ class EnvelopeStage:
         if message.arrival is None:
             message.arrival = int(seconds)
             message.write(RecordType.TIME, payload)
+        message.attribute_names.add(b"create_time")
         message.write(RecordType.ATTRIBUTE, b"create_time=%d" % message.now)
         return True
 

@@ -10,9 +10,13 @@ SEE ALSO
     spec/qmqp.md, section 5
 """
 
+import re
+
 from common import address
 from common.config import encoded
 from common.params import CleanupParams
+
+ROUTE = re.compile(rb"\A@[^:]*:(?=.)", re.DOTALL)  # "@one,@two:" in front of an address
 
 
 def sanitize(raw: bytes) -> bytes:
@@ -38,8 +42,7 @@ class Rewriter:
             return internal
         if bare_local and b"@" in internal:
             return internal + self.at_origin if self.params.append_at_myorigin else internal
-        _, plain = address.split_route(internal)
-        local, domain = address.split(plain)
+        local, domain = address.split(ROUTE.sub(b"", internal))
         if domain is None and address.PLAIN_LOCAL_PART.match(local):
             local, domain = self._turn_round(local)
         if domain is None:

@@ -1,5 +1,6 @@
 """sockets - what the socket module leaves to the caller"""
 
+import functools
 import socket
 import struct
 
@@ -7,10 +8,16 @@ TIMEVAL = struct.Struct("@ll")
 
 
 def set_io_timeout(connection: socket.socket, seconds: float) -> None:
-    """Let each blocking read and write fail with BlockingIOError after that time.
+    """Let each blocking connect, read and write fail with BlockingIOError after that time.
 
     Unlike socket.settimeout() this costs no poll() before every call.
     """
-    value = TIMEVAL.pack(int(seconds), int(seconds % 1 * 1_000_000))
+    value = timeval(seconds)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, value)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, value)
+
+
+@functools.lru_cache(maxsize=16)
+def timeval(seconds: float) -> bytes:
+    """Return a time as the kernel takes it."""
+    return TIMEVAL.pack(int(seconds), int(seconds % 1 * 1_000_000))

@@ -88,9 +88,15 @@ class UnavailableTable(Table):
 class HashTable(Table):
     """texthash:/file and inline:{...}: exact keys."""
 
-    def __init__(self, name: str, pairs: Iterable[tuple[str, str]], path: Path | None) -> None:
+    def __init__(
+        self,
+        name: str,
+        pairs: Iterable[tuple[str, str]],
+        path: Path | None = None,
+        stamp: Stamp | None = None,
+    ) -> None:
         super().__init__(name)
-        self._path, self._stamp = path, Stamp.of(path) if path else Stamp()
+        self._path, self._stamp = path, stamp
         self._values: dict[str, str] = {}
         for key, value in pairs:
             self._values.setdefault(key.lower(), value)
@@ -124,9 +130,15 @@ class CidrTable(Table):
 
     patterns = True
 
-    def __init__(self, name: str, lines: list[tuple[str, str]], path: Path | None) -> None:
+    def __init__(
+        self,
+        name: str,
+        lines: list[tuple[str, str]],
+        path: Path | None = None,
+        stamp: Stamp | None = None,
+    ) -> None:
         super().__init__(name)
-        self._path, self._stamp = path, Stamp.of(path) if path else Stamp()
+        self._path, self._stamp = path, stamp
         self._rules: list[CidrRule] = []
         blocks: list[int] = []
         for origin, text in lines:
@@ -225,6 +237,7 @@ def unavailable(name: str, reason: str) -> Table:
 def open_texthash(text: str, name: str) -> Table:
     """Read a postmap source file."""
     path = Path(name)
+    stamp = Stamp.of(path)  # first: a change while we read must show later
     pairs, problems = [], []
     seen = set()
     for line in logical_lines(read_text(path)):
@@ -239,7 +252,7 @@ def open_texthash(text: str, name: str) -> Table:
             problems.append(f'{path}, line {line.number}: duplicate entry: "{words[0]}"')
         seen.add(words[0].lower())
         pairs.append((words[0], words[1].strip()))
-    table = HashTable(text, pairs, path)
+    table = HashTable(text, pairs, path, stamp)
     table.problems += problems
     return table
 
@@ -248,20 +261,21 @@ def open_inline(text: str, name: str) -> Table:
     """Read "{name=value, {name = value with blanks}}"."""
     elements = split_words(unbraced(name))
     pairs = [parse_assignment(unbraced(element), f"inline:{name}") for element in elements]
-    return HashTable(text, pairs, None)
+    return HashTable(text, pairs)
 
 
 def open_cidr(text: str, name: str) -> Table:
     """Read networks from a file or from "{{network value}, ...}"."""
     if name.startswith("{"):
         rules = [unbraced(element) for element in split_words(unbraced(name))]
-        return CidrTable(text, [(f"cidr map {name}", rule) for rule in rules if rule], None)
+        return CidrTable(text, [(f"cidr map {name}", rule) for rule in rules if rule])
     path = Path(name)
+    stamp = Stamp.of(path)
     lines = [
         (f"cidr map {path}, line {line.number}", line.text)
         for line in logical_lines(read_text(path))
     ]
-    return CidrTable(text, lines, path)
+    return CidrTable(text, lines, path, stamp)
 
 
 def unbraced(text: str) -> str:

@@ -46,6 +46,7 @@ class Loop:
         self._callbacks: dict[int, Callback] = {}
         self._timers: list[Timer] = []
         self._order = itertools.count()
+        self._paused: dict[int, Callback] = {}
         self._signals: dict[int, Callback] = {}
 
     def run(self) -> None:
@@ -67,6 +68,7 @@ class Loop:
 
     def watch(self, descriptor: int, callback: Callback, events: int = READ) -> None:
         """Call back whenever the descriptor is ready; replaces an earlier wish."""
+        self._paused.pop(descriptor, None)
         if descriptor in self._callbacks:
             self._epoll.modify(descriptor, events)
         else:
@@ -75,8 +77,18 @@ class Loop:
 
     def forget(self, descriptor: int) -> None:
         """Stop watching the descriptor, if it is watched."""
+        self._paused.pop(descriptor, None)
         if self._callbacks.pop(descriptor, None) is not None:
             self._epoll.unregister(descriptor)
+
+    def pause(self, descriptor: int, seconds: float) -> None:
+        """Leave a watched descriptor alone for a while, so that what comes is taken together."""
+        callback = self._callbacks.get(descriptor)
+        if callback is None:
+            return
+        self.forget(descriptor)
+        self._paused[descriptor] = callback
+        self.call_later(seconds, lambda: self._resume(descriptor, callback))
 
     def call_at(self, when: float, callback: Callback) -> Timer:
         """Call back once, at a monotonic time."""
@@ -99,6 +111,10 @@ class Loop:
         signal.set_wakeup_fd(outer.fileno(), warn_on_full_buffer=False)
         for number in handlers:
             signal.signal(number, lambda number, frame: None)
+
+    def _resume(self, descriptor: int, callback: Callback) -> None:
+        if self._paused.get(descriptor) is callback:
+            self.watch(descriptor, callback)
 
     def _signals_arrived(self) -> None:
         for number in sorted(set(self._wakeup[0].recv(4096))):

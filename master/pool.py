@@ -25,6 +25,9 @@ from master.events import Loop, Timer
 from master.policy import REACTIONS, Ending, Reaction, Tally
 
 STRESS_SECONDS = 1000.0  # how long overload is remembered, and the least time between warnings
+# Reports are taken together: one process fewer to wake for each message, and a service that is
+# all taken grows by so much later.
+REPORT_SECONDS = 0.005
 FORK_RETRY = 1.0  # seconds until a fork is tried again that the system refused
 
 
@@ -143,6 +146,7 @@ class Pool:
     def _reader(self, channel: Channel) -> Callable[[], None]:
         def read() -> None:
             self._read(channel)
+            self._loop.pause(channel.ours.fileno(), REPORT_SECONDS)
             if self._watching or not self.tally.available:
                 self.settle()
 

@@ -220,6 +220,8 @@ class Connection:
         handover = Handover(self.service.handover, self.client, self.arrival, submission)
         _, delimiters = split_verp(submission.sender)
         self._refusal = delimiters_trouble(delimiters, params.verp_delimiter_filter)
+        if submission.too_large:
+            self._refusal = b"Error: message too large"
         self._delivery = Delivery(
             params.cleanup_service_name,
             None if self._refusal else handover.records,

@@ -17,7 +17,10 @@ from dataclasses import dataclass
 from common import netstring
 from common.netstring import LENGTH_LIMIT
 
-RECIPIENT_LEAST = 27  # bytes of the three records of a recipient, the address not counted
+# What recipients may take in memory, in message size limits: they take more there than in a
+# queue file, and cleanup drops duplicates that we cannot know of.
+RECIPIENTS_ROOM = 4
+RECIPIENT_COST = 64  # bytes that each takes beside its own
 PIECE_LEAST = 16 * 1024  # bytes; smaller ones are put together
 
 
@@ -66,7 +69,8 @@ class Submission:
 
     pieces: list[bytes]
     sender: bytes
-    recipients: list[bytes]  # as far as a queue file could hold them, and one more
+    recipients: list[bytes]
+    too_large: bool = False  # recipients are missing here: the message must be refused
 
     @property
     def content(self) -> bytes:
@@ -115,8 +119,8 @@ class Session:
     """One client's packet, as it arrives."""
 
     __slots__ = (
-        *("_address_bytes", "_content", "_file_bytes", "_limits", "_reader", "_recipients"),
-        *("_sender", "phase"),
+        *("_address_bytes", "_content", "_limits", "_reader", "_recipients", "_sender"),
+        *("_too_large", "phase"),
     )
 
     def __init__(self, limits: Limits) -> None:
@@ -127,7 +131,7 @@ class Session:
         self._sender = b""
         self._recipients: list[bytes] = []
         self._address_bytes = 0  # of sender and recipients
-        self._file_bytes = 0  # that the recipients will take in a queue file, at least
+        self._too_large = False
 
     def held(self) -> int:
         """Return how many bytes of the client are kept here."""
@@ -190,14 +194,16 @@ class Session:
                 return None
             self._keep(recipient)
         pieces = self._content.pieces if self._content else []
-        return Submission(pieces, self._sender, self._recipients)
+        return Submission(pieces, self._sender, self._recipients, self._too_large)
 
     def _keep(self, recipient: bytes) -> None:
-        """Store a recipient, unless those before it make the message too large for sure."""
-        if self._file_bytes <= (self._limits.message or LENGTH_LIMIT):
-            self._recipients.append(recipient)
-            self._address_bytes += len(recipient)
-            self._file_bytes += RECIPIENT_LEAST + 3 * len(recipient)
+        """Store a recipient; of more than any memory could hold the message is refused."""
+        room = RECIPIENTS_ROOM * (self._limits.message or LENGTH_LIMIT)
+        if self._address_bytes + RECIPIENT_COST * len(self._recipients) > room:
+            self._too_large = True
+            return
+        self._recipients.append(recipient)
+        self._address_bytes += len(recipient)
 
     def _take_content(self) -> bool:
         """Move content out of the reader; tell whether it is complete."""
