@@ -115,6 +115,7 @@ class BodyStage:
             run, clean = records.take_text(limit)
             if run:
                 self._take_run(run, clean=clean)
+                self._unfinished = records.run_is_unfinished
             if self.message.status:
                 return discard_from(0)
             found = records.next_record()
@@ -140,22 +141,10 @@ class BodyStage:
         """Store many records at once; only where a line end hides in one, look at each."""
         if clean or not self.message.params.cleanup_replace_stray_cr_lf:
             self.message.write_raw(run)
-            self._unfinished = last_kind(run) == CONTINUED
             return
         texts = Reader(run)
         while (found := texts.next_record()) is not None:
             self.take_text(found[0], without_strays(self.message, found[1]))
-
-
-def last_kind(run: bytes) -> int:
-    """Return the type of the last record in a run of whole records."""
-    # A line is unfinished only if it was too long, so nearly every run has no such piece.
-    if b"L" not in run:
-        return TEXT
-    kind, texts = TEXT, Reader(run)
-    while (found := texts.next_record()) is not None:
-        kind = found[0]
-    return kind
 
 
 def without_strays(message: Message, text: bytes) -> bytes:

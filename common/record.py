@@ -52,6 +52,7 @@ class RecordType(bytes, enum.Enum):
 
 
 TEXT_TYPES = b"NL"
+CONTINUED = RecordType.CONTINUED[0]
 LINE_ENDS = b"\r\n"
 EQUAL_RUN_LIMIT = 1024  # records that are compared at a time
 
@@ -83,9 +84,10 @@ class Reader:
     are allowed depends on the segment of the message.
     """
 
-    __slots__ = ("_buffer", "_position")
+    __slots__ = ("_buffer", "_position", "run_is_unfinished")
 
     def __init__(self, data: bytes = b"") -> None:
+        self.run_is_unfinished = False  # the last run that was taken ends within a line
         self._buffer = bytearray(data)
         self._position = 0
 
@@ -141,7 +143,7 @@ class Reader:
         or not whole. The flag tells that no payload holds a CR or LF.
         """
         buffer = self._buffer
-        start = position = self._position
+        start = position = last = self._position
         end = len(buffer) - 1
         line_end_heads = 0  # CR and LF bytes that are lengths
         while position < end and buffer[position] in TEXT_TYPES:
@@ -159,13 +161,15 @@ class Reader:
                 is_line_end = high in LINE_ENDS
             elif follower < end and buffer[follower + 1] == length <= limit and not is_line_end:
                 position = skip_equal(buffer, position, length)
+                last = position - length - 2
                 continue
             if length > limit or follower > end + 1:
                 break
             line_end_heads += is_line_end
-            position = follower
+            last, position = position, follower
         run = bytes(memoryview(buffer)[start:position])
         self._position = position
+        self.run_is_unfinished = bool(run) and buffer[last] == CONTINUED
         return run, run.count(b"\r") + run.count(b"\n") == line_end_heads
 
 

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from common import record
 from common.record import RecordType
 
+HEAD_SIZE = 4096  # bytes at the start that are likely to hold the header
 TABLE_LIMIT = 8192  # longest line whose record head is kept ready
 
 MAILBOX_MARK = b"From "
@@ -35,6 +36,7 @@ def text_records(pieces: list[bytes], limit: int) -> Iterator[bytes]:
     opening, pieces = opening_records(pieces, limit)
     if opening:
         yield opening
+    pieces = head_apart(pieces)
     rest = b""  # of a line whose end has not been seen
     for piece in pieces:
         end = piece.rfind(b"\n") + 1
@@ -49,6 +51,13 @@ def text_records(pieces: list[bytes], limit: int) -> Iterator[bytes]:
             rest = rest[keep:]
     if rest:
         yield long_line(rest, limit)
+
+
+def head_apart(pieces: list[bytes]) -> list[bytes]:
+    """Return the pieces with the first one cut: what follows a header is often more regular."""
+    if not pieces or len(pieces[0]) <= HEAD_SIZE:
+        return pieces
+    return [pieces[0][:HEAD_SIZE], pieces[0][HEAD_SIZE:], *pieces[1:]]
 
 
 def opening_records(pieces: list[bytes], limit: int) -> tuple[bytes, list[bytes]]:
