@@ -28,7 +28,6 @@ from master.endpoints import Endpoint
 LEAST_BACKLOG = 1024  # clients that wait in the kernel while workers are exchanged
 LOCAL_SOCKET_MODE = 0o666  # the directory decides who gets near
 RETRY_SECONDS = 0.02
-SILENT_SECONDS = 1  # until a client that says nothing is accepted all the same
 
 
 class Listeners:
@@ -102,8 +101,6 @@ class Listeners:
                 self._bind_local(listener, endpoint.host)
             else:
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                # The client speaks first: a worker is woken when its first bytes are there.
-                listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, SILENT_SECONDS)
                 if endpoint.family == socket.AF_INET6:
                     listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
                 listener.bind(endpoint.address)
