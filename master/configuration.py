@@ -75,7 +75,7 @@ class Plan:
 
     def under_stress(self) -> "Plan":
         """Return the plan for processes that are told of overload."""
-        settings = {"stress": "yes", **self.options.settings}
+        settings = {"stress": "yes", **own_settings(self.service, self.options)}
         own = self.main_cf.override(settings, self.service.origin)
         return replace(self, main_cf=own, params=own.load(self.program.params))
 
@@ -88,7 +88,7 @@ class Plan:
         if not self.main_cf.changed():
             return self
         main_cf, _ = read_main_cf(self.main_cf.directory, self.main_cf)
-        own = main_cf.override(self.options.settings, self.service.origin)
+        own = main_cf.override(own_settings(self.service, self.options), self.service.origin)
         return replace(self, main_cf=own, params=own.load(self.program.params))
 
     def same_as(self, other: "Plan") -> bool:
@@ -179,7 +179,7 @@ def plan(service: Service, main_cf: MainCf, params: MasterParams, network: Netwo
     program = load_program(service)
     options = parse_options(service.arguments, f"{service.origin}: command {service.command}")
     endpoints = network.endpoints(service)
-    own = main_cf.override(options.settings, service.origin)
+    own = main_cf.override(own_settings(service, options), service.origin)
     prefork = getattr(params, f"{service.command}_prefork_count", params.default_prefork_count)
     return Plan(
         service=service,
@@ -192,6 +192,12 @@ def plan(service: Service, main_cf: MainCf, params: MasterParams, network: Netwo
         program_path=f"{params.daemon_directory}/{service.command}",
         throttle_time=params.service_throttle_time,
     )
+
+
+def own_settings(service: Service, options: Options) -> dict[str, str]:
+    """Return what a service sets on top of main.cf: its names, and the options of its line."""
+    names = {"service_name": service.name, "process_name": service.command}
+    return {**names, **options.settings}
 
 
 def load_program(service: Service) -> Program:

@@ -64,6 +64,16 @@ def test_services_of_our_own_become_plans(files: Files) -> None:
     assert found.warnings == ()
 
 
+def test_a_service_may_use_its_own_names_in_settings(files: Files) -> None:
+    line = "echo unix n - - - 2 echod -o { syslog_name = postfix/$service_name/$process_name }\n"
+    files.write(master_cf=line)
+    plan = files.load().plans[ECHO]
+    assert plan.params.syslog_name == "postfix/echo/echod"
+    assert plan.under_stress().params.syslog_name == "postfix/echo/echod"
+    files.write(MAIN_CF + "# changed\n")
+    assert plan.fresh().params.syslog_name == "postfix/echo/echod"
+
+
 def test_other_services_are_left_alone_with_a_warning(files: Files) -> None:
     files.write(master_cf="smtp inet n - n - - smtpd\nlog unix-dgram n - n - 1 echod\n")
     found = files.load()
