@@ -13,12 +13,15 @@ SEE ALSO
 """
 
 import importlib
+import socket
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from common import macro
 from common.child import Child
+from common.cleanup_client import native_path
 from common.config import MainCf, read_text
 from common.errors import ConfigError
 from common.params import MasterParams, SuiteParams
@@ -28,6 +31,7 @@ from master.endpoints import Endpoint, Names, Network
 from master.services import Defaults, Service, Transport
 
 SERVED = (Transport.INET, Transport.UNIX)
+STRESS = {"stress": "yes"}
 NO_CHROOT_LEVEL = (1, 0, 0)  # from here on "-" in the chroot column means no
 
 # Directories, locks and sockets hang on these; they change with a stop and a start.
@@ -43,6 +47,9 @@ class Program:
 
     params: type[SuiteParams]
     serve: Callable[[Child], None]
+    # Makes what all processes need of the parameters: once, before they are forked.
+    prepare: Callable[[Any], object]
+    native: bool = False  # it has a second socket, for our own daemons' form of its protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +60,14 @@ class Plan:
     program: Program
     main_cf: MainCf  # with the service's own settings
     params: SuiteParams
+    prepared: object  # by the program, of its parameters
     options: Options
     endpoints: tuple[Endpoint, ...]
     prefork: int
     program_path: str  # as in Postfix's log lines
     throttle_time: float
+    stress: str = ""  # "yes" in a plan for processes that are told of overload
+    stressed: "Plan | None" = None  # that plan
 
     @property
     def stressable(self) -> bool:
@@ -65,19 +75,23 @@ class Plan:
         remote = any(endpoint.remote for endpoint in self.endpoints)
         return remote and self.service.process_limit > 1
 
-    def title(self, *, verbose: bool, stress: str = "") -> str:
+    def title(self, *, verbose: bool) -> str:
         """Return the command line that its processes show."""
         return self.service.title(
-            sockets=len(self.endpoints),
+            sockets=len(self.endpoints) - self.program.native,
             verbose=verbose,
-            stress=stress if self.stressable else None,
+            stress=self.stress if self.stressable else None,
         )
 
-    def under_stress(self) -> "Plan":
-        """Return the plan for processes that are told of overload."""
-        settings = {"stress": "yes", **own_settings(self.service, self.options)}
-        own = self.main_cf.override(settings, self.service.origin)
-        return replace(self, main_cf=own, params=own.load(self.program.params))
+    def with_stress(self) -> "Plan":
+        """Return the plan with one for processes that are told of overload, if it needs one.
+
+        Raises:
+            ConfigError: a value is wrong under stress.
+        """
+        if not self.stressable:
+            return self
+        return replace(self, stressed=replace(self, stress="yes")._with(self.main_cf))
 
     def fresh(self) -> "Plan":
         """Return the plan with main.cf as it is on disk now.
@@ -88,8 +102,16 @@ class Plan:
         if not self.main_cf.changed():
             return self
         main_cf, _ = read_main_cf(self.main_cf.directory, self.main_cf)
-        own = main_cf.override(own_settings(self.service, self.options), self.service.origin)
-        return replace(self, main_cf=own, params=own.load(self.program.params))
+        return self._with(main_cf)
+
+    def _with(self, main_cf: MainCf) -> "Plan":
+        """Return the plan with another main.cf, the service's own settings on top of all."""
+        settings = STRESS if self.stress else {}
+        settings = {**settings, **own_settings(self.service, self.options)}
+        main_cf = main_cf.override(settings, self.service.origin)
+        params = main_cf.load(self.program.params)
+        prepared = self.program.prepare(params)
+        return replace(self, main_cf=main_cf, params=params, prepared=prepared)
 
     def same_as(self, other: "Plan") -> bool:
         """Whether master.cf and the addresses say the same in both."""
@@ -179,19 +201,24 @@ def plan(service: Service, main_cf: MainCf, params: MasterParams, network: Netwo
     program = load_program(service)
     options = parse_options(service.arguments, f"{service.origin}: command {service.command}")
     endpoints = network.endpoints(service)
+    if program.native:
+        endpoints += (Endpoint(socket.AF_UNIX, native_path(service.name)),)
     own = main_cf.override(own_settings(service, options), service.origin)
+    own_params = own.load(program.params)
     prefork = getattr(params, f"{service.command}_prefork_count", params.default_prefork_count)
-    return Plan(
+    made = Plan(
         service=service,
         program=program,
         main_cf=own,
-        params=own.load(program.params),
+        params=own_params,
+        prepared=program.prepare(own_params),
         options=options,
         endpoints=endpoints,
         prefork=min(prefork, service.process_limit or prefork),
         program_path=f"{params.daemon_directory}/{service.command}",
         throttle_time=params.service_throttle_time,
     )
+    return made.with_stress()
 
 
 def own_settings(service: Service, options: Options) -> dict[str, str]:
@@ -211,7 +238,8 @@ def load_program(service: Service) -> Program:
         if not command.isidentifier():
             raise ImportError(f"{command} is no name of a daemon of ours")
         module = importlib.import_module(f"{command}.__main__")
-        return Program(module.PARAMS, module.serve)
+        prepare = getattr(module, "prepare", lambda params: None)
+        return Program(module.PARAMS, module.serve, prepare, getattr(module, "NATIVE", False))
     except (ImportError, AttributeError) as error:
         raise ConfigError(f"{service.origin}: command {command} cannot be used: {error}") from None
 
