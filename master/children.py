@@ -87,7 +87,7 @@ class Nursery:
             os.umask(UMASK)
             os.environ["GENERATION"] = f"{self.generation:o}"
             log_fd = None if inherited is None else LISTEN_FD + len(plan.endpoints)
-            log = open_log(plan.params, plan.service.command, inherited=log_fd)
+            plan, log = current(plan, log_fd)
             child = self._child(plan, log, stressed=stressed)
             child.set_title()
             plan.program.serve(child)
@@ -102,10 +102,6 @@ class Nursery:
 
     def _child(self, plan: Plan, log: Log, *, stressed: bool) -> Child:
         """Return what the daemon is started with."""
-        try:
-            plan = plan.fresh()
-        except ConfigError as error:
-            log.warning(f"{error}: the values of before stay in force")
         if stressed and plan.stressable:
             plan = plan.under_stress()
         return Child(
@@ -120,6 +116,30 @@ class Nursery:
             unprivileged=plan.service.unprivileged,
             chroot=plan.service.chroot,
         )
+
+
+def current(plan: Plan, log_fd: int | None) -> tuple[Plan, Log]:
+    """Return the plan with main.cf as it is now, and the log that it asks for.
+
+    log_fd is the log file inherited from master. If main.cf has become
+    unusable, the log says so, and the values of before stay in force.
+
+    Raises:
+        ConfigError: the log cannot be opened in either way.
+    """
+    try:
+        fresh = plan.fresh()
+        return fresh, open_plan_log(fresh, log_fd)
+    except ConfigError as error:
+        log = open_plan_log(plan, log_fd)
+        log.warning(f"{error}: the values of before stay in force")
+        return plan, log
+
+
+def open_plan_log(plan: Plan, log_fd: int | None) -> Log:
+    """Return the log of this process; loaded here, since its name may hold $process_id."""
+    params = plan.main_cf.load(plan.program.params)
+    return open_log(params, plan.service.command, inherited=log_fd)
 
 
 def reset_signals() -> None:

@@ -25,6 +25,7 @@ from common.params import MasterParams, SuiteParams
 from master import services
 from master.arguments import Options, parse_options
 from master.endpoints import Endpoint, Names, Network
+from master.journal import PROGRAM
 from master.services import Defaults, Service, Transport
 
 SERVED = (Transport.INET, Transport.UNIX)
@@ -144,7 +145,7 @@ class Configuration:
 
 def read_main_cf(directory: Path, running: MainCf | None) -> tuple[MainCf, tuple[str, ...]]:
     """Return main.cf with fixed values kept, and the names of those that wanted to change."""
-    fresh = MainCf.read(directory)
+    fresh = MainCf.read(directory).override({"process_name": PROGRAM}, "master")
     if running is None:
         return fresh, ()
     kept = {name: running.text(name) for name in FIXED if fresh.text(name) != running.text(name)}
