@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from cleanup.content import HeaderStage
 from cleanup.headers import HeaderRules
-from cleanup.message import Message, Utf8
+from cleanup.message import Message, Utf8, is_utf8
 from cleanup.recipients import Recipients
 from cleanup.rewrite import sanitize
 from cleanup.stage import Stage, discard_from
@@ -106,8 +106,8 @@ class EnvelopeStage:
         if message.sender is not None:
             return False
         message.sender = self.rules.rewriter.sender(sanitize(payload))
-        if message.params.smtputf8_enable and is_utf8(message.sender):
-            message.utf8 |= Utf8.SENDER
+        if is_utf8(message.sender):
+            message.need_utf8(Utf8.SENDER)
         message.write(RecordType.SENDER, message.sender)
         return True
 
@@ -135,14 +135,3 @@ class EnvelopeStage:
         message.write(RecordType.CONTENT)
         message.data_offset = message.length
         return True
-
-
-def is_utf8(text: bytes) -> bool:
-    """Tell whether text has bytes beyond ASCII that are proper UTF-8."""
-    if text.isascii():
-        return False
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

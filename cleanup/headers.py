@@ -106,8 +106,8 @@ class HeaderBlock:
         text = name + b":" + value
         kind = name.lower()
         self.seen.add(kind)
-        if not text.isascii() and self.rules.params.smtputf8_enable:
-            self.message.utf8 |= Utf8.HEADER
+        if not text.isascii():
+            self.message.need_utf8(Utf8.HEADER)
         self._note(kind, value.lstrip(b" \t"))
         completed = self._completed(name, value) if kind in ROLES else None
         if kind not in self.rules.drop:

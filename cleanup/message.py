@@ -125,6 +125,20 @@ class Message:
         self.options |= Option(added & LATE_OPTIONS)
         return True
 
+    def set_options(self, options: Option) -> None:
+        """Take what the client asks for first."""
+        self.options = options
+        if options & Option.SMTPUTF8:
+            self.utf8 |= Utf8.REQUESTED
+
+    def need_utf8(self, part: Utf8 = Utf8.NONE) -> None:
+        """Note what cannot do without SMTPUTF8; AUTOUTF8 makes that a request."""
+        if not self.params.smtputf8_enable:
+            return
+        self.utf8 |= part
+        if self.options & Option.AUTOUTF8:
+            self.utf8 |= Utf8.REQUESTED
+
     def take_output(self) -> bytes:
         """Return what was added since the last call."""
         output = b"".join(self._output)
@@ -149,3 +163,14 @@ class Message:
     def note(self, text: str) -> None:
         """Log a fact about this message."""
         self.log.info(f"{self.queue_id}: {text}")
+
+
+def is_utf8(text: bytes) -> bool:
+    """Tell whether text has bytes beyond ASCII that are proper UTF-8."""
+    if text.isascii():
+        return False
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -7,7 +7,7 @@ SEE ALSO
 
 from dataclasses import dataclass, field
 
-from cleanup.message import Message
+from cleanup.message import Message, Utf8, is_utf8
 from cleanup.rewrite import Rewriter, sanitize
 from common.config import encoded
 from common.log import printable
@@ -66,10 +66,19 @@ class Recipients:
         original = raw if self.original is None else self.original
         original = original.partition(b"\0")[0]
         final = self.rewriter.complete(sanitize(raw) or encoded(params.empty_address_recipient))
-        dsn = self.dsn_original or b"rfc822;" + final
+        kind = self._address_type(final)
+        dsn = self.dsn_original or kind + final
         if self._is_new(original, final, dsn):
             self._write(original, final, dsn)
         self.forget()
+
+    def _address_type(self, final: bytes) -> bytes:
+        """Return the type that a delivery report names a recipient by."""
+        if final.isascii():
+            return b"rfc822;"
+        if is_utf8(final):
+            self.message.need_utf8()
+        return b"utf-8;" if self.message.utf8 & Utf8.REQUESTED else b"rfc822;"
 
     def _is_new(self, original: bytes, final: bytes, dsn: bytes) -> bool:
         """Tell whether the recipient was not seen; only so many are remembered."""

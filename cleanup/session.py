@@ -85,7 +85,7 @@ class Session:
         number = attribute.number(flags)
         if number < 0:
             raise PeerError(f"bad flags {number}")
-        self.message.options = Option(number)
+        self.message.set_options(Option(number))
         rest = bytes(self._opening[length:])
         self._opening = None
         return rest
