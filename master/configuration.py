@@ -22,6 +22,8 @@ from common.child import Child
 from common.config import MainCf, read_text
 from common.errors import ConfigError
 from common.params import MasterParams, SuiteParams
+from common.rfc5424 import Target
+from common.sinks import check_place
 from master import services
 from master.arguments import Options, parse_options
 from master.endpoints import Endpoint, Names, Network
@@ -120,6 +122,7 @@ class Configuration:
         """
         main_cf, postponed = read_main_cf(directory, running)
         params = main_cf.load(MasterParams)
+        check_log(main_cf, params)
         path = directory / "master.cf"
         found = services.parse(read_text(path), path, defaults(main_cf, params))
         network = Network.of(main_cf, params, names)
@@ -181,12 +184,14 @@ def plan(service: Service, main_cf: MainCf, params: MasterParams, network: Netwo
     options = parse_options(service.arguments, f"{service.origin}: command {service.command}")
     endpoints = network.endpoints(service)
     own = main_cf.override(own_settings(service, options), service.origin)
+    own_params = own.load(program.params)
+    check_log(own, own_params)
     prefork = getattr(params, f"{service.command}_prefork_count", params.default_prefork_count)
     return Plan(
         service=service,
         program=program,
         main_cf=own,
-        params=own.load(program.params),
+        params=own_params,
         options=options,
         endpoints=endpoints,
         prefork=min(prefork, service.process_limit or prefork),
@@ -195,10 +200,32 @@ def plan(service: Service, main_cf: MainCf, params: MasterParams, network: Netwo
     )
 
 
+def check_log(main_cf: MainCf, params: SuiteParams) -> None:
+    """Check where log lines shall go, before anything is opened.
+
+    Raises:
+        ConfigError: they cannot go there.
+    """
+    name = "maillog_file"
+    try:
+        check_place(params)
+        name = "syslog_network_target"
+        if params.syslog_network_target:
+            Target.parse(params.syslog_network_target)
+    except ConfigError as error:
+        raise ConfigError(f"{main_cf.origin(name)}: {error}") from None
+
+
 def own_settings(service: Service, options: Options) -> dict[str, str]:
-    """Return what a service sets on top of main.cf: its names, and the options of its line."""
-    names = {"service_name": service.name, "process_name": service.command}
-    return {**names, **options.settings}
+    """Return what a service sets on top of main.cf: its names, and the options of its line.
+
+    As in Postfix an option can give the process another name, the service not.
+    """
+    return {
+        "process_name": service.command,
+        **options.settings,
+        "service_name": service.name,
+    }
 
 
 def load_program(service: Service) -> Program:
