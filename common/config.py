@@ -183,10 +183,9 @@ class MainCf:
         ]
 
     def _raw(self, name: str) -> str | None:
-        entry = self.entries.get(name)
-        if entry is not None:
+        entry, parameter = self.entries.get(name), PARAMETERS.get(name)
+        if entry is not None and not (parameter and parameter.fixed):
             return entry.text
-        parameter = PARAMETERS.get(name)
         if parameter is None:
             return None
         if isinstance(parameter.default, str):

@@ -46,6 +46,7 @@ class Parameter:
     most: int | None = None
     choices: tuple[str, ...] = ()
     ours: bool = False
+    fixed: bool = False  # nobody can set it
 
 
 def parameter(
@@ -56,9 +57,10 @@ def parameter(
     most: int | None = None,
     choices: tuple[str, ...] = (),
     ours: bool = False,
+    fixed: bool = False,
 ) -> Any:
     """Declare a parameter: a dataclass field that carries its own description."""
-    facts = {"default": default, "doc": doc, "choices": choices, "ours": ours}
+    facts = {"default": default, "doc": doc, "choices": choices, "ours": ours, "fixed": fixed}
     bounds = {"least": least, "most": most}
     return dataclasses.field(kw_only=True, metadata={**facts, **bounds})
 
@@ -126,7 +128,7 @@ class SuiteParams:
     myhostname: str = parameter(host_name, "This host's full name.", least=1)
     mydomain: str = parameter(parent_domain, "This host's domain.", least=1)
     process_name: str = parameter("", "Name of the running program; set by the program.")
-    process_id: str = parameter(own_pid, "PID of the running program.")
+    process_id: str = parameter(own_pid, "PID of the running program; cannot be set.", fixed=True)
     service_name: str = parameter("", "First column of the master.cf line; set by the program.")
     syslog_name: str = parameter(
         "${multi_instance_name?{$multi_instance_name}:{postfix}}",
@@ -214,7 +216,6 @@ class ChildParams(SuiteParams):
         "10240000", "Largest message and queue file, in bytes; 0 is unlimited.", least=0
     )
     verp_delimiter_filter: str = parameter("-=+", "Characters allowed as VERP delimiters.")
-    soft_bounce: bool = parameter("no", "Make every refusal temporary.")
 
 
 @dataclass(frozen=True)
@@ -258,6 +259,7 @@ class QmqpdParams(ChildParams):
     debug_peer_level: int = parameter(
         "2", "How much more verbose a session in debug_peer_list is.", least=1
     )
+    soft_bounce: bool = parameter("no", "Make every refusal temporary.")
     cleanup_service_name: str = parameter(
         "cleanup", "The public service that writes queue files.", least=1
     )

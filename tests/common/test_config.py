@@ -398,3 +398,10 @@ def test_a_setting_that_nobody_reads_or_refers_to_is_reported(etc: Path) -> None
         "braced = 2\nmydomain = ${braced?{$inner}}\ninner = 3\n",
     )
     assert found.unused() == [f"{etc}/main.cf, line 2: unused parameter: typo_bounce=yes"]
+
+
+def test_what_nobody_can_set_is_what_it_is(etc: Path) -> None:
+    found = read(etc, "process_id = 1\nmail_name = $process_id\n")
+    for main_cf in (found, found.override({"process_id": "2"}, "-o")):
+        assert main_cf.load(SuiteParams).process_id == str(os.getpid())
+        assert main_cf.text("mail_name") == str(os.getpid())
