@@ -112,7 +112,9 @@ class SuiteParams:
         "/var/lib/postfix", "Writable place for caches, owned by mail_owner.", least=1
     )
     process_id_directory: str = parameter(
-        "pid", "Directory below queue_directory for lock files and the control socket.", least=1
+        "pid",
+        "Directory below queue_directory for lock files and the control socket; cannot be set.",
+        fixed=True,
     )
     mail_owner: str = parameter("postfix", "Account of the queue and of the daemons.", least=1)
     setgid_group: str = parameter(

@@ -35,8 +35,8 @@ NO_CHROOT_LEVEL = (1, 0, 0)  # from here on "-" in the chroot column means no
 
 # Directories, locks and sockets hang on these; they change with a stop and a start.
 FIXED = (
-    *("queue_directory", "process_id_directory", "data_directory"),
-    *("mail_owner", "setgid_group", "inet_interfaces", "inet_protocols"),
+    *("queue_directory", "data_directory", "mail_owner", "setgid_group"),
+    *("inet_interfaces", "inet_protocols"),
 )
 
 
