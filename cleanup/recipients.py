@@ -81,13 +81,14 @@ class Recipients:
         return b"utf-8;" if self.message.utf8 & Utf8.REQUESTED else b"rfc822;"
 
     def _is_new(self, original: bytes, final: bytes, dsn: bytes) -> bool:
-        """Tell whether the recipient was not seen; only so many are remembered."""
+        """Tell whether the recipient was not seen; only so many are remembered, or all."""
         key: tuple[bytes, ...] = (final.lower(),)
         if self.message.params.enable_original_recipient:
             key += (original.lower(), dsn.lower(), b"%d" % self.notify_flags)
         if key in self._known:
             return False
-        if len(self._known) < self.message.params.duplicate_filter_limit:
+        limit = self.message.params.duplicate_filter_limit
+        if not limit or len(self._known) < limit:
             self._known.add(key)
         return True
 

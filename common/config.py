@@ -284,7 +284,7 @@ def default_unit(parameter: Parameter) -> str:
 def parse_string(parameter: Parameter, text: str) -> str:
     """Return the text; a parameter with choices takes only those, in any case."""
     if parameter.choices and text.lower() not in parameter.choices:
-        raise ValueError(f'unknown {parameter.name} value "{text}"')
+        raise ValueError(f"parameter {parameter.name}: unrecognized value: {text}")
     if parameter.least is not None and len(text) < parameter.least:
         raise ValueError(
             f"bad string length {len(text)} < {parameter.least}: {parameter.name} = {text}"

@@ -318,7 +318,7 @@ class CleanupParams(ChildParams):
         "yes", "Keep recipients apart whose original addresses differ."
     )
     duplicate_filter_limit: int = parameter(
-        "1000", "Recipients remembered to drop duplicates.", least=0
+        "1000", "Recipients remembered to drop duplicates; 0 is unlimited.", least=0
     )
     queue_file_attribute_count_limit: int = parameter(
         "100", "Attributes in one queue file.", least=1

@@ -236,7 +236,7 @@ def test_a_text_is_converted_by_the_kind_of_its_parameter(
         ("pause", "0", "invalid pause: 0 (min 1)"),
         ("pause", "9999999s", "invalid pause: 9999999 (max 1000000)"),
         ("word", "x", "bad string length 1 < 2: word = x"),
-        ("mode", "brisk", 'unknown mode value "brisk"'),
+        ("mode", "brisk", "parameter mode: unrecognized value: brisk"),
         ("versions", "ipv4 ipv5", 'unknown versions value "ipv5" in "ipv4 ipv5"'),
     ],
 )

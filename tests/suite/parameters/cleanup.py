@@ -25,6 +25,7 @@ from tests.suite.queue_file import Record, read_records
 
 BARE = b"bob"
 MANY = b"To: " + b", ".join(b"u%d@to.test" % number for number in range(20)) + b"\n\n"
+CROWD = [b"u%d@to.test" % number for number in range(1001)]
 UTF8 = "é".encode()
 NO_FLAGS = b"\0".join((b"flags", b"0", b"", b""))
 
@@ -75,6 +76,15 @@ def wakes() -> Play:
             return os.read(fifo, 100) if ready else b""
         finally:
             os.close(fifo)
+
+    return play
+
+
+def count(*raw: bytes) -> Play:
+    """How many recipients are in the queue file."""
+
+    def play(trial: Trial) -> int:
+        return sum(one.kind == "R" for one in trial.records(mail(b"\n", *raw)))
 
     return play
 
@@ -148,6 +158,13 @@ SCENARIOS = (
         recipients(b"a@to.test", b"b@to.test", b"b@to.test"),
         ["a@to.test", "b@to.test"],
         ["a@to.test", "b@to.test", "b@to.test"],
+    ),
+    Scenario(
+        "duplicate_filter_limit",
+        "0",
+        count(*CROWD, CROWD[0], CROWD[-1]),
+        1002,
+        1001,
     ),
     Scenario("queue_file_attribute_count_limit", "5", verdict(), "K", "Z"),
     Scenario(
