@@ -154,13 +154,13 @@ class Trial:
         assert found
         return found
 
-    def logs(self, pattern: str, program: str = r"\w+") -> bool:
-        """Tell whether one of its lines holds the pattern, now or in time."""
+    def logs(self, pattern: str, seconds: float) -> bool:
+        """Tell whether one of its lines holds the pattern, now or within that time."""
 
         def look() -> bool:
-            return any(re.search(pattern, line.text) for line in self.lines(program))
+            return any(re.search(pattern, line.text) for line in self.lines())
 
-        return holds_within(look, self.patience)
+        return holds_within(look, min(seconds, self.patience))
 
     def all_lines(self, data: bytes) -> list[Line]:
         """Send data; return all that qmqpd logs of that conversation."""

@@ -22,10 +22,8 @@ SETTINGS = {
     "inet_protocols": "all",
     "content_filter": "shown:$config_directory",
 }
-SERVICES = """\
-{every_port} inet n - n - - qmqpd
-broken unix - - n - 1 cleanup -o mail_owner=nosuchuser
-"""
+EVERY = "{port} inet n - n - - qmqpd\n"
+BROKEN = "broken unix - - n - 1 cleanup -o mail_owner=nosuchuser\n"  # if root starts it
 
 SET_BY_COMMAND = ""  # in place of a value: -c gives the configuration directory
 
@@ -167,7 +165,8 @@ class Pair:
         instance = self._kind(SETTINGS)
         stand = Stand(instance, free_port())
         with (instance.config_dir / "master.cf").open("a") as master_cf:
-            master_cf.write(SERVICES.format(every_port=stand.every_port))
+            master_cf.write(EVERY.format(port=stand.every_port))
+            master_cf.write(BROKEN if os.geteuid() == 0 else "")
         return stand
 
 
