@@ -7,7 +7,7 @@ SEE ALSO
 
 from cleanup.content import HeaderStage
 from cleanup.headers import HeaderRules
-from cleanup.message import EMPTY_SIZE_RECORD, Message, Utf8
+from cleanup.message import EMPTY_SIZE_RECORD, Message, Utf8, is_utf8
 from cleanup.recipients import Recipients
 from cleanup.stage import Stage, discard_from
 from common.handover import CLIENT_ATTRIBUTES
@@ -105,8 +105,8 @@ class EnvelopeStage:
         if message.sender is not None:
             return False
         message.sender = self.rules.rewriter.sender(payload)
-        if message.params.smtputf8_enable and is_utf8(message.sender):
-            message.utf8 |= Utf8.SENDER
+        if is_utf8(message.sender):
+            message.need_utf8(Utf8.SENDER)
         message.write(RecordType.SENDER, message.sender)
         return True
 
@@ -151,14 +151,3 @@ class EnvelopeStage:
         message = self.message
         message.write_raw(CONTENT_RECORD)
         message.data_offset = message.length
-
-
-def is_utf8(text: bytes) -> bool:
-    """Tell whether text has bytes beyond ASCII that are proper UTF-8."""
-    if text.isascii():
-        return False
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

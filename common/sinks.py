@@ -147,12 +147,22 @@ def open_sink(params: SuiteParams, inherited: Sink | None = None) -> Sink:
     path = params.maillog_file
     if not path:
         return SyslogSink(params.syslog_facility)
-    if not path.startswith(params.maillog_file_prefixes):
+    check_place(params)
+    return FileSink(open_log_file(path))
+
+
+def check_place(params: SuiteParams) -> None:
+    """Check that the log file, if there is one, is where it may be.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    path, prefixes = params.maillog_file, params.maillog_file_prefixes
+    if path and not path.startswith(prefixes):
         raise ConfigError(
             f"parameter maillog_file: {path} begins with nothing of maillog_file_prefixes"
-            f" ({' '.join(params.maillog_file_prefixes)})"
+            f" ({' '.join(prefixes)})"
         )
-    return FileSink(open_log_file(path))
 
 
 def open_log_file(path: str) -> int:

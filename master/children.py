@@ -101,12 +101,10 @@ class Nursery:
             arrange(descriptors)
             os.umask(UMASK)
             os.environ["GENERATION"] = f"{self.generation:o}"
-            if not self._log_is_simple(plan):
-                child.log = self._open_log(plan)
+            if changed or plan.personal or not self._log_is_simple(plan):
+                child = self._own_child(plan)
             log = child.log
             log.renew()
-            if changed:
-                child = self._fresh_child(plan, child)
             child.set_title()
             plan.program.serve(child)
             status = 0
@@ -118,13 +116,23 @@ class Nursery:
         finally:
             os._exit(status)
 
-    def _fresh_child(self, plan: Plan, child: Child) -> Child:
-        """Return what the daemon is started with, by main.cf as it is now."""
+    def _own_child(self, plan: Plan) -> Child:
+        """Return what the daemon is started with, as only the process itself can tell.
+
+        That is: by main.cf as it is now. If that has become unusable the log
+        says so, and the values of before stay in force.
+
+        Raises:
+            ConfigError: the log cannot be opened in either way.
+        """
         try:
-            plan = plan.fresh()
+            return self._with_log(plan.fresh())
         except ConfigError as error:
+            child = self._with_log(plan)
             child.log.warning(f"{error}: the values of before stay in force")
             return child
+
+    def _with_log(self, plan: Plan) -> Child:
         child = self._child(plan)
         child.log = self._open_log(plan)
         return child

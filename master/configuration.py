@@ -25,9 +25,12 @@ from common.cleanup_client import native_path
 from common.config import MainCf, read_text
 from common.errors import ConfigError
 from common.params import MasterParams, SuiteParams
+from common.rfc5424 import Target
+from common.sinks import check_place
 from master import services
 from master.arguments import Options, parse_options
 from master.endpoints import Endpoint, Names, Network
+from master.journal import PROGRAM
 from master.services import Defaults, Service, Transport
 
 SERVED = (Transport.INET, Transport.UNIX)
@@ -36,8 +39,8 @@ NO_CHROOT_LEVEL = (1, 0, 0)  # from here on "-" in the chroot column means no
 
 # Directories, locks and sockets hang on these; they change with a stop and a start.
 FIXED = (
-    *("queue_directory", "process_id_directory", "data_directory"),
-    *("mail_owner", "setgid_group", "inet_interfaces", "inet_protocols"),
+    *("queue_directory", "data_directory", "mail_owner", "setgid_group"),
+    *("inet_interfaces", "inet_protocols"),
 )
 
 
@@ -61,6 +64,7 @@ class Plan:
     main_cf: MainCf  # with the service's own settings
     params: SuiteParams
     prepared: object  # by the program, of its parameters
+    personal: bool  # values differ from process to process: they must be loaded after the fork
     options: Options
     endpoints: tuple[Endpoint, ...]
     prefork: int
@@ -99,9 +103,11 @@ class Plan:
         Raises:
             ConfigError: it has become unusable.
         """
-        if not self.main_cf.changed():
+        main_cf = self.main_cf
+        if main_cf.changed():
+            main_cf, _ = read_main_cf(main_cf.directory, main_cf)
+        elif not self.personal:
             return self
-        main_cf, _ = read_main_cf(self.main_cf.directory, self.main_cf)
         return self._with(main_cf)
 
     def _with(self, main_cf: MainCf) -> "Plan":
@@ -141,6 +147,7 @@ class Configuration:
         """
         main_cf, postponed = read_main_cf(directory, running)
         params = main_cf.load(MasterParams)
+        check_log(main_cf, params)
         path = directory / "master.cf"
         found = services.parse(read_text(path), path, defaults(main_cf, params))
         network = Network.of(main_cf, params, names)
@@ -166,7 +173,7 @@ class Configuration:
 
 def read_main_cf(directory: Path, running: MainCf | None) -> tuple[MainCf, tuple[str, ...]]:
     """Return main.cf with fixed values kept, and the names of those that wanted to change."""
-    fresh = MainCf.read(directory)
+    fresh = MainCf.read(directory).override({"process_name": PROGRAM}, "master")
     if running is None:
         return fresh, ()
     kept = {name: running.text(name) for name in FIXED if fresh.text(name) != running.text(name)}
@@ -205,6 +212,7 @@ def plan(service: Service, main_cf: MainCf, params: MasterParams, network: Netwo
         endpoints += (Endpoint(socket.AF_UNIX, native_path(service.name)),)
     own = main_cf.override(own_settings(service, options), service.origin)
     own_params = own.load(program.params)
+    check_log(own, own_params)
     prefork = getattr(params, f"{service.command}_prefork_count", params.default_prefork_count)
     made = Plan(
         service=service,
@@ -212,6 +220,7 @@ def plan(service: Service, main_cf: MainCf, params: MasterParams, network: Netwo
         main_cf=own,
         params=own_params,
         prepared=program.prepare(own_params),
+        personal=own.refers_to("process_id"),
         options=options,
         endpoints=endpoints,
         prefork=min(prefork, service.process_limit or prefork),
@@ -221,10 +230,32 @@ def plan(service: Service, main_cf: MainCf, params: MasterParams, network: Netwo
     return made.with_stress()
 
 
+def check_log(main_cf: MainCf, params: SuiteParams) -> None:
+    """Check where log lines shall go, before anything is opened.
+
+    Raises:
+        ConfigError: they cannot go there.
+    """
+    name = "maillog_file"
+    try:
+        check_place(params)
+        name = "syslog_network_target"
+        if params.syslog_network_target:
+            Target.parse(params.syslog_network_target)
+    except ConfigError as error:
+        raise ConfigError(f"{main_cf.origin(name)}: {error}") from None
+
+
 def own_settings(service: Service, options: Options) -> dict[str, str]:
-    """Return what a service sets on top of main.cf: its names, and the options of its line."""
-    names = {"service_name": service.name, "process_name": service.command}
-    return {**names, **options.settings}
+    """Return what a service sets on top of main.cf: its names, and the options of its line.
+
+    As in Postfix an option can give the process another name, the service not.
+    """
+    return {
+        "process_name": service.command,
+        **options.settings,
+        "service_name": service.name,
+    }
 
 
 def load_program(service: Service) -> Program:

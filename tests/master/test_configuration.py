@@ -105,6 +105,15 @@ def test_disabled_services_are_not_mentioned(files: Files) -> None:
          '{d}/main.cf, line 6: unknown inet_protocols value "ipx" in "ipx"'),
         ("compatibility_level = x\n", "",
          '{d}/main.cf, line 1: parameter compatibility_level: bad compatibility level: "x"'),
+        (MAIN_CF + "maillog_file = /etc/log\n", "",
+         "{d}/main.cf, line 6: parameter maillog_file: /etc/log begins with nothing of"
+         " maillog_file_prefixes (/var /dev/stdout)"),
+        (MAIN_CF + "syslog_network_target = localhost\n", "",
+         '{d}/main.cf, line 6: parameter syslog_network_target: bad target "localhost":'
+         " need udp:address:port or tcp:address:port"),
+        ("", "echo unix n - - - 2 echod -o syslog_network_target=x\n",
+         '{d}/master.cf, line 1: parameter syslog_network_target: bad target "x":'
+         " need udp:address:port or tcp:address:port"),
         ("", "echo unix n - - - 2 echod -o max_use=0\n",
          "{d}/master.cf, line 1: invalid max_use parameter value 0 < 1"),
         ("", "\necho unix n - - - 2 echod -x\n",
