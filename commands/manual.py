@@ -32,7 +32,8 @@ QMQPD: Mapping[str, Sequence[str]] = {
     ),
     "MISCELLANEOUS CONTROLS": (
         *("qmqpd_authorized_clients", "parent_domain_matches_subdomains"),
-        *("cleanup_service_name", "enable_long_queue_ids", "max_idle", "max_use"),
+        *("cleanup_service_name", "native_submission", "enable_long_queue_ids"),
+        *("max_idle", "max_use"),
         *("myhostname", "mail_name", "qmqpd_client_port_logging", "verp_delimiter_filter"),
         *("config_directory", "queue_directory", "process_id", "process_name", "service_name"),
         *("maillog_file", "syslog_facility", "syslog_name", "syslog_network_target"),

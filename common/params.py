@@ -266,7 +266,7 @@ class QmqpdParams(ChildParams):
         "cleanup", "The public service that writes queue files.", least=1
     )
     native_submission: bool = parameter(
-        "yes", "Hand a message over in one frame where cleanup is our own, too."
+        "yes", "Hand a message over in one frame where cleanup is our own, too.", ours=True
     )
     qmqpd_name_timeout: Seconds = parameter(
         "5s", "Longest wait for a client's name; then it is unknown.", least=1, ours=True
