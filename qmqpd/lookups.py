@@ -56,7 +56,8 @@ class Answer:
 def verified_name(address: str) -> Answer:
     """Return the client's name if it resolves to the client's address."""
     try:
-        name, _ = socket.getnameinfo((address, 0), socket.NI_NAMEREQD)
+        # Not getnameinfo(): in Debian 12's Python it keeps all other threads from running.
+        name, _, _ = socket.gethostbyaddr(address)
     except OSError:
         return Answer(address, UNKNOWN)
     # Bytes from here on: text would be encoded by a codec that may have to be imported, too late

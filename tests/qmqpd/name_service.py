@@ -60,10 +60,8 @@ class NameService:
         self._wait(lambda: self._now >= count)
         return self._now
 
-    def getnameinfo(self, peer: tuple[str, int], flags: int) -> tuple[str, str]:
+    def gethostbyaddr(self, address: str) -> tuple[str, list[str], list[str]]:
         """Return a name, as the function of the same name does."""
-        assert flags & socket.NI_NAMEREQD  # else a failure looks like a name
-        address = peer[0]
         with self._changed:
             self.asked.append(address)
             self._now += 1
@@ -73,8 +71,8 @@ class NameService:
         with self._changed:
             self._now -= 1
         if address not in self.names:
-            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        return self.names[address], "0"
+            raise socket.herror(1, "Unknown host")
+        return self.names[address], [], [address]
 
     def getaddrinfo(self, name: bytes, port: None, family: int, kind: int) -> list[Any]:
         """Return addresses, as the function of the same name does."""

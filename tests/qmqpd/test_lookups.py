@@ -28,7 +28,7 @@ ADDRESS = "192.0.2.7"
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[NameService]:
     with NameService() as found:
-        monkeypatch.setattr(socket, "getnameinfo", found.getnameinfo)
+        monkeypatch.setattr(socket, "gethostbyaddr", found.gethostbyaddr)
         monkeypatch.setattr(socket, "getaddrinfo", found.getaddrinfo)
         yield found
 

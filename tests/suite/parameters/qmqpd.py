@@ -51,6 +51,18 @@ def names_a_client() -> Play:
     return play
 
 
+def knows_the_id_late() -> Play:
+    """Whether cleanup has read the message when qmqpd learns its queue id."""
+
+    def play(trial: Trial) -> bool:
+        trial.all_lines(MAIL)
+        texts = [line.text for line in trial.lines()]
+        first = next(text for text in texts if re.search("message-id=|client=", text))
+        return "message-id=" in first
+
+    return play
+
+
 def details() -> Play:
     """Whether more than the usual three lines is logged of a conversation."""
     return lambda trial: len(trial.all_lines(MAIL)) > 3
@@ -141,6 +153,7 @@ SCENARIOS = (
         "postfix/cleanup",
         "postfix/other/cleanup",
     ),
+    Scenario("native_submission", "no", knows_the_id_late(), True, False, reference=False),
     Scenario(
         "qmqpd_name_timeout", "1s", names_a_client(), False, True, reference=False, private=True
     ),
