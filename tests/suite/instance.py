@@ -69,7 +69,7 @@ class Instance(abc.ABC):
         self.config_dir = self.top / "etc"
         self.spool = self.top / "spool"
         self.log_path = self.top / "log/mail.log"
-        self.within: list[str] = []  # a command in front of the control commands
+        self.within: list[str] = []  # a command in front of the commands of the instance
         self._known: set[Process] = set()
         self._trigger: Trigger | None = None
         try:
@@ -247,12 +247,11 @@ class Postroom(Instance):
         assert done.returncode == 0, f"init: exit {done.returncode}: {done.stdout}{done.stderr}"
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        program = str(peers.postroom())
-        return run([*self.within, program, "-c", str(self.config_dir), *arguments])
+        return self.tool("-c", str(self.config_dir), *arguments)
 
     def tool(self, *arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run the postroom command as it is."""
-        return run([str(peers.postroom()), *arguments], text)
+        return run([*self.within, str(peers.postroom()), *arguments], text)
 
     def reload(self) -> subprocess.CompletedProcess[str]:
         """Reload; when it returns with 0, the new configuration is in force."""

@@ -11,6 +11,7 @@ SEE ALSO
 """
 
 import os
+import random
 import select
 import socket
 from pathlib import Path
@@ -18,11 +19,11 @@ from pathlib import Path
 RELAY = "127.9.0.1"  # the client that has a name
 RELAY_NAME = "relay.example.test"
 NAMELESS = "127.9.0.2"  # a client whose name nobody knows
-RESOLVER = ("127.9.0.53", 53)
+NAME_PORT = 53
 
 FILES = {
     "hosts": f"127.0.0.1 localhost\n::1 localhost\n{RELAY} {RELAY_NAME}\n",
-    "resolv.conf": f"nameserver {RESOLVER[0]}\noptions timeout:30 attempts:1\n",
+    "resolv.conf": "nameserver {resolver}\noptions timeout:30 attempts:1\n",
     "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\nservices: files\n",
 }
 DEVICES = ("null", "zero", "urandom")
@@ -42,22 +43,24 @@ class Surroundings:
 
     def __init__(self, top: Path) -> None:
         self._own = top / "surroundings"
+        resolver = f"127.10.{random.randrange(256)}.{random.randrange(1, 255)}"
         (self._own / "dev").mkdir(parents=True)
         for name in (*DEVICES, "log"):
             (self._own / "dev" / name).touch()
         for name, text in FILES.items():
-            (self._own / name).write_text(text)
+            (self._own / name).write_text(text.format(resolver=resolver))
         self._syslog = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._syslog.bind(str(self._own / "syslog"))
         os.chmod(self._own / "syslog", 0o666)
         self._resolver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._resolver.bind(RESOLVER)  # its questions are never read
+        self._resolver.bind((resolver, NAME_PORT))  # its questions are never read
 
     @property
     def prefix(self) -> list[str]:
         """What stands in front of a command that shall run inside."""
         script = ENTER.format(devices=" ".join(DEVICES), files=" ".join(FILES))
-        return ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, self._top()]
+        enter = ["unshare", "--mount", "--propagation", "private"]
+        return [*enter, "sh", "-c", script, str(self._own)]
 
     def syslog_line(self, wanted: bytes, seconds: float) -> bytes:
         """Return the first syslog datagram with these bytes in it; nothing if none comes."""
@@ -71,6 +74,3 @@ class Surroundings:
         """Give the sockets up."""
         self._syslog.close()
         self._resolver.close()
-
-    def _top(self) -> str:
-        return str(self._own)
