@@ -110,7 +110,10 @@ def detach(configuration: Configuration, names: Names, pipe: TextIO, *, verbose:
             files_preserve=[pipe],
             signal_map={},
         ).open()
-        # The context leaves the descriptors behind by which it came to /dev/null.
+        # The context leaves us in the session of a process that is gone. Signals to the whole
+        # mail system, as "postfix stop" sends them, need a group that has our number.
+        os.setsid()
+        # It also leaves the descriptors behind by which it came to /dev/null.
         os.closerange(3, pipe.fileno())
         os.closerange(pipe.fileno() + 1, DESCRIPTOR_LIMIT)
         run(configuration, names, verbose=verbose, ready=lambda: report(pipe, READY))

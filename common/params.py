@@ -178,6 +178,9 @@ class MasterParams(SuiteParams):
     master_service_disable: Words = parameter(
         "", "Services that are not started: type, or name/type; ! makes an exception."
     )
+    postlog_service_name: str = parameter(
+        "postlog", "The public service by which Postfix's programs write maillog_file.", least=1
+    )
     native_services: Words = parameter(
         "qmqpd, cleanup, postlogd", "Commands in master.cf that are this suite's own.", ours=True
     )

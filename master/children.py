@@ -1,16 +1,18 @@
-"""children - how a process of ours is made
+"""children - how a process is made
 
 DESCRIPTION
-    A child is a fork of master, which has everything imported: no program is
-    executed. Before anything else it puts its descriptors where a daemon
-    expects them and closes all others, takes back the default signals, opens
-    its own log and shows its own command line. It never returns from there.
+    A program of Postfix is executed. A child of our own is a fork of master,
+    which has everything imported. Before anything else it puts its
+    descriptors where a daemon expects them and closes all others, takes back
+    the default signals, opens its own log and shows its own command line. It
+    never returns from there.
 
     It reads main.cf again if the file has changed since master did; a broken
     one is logged, and the values of before stay in force.
 
 SEE ALSO
     spec/master-protocol.md, section 1
+    master.foreign, for programs of Postfix
     common.child, the same seen from inside
 """
 
@@ -25,8 +27,9 @@ from typing import NoReturn
 from common.child import FLOW_READ_FD, LISTEN_FD, Child
 from common.errors import ConfigError
 from common.log import Log, open_log
-from master.configuration import Plan
+from master import foreign
 from master.journal import log_end
+from master.plan import NativePlan, Plan
 
 UMASK = 0o077
 DESCRIPTOR_LIMIT = 2**31 - 1
@@ -60,10 +63,21 @@ class Nursery:
         """Start one process of a service.
 
         Raises:
+            ExecError: its program cannot be executed.
             OSError: the system has no room for it.
         """
         self.generation += 1
         descriptors = [*self._flow, status, *listeners]
+        if isinstance(plan, NativePlan):
+            pid = self._fork(plan, descriptors, stressed=stressed)
+        else:
+            words = plan.words(verbose=self.verbose, stress="yes" if stressed else "")
+            environment = {**os.environ, "GENERATION": f"{self.generation:o}"}
+            pid = foreign.execute(plan.program_path, words, environment, descriptors)
+        return Birth(pid, self.generation)
+
+    def _fork(self, plan: NativePlan, descriptors: list[int], *, stressed: bool) -> int:
+        """Make a copy of master that lives as the child; return its pid."""
         # A signal for the child must not find master's handlers there: they would wake master.
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:
@@ -72,9 +86,9 @@ class Nursery:
                 self._live(plan, descriptors, stressed=stressed)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-        return Birth(pid, self.generation)
+        return pid
 
-    def _live(self, plan: Plan, descriptors: list[int], *, stressed: bool) -> NoReturn:
+    def _live(self, plan: NativePlan, descriptors: list[int], *, stressed: bool) -> NoReturn:
         """Be the child, from here to its end."""
         status = 1
         log: Log | None = None
@@ -100,7 +114,7 @@ class Nursery:
         finally:
             os._exit(status)
 
-    def _child(self, plan: Plan, log: Log, *, stressed: bool) -> Child:
+    def _child(self, plan: NativePlan, log: Log, *, stressed: bool) -> Child:
         """Return what the daemon is started with."""
         try:
             plan = plan.fresh()
@@ -114,7 +128,7 @@ class Nursery:
             transport=plan.service.transport.value,
             generation=self.generation,
             listener_count=len(plan.endpoints),
-            title=plan.title(verbose=self.verbose, stress="yes" if stressed else ""),
+            title=" ".join(plan.words(verbose=self.verbose, stress="yes" if stressed else "")),
             main_cf=plan.main_cf,
             log=log,
             unprivileged=plan.service.unprivileged,
