@@ -193,6 +193,12 @@ class MasterParams(SuiteParams):
     cleanup_prefork_count: int = parameter(
         "$default_prefork_count", "The same for cleanup.", least=0, ours=True
     )
+    postlogd_prefork_count: int = parameter(
+        "0",
+        "The same for postlogd, which is started when Postfix's programs log.",
+        least=0,
+        ours=True,
+    )
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,7 @@ class Running:
         owner, group = account()
         self.main_cf = {
             "compatibility_level": "3.6",
+            "myhostname": "mx.test",
             "queue_directory": str(self.top / "spool"),
             "data_directory": str(self.top / "data"),
             "maillog_file": str(self.log),

@@ -54,6 +54,8 @@ def test_a_child_finds_what_the_protocol_promises(running: Running) -> None:
         "LANG": "C",
         "MAIL_CONFIG": str(running.top / "etc"),
         "MAIL_LOGTAG": "postfix",
+        "POSTLOG_SERVICE": str(running.top / "spool/public/postlog"),
+        "POSTLOG_HOSTNAME": "mx.test",
     }
 
 
