@@ -6,7 +6,8 @@ SYNOPSIS
 
 DESCRIPTION
     start checks the configuration, becomes a daemon, and returns when the
-    listeners are open and the workers started: 0, or 1 and the reason.
+    listeners are open and the workers started: 0, or 1 and the reason. Where
+    programs of Postfix work on the queue, its postsuper looks at that first.
 
     start-fg stays: for a terminal, for a service manager, or as process 1 of
     a container. With maillog_file = /dev/stdout it logs there.
@@ -20,6 +21,7 @@ import argparse
 import gc
 import os
 import select
+import subprocess
 from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn, TextIO
@@ -30,9 +32,10 @@ from common.errors import ConfigError
 from master import lock, spool
 from master.__main__ import UMASK, hold_standard_streams, run, stay_in_foreground
 from master.children import DESCRIPTOR_LIMIT
-from master.configuration import Configuration
+from master.configuration import Configuration, executable
 from master.endpoints import Names
 from master.lock import LockedError
+from master.plan import NativePlan
 
 STARTING = "starting the Postfix mail system"
 STANDARD_OUTPUT = "/dev/stdout"
@@ -52,6 +55,7 @@ def main(config_dir: Path, verbose: int, arguments: list[str]) -> int:
             raise ConfigError("to log to standard output, use start-fg")
     except (ConfigError, LockedError) as error:
         return script.fatal(str(error))
+    repair_queue(configuration, script)
     script.info(STARTING)
     reader, writer = os.pipe()
     intermediate = os.fork()
@@ -72,6 +76,7 @@ def foreground(config_dir: Path, verbose: int, arguments: list[str]) -> int:
     names = Names()
     try:
         configuration = check(config_dir, names)
+        repair_queue(configuration, script)
         script.info(STARTING)
         run(configuration, names, verbose=bool(verbose), ready=lambda: None)
     except (ConfigError, LockedError) as error:
@@ -93,6 +98,21 @@ def check(config_dir: Path, names: Names) -> Configuration:
     if lock.holder(pid_file) is not None:
         raise LockedError
     return configuration
+
+
+def repair_queue(configuration: Configuration, script: Script) -> None:
+    """Let postsuper give queue files their right names, as after a restored backup.
+
+    Without programs of Postfix nobody needs that, and the tool is for root alone.
+    """
+    tool = f"{configuration.params.command_directory}/postsuper"
+    foreign = any(not isinstance(one, NativePlan) for one in configuration.plans.values())
+    if os.geteuid() != 0 or not foreign or not executable(tool):
+        return
+    command = [tool, "-c", str(configuration.directory)]
+    status = subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
+    if status:
+        script.warning(f"{tool}: exit status {status}: the queue may not be in order")
 
 
 def detach(configuration: Configuration, names: Names, pipe: TextIO, *, verbose: bool) -> NoReturn:

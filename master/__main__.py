@@ -59,7 +59,7 @@ def run(
     complaints = jail.refresh(Path(params.queue_directory), plans, configuration.main_cf)
     os.chdir(params.queue_directory)
     journal = Journal(params)
-    for complaint in complaints:
+    for complaint in [*complaints, *spool.problems(params, owner)]:
         journal.log.warning(complaint)
     environment.adopt(params)
     setproctitle.setproctitle(f"master -c {params.config_directory}")

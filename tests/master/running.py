@@ -180,11 +180,11 @@ class Running:
 
     # Questions.
 
-    def connect(self) -> "Visit":
-        """Connect to the local socket."""
+    def connect(self, name: str = "echo") -> "Visit":
+        """Connect to a local socket."""
         connection = socket.socket(socket.AF_UNIX)
         connection.settimeout(SECONDS)
-        connection.connect(str(self.top / "spool/public/echo"))
+        connection.connect(str(self.top / "spool/public" / name))
         return Visit(connection)
 
     def connect_port(self) -> "Visit":
