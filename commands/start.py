@@ -126,6 +126,7 @@ def detach(configuration: Configuration, names: Names, pipe: TextIO, *, verbose:
         DaemonContext(
             working_directory=configuration.params.queue_directory,
             umask=UMASK,
+            prevent_core=False,  # the limits of a program are those that we were started with
             detach_process=True,
             files_preserve=[pipe],
             signal_map={},

@@ -22,9 +22,7 @@ import os
 import signal
 from collections.abc import Mapping, Sequence
 
-from common.child import FLOW_READ_FD
-
-STDIN, STDERR = 0, 2  # master has /dev/null on the first, perhaps a terminal on the other
+NULL_FD, OUTPUT_FD = 0, 1  # of master, which may have a terminal on 2
 DEFAULT_SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGPIPE}
 NO_ROOM = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 
@@ -42,18 +40,17 @@ def execute(
         ExecError: it is missing, or no program.
         OSError: the system has no room for it.
     """
-    end = FLOW_READ_FD + len(descriptors)
+    wanted = [NULL_FD, OUTPUT_FD, NULL_FD, *descriptors]
     copies: list[int] = []
     try:
         # Out of the way first: a number that the program shall have may be one that we still need.
-        for one in descriptors:
-            copies.append(fcntl.fcntl(one, fcntl.F_DUPFD_CLOEXEC, end))
-        moves = [(os.POSIX_SPAWN_DUP2, copy, to) for to, copy in enumerate(copies, FLOW_READ_FD)]
+        for one in wanted:
+            copies.append(fcntl.fcntl(one, fcntl.F_DUPFD_CLOEXEC, len(wanted)))
         return os.posix_spawn(
             path,
             words,
             environment,
-            file_actions=[(os.POSIX_SPAWN_DUP2, STDIN, STDERR), *moves],
+            file_actions=[(os.POSIX_SPAWN_DUP2, copy, to) for to, copy in enumerate(copies)],
             setsigmask=(),
             setsigdef=DEFAULT_SIGNALS,
         )
