@@ -29,7 +29,7 @@ from typing import NoReturn, TextIO
 from commands.instance import lenient_main_cf
 from commands.script import Script
 from common.errors import ConfigError
-from master import lock, spool
+from master import guard, lock, spool
 from master.__main__ import UMASK, hold_standard_streams, run, stay_in_foreground
 from master.children import DESCRIPTOR_LIMIT
 from master.configuration import Configuration, executable
@@ -53,9 +53,9 @@ def main(config_dir: Path, verbose: int, arguments: list[str]) -> int:
         configuration = check(config_dir, names)
         if configuration.params.maillog_file == STANDARD_OUTPUT:
             raise ConfigError("to log to standard output, use start-fg")
+        repair_queue(configuration, script)
     except (ConfigError, LockedError) as error:
         return script.fatal(str(error))
-    repair_queue(configuration, script)
     script.info(STARTING)
     reader, writer = os.pipe()
     intermediate = os.fork()
@@ -104,11 +104,16 @@ def repair_queue(configuration: Configuration, script: Script) -> None:
     """Let postsuper give queue files their right names, as after a restored backup.
 
     Without programs of Postfix nobody needs that, and the tool is for root alone.
+
+    Raises:
+        ConfigError: others than root could have changed the tool, or the queue cannot be used.
     """
     tool = f"{configuration.params.command_directory}/postsuper"
     foreign = any(not isinstance(one, NativePlan) for one in configuration.plans.values())
     if os.geteuid() != 0 or not foreign or not executable(tool):
         return
+    guard.check(configuration)
+    spool.prepare(configuration.params, spool.mail_owner(configuration.params))
     command = [tool, "-c", str(configuration.directory)]
     status = subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
     if status:

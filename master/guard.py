@@ -101,6 +101,7 @@ def program_files() -> list[Path]:
 
 
 def foreign_programs(configuration: Configuration) -> list[Path]:
-    """Return Postfix's programs that are services."""
+    """Return Postfix's programs that are services, and its tools if there are any."""
     plans = configuration.plans.values()
-    return [Path(plan.program_path) for plan in plans if not isinstance(plan, NativePlan)]
+    found = [Path(plan.program_path) for plan in plans if not isinstance(plan, NativePlan)]
+    return [*found, *([Path(configuration.params.command_directory)] if found else [])]
