@@ -65,11 +65,19 @@ def copy(source: Path, target: Path) -> None:
     """
     if target.is_file() and same(os.stat(source), os.lstat(target)):
         return
-    target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    make_folder(target.parent)
     fresh = target.with_name(target.name + TEMPORARY)
     fresh.unlink(missing_ok=True)
     shutil.copy2(source, fresh)
     fresh.replace(target)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder that others than root can use, whatever our mask, and those above it."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir()
+        folder.chmod(0o755)
 
 
 def same(one: os.stat_result, other: os.stat_result) -> bool:

@@ -78,10 +78,9 @@ class Pool:
         if earlier:
             self._retire(earlier)
         self.settle()
-        # Last, or a process that is about to leave would take the call.
         self.wakeup.stop()
         self.wakeup = Wakeup(plan, self._loop, self._log, self._held)
-        self.wakeup.start(listeners[0])
+        self._wake_up()
 
     def leave(self) -> None:
         """Start nothing more, and tell every process to leave."""
@@ -110,6 +109,7 @@ class Pool:
         elif self.tally.leaving:
             self.tally.leaving -= 1
             self.settle()
+            self._wake_up()
         self._forget_empty()
         self.on_change()
         return True
@@ -223,6 +223,11 @@ class Pool:
         """Start nothing for a while: it would fail again."""
         if self.tally.throttle(now, self.plan.throttle_time):
             self._log.warning(f"{self.plan.program_path}: bad command startup -- throttling")
+
+    def _wake_up(self) -> None:
+        """Begin to call the service, once nobody is left who would take the call and leave."""
+        if not self.tally.leaving:
+            self.wakeup.start(self._listeners[0])
 
     def _held(self) -> bool:
         """Tell whether nothing is started at the moment."""

@@ -224,9 +224,6 @@ class Supervisor:
         return f"public/{name}", Transport.DATAGRAM
 
     def _terminate(self) -> None:
-        """Ask every process to end, and whatever programs of Postfix have started."""
-        if os.getsid(0) == os.getpid():
-            os.killpg(0, signal.SIGTERM)  # to us as well: we are at it
         self._signal(self.leaving, signal.SIGTERM)
 
     def _kill(self) -> None:

@@ -45,7 +45,7 @@ class Wakeup:
     def start(self, descriptor: int) -> None:
         """Call for the first time, unless the first use is waited for; a FIFO by its descriptor."""
         self._descriptor = descriptor
-        if self._seconds and not self._if_used:
+        if self._seconds and not self._if_used and self._timer is None:
             self._time_came()
 
     def used(self) -> None:
