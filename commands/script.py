@@ -38,6 +38,12 @@ class Script:
         if sys.stderr.isatty():
             print(f"{self._tag}: {text}", file=sys.stderr)
 
+    def warning(self, text: str) -> None:
+        """Log and show what should be looked at."""
+        if self._log:
+            self._log.warning(text)
+        print(f"postroom: warning: {text}", file=sys.stderr)
+
     def fatal(self, text: str) -> int:
         """Log and show why it was not done; return the exit status."""
         if self._log:

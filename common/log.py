@@ -109,6 +109,13 @@ class Log:
         """Log the reason why the process is about to end."""
         self._log(CRITICAL, text)
 
+    def relay(self, severity: int, head: str, text: str) -> None:
+        """Log a line of another program: time and host in front, tag and text."""
+        if self.copy:
+            self.copy.relay(severity, head, text)
+        line = head + text if self.sink.wants_time else text
+        self._send(severity, line.encode("utf-8", "replace")[:LINE_LIMIT])
+
     def flush(self) -> bool:
         """Send what was kept; tell whether nothing is left."""
         done = self._flush()
@@ -128,7 +135,10 @@ class Log:
         text = SEVERITY_WORDS[severity] + text
         if not text.isprintable():
             text = CONTROL.sub("?", text)
-        line = (self._head() + text.encode("utf-8", "replace"))[:LINE_LIMIT]
+        self._send(severity, (self._head() + text.encode("utf-8", "replace"))[:LINE_LIMIT])
+
+    def _send(self, severity: int, line: bytes) -> None:
+        """Write a line, or keep or count it."""
         if not (self._backlog or self.dropped or self._dead_until):
             try:
                 self.sink.write(severity, line)

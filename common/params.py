@@ -168,6 +168,9 @@ class MasterParams(SuiteParams):
     daemon_directory: str = parameter(
         "/usr/lib/postfix/sbin", "Where foreign daemon programs are.", least=1
     )
+    command_directory: str = parameter(
+        "/usr/sbin", "Where Postfix's administrative commands are.", least=1
+    )
     default_process_limit: int = parameter(
         "100", "Processes of a service whose maxproc is -.", least=1
     )
@@ -185,6 +188,9 @@ class MasterParams(SuiteParams):
     master_service_disable: Words = parameter(
         "", "Services that are not started: type, or name/type; ! makes an exception."
     )
+    postlog_service_name: str = parameter(
+        "postlog", "The public service by which Postfix's programs write maillog_file.", least=1
+    )
     native_services: Words = parameter(
         "qmqpd, cleanup, postlogd", "Commands in master.cf that are this suite's own.", ours=True
     )
@@ -196,6 +202,12 @@ class MasterParams(SuiteParams):
     )
     cleanup_prefork_count: int = parameter(
         "$default_prefork_count", "The same for cleanup.", least=0, ours=True
+    )
+    postlogd_prefork_count: int = parameter(
+        "0",
+        "The same for postlogd, which is started when Postfix's programs log.",
+        least=0,
+        ours=True,
     )
 
 

@@ -1,16 +1,18 @@
-"""children - how a process of ours is made
+"""children - how a process is made
 
 DESCRIPTION
-    A child is a fork of master, which has everything imported: no program is
-    executed. Before anything else it puts its descriptors where a daemon
-    expects them and closes all others, takes back the default signals, opens
-    its own log and shows its own command line. It never returns from there.
+    A program of Postfix is executed. A child of our own is a fork of master,
+    which has everything imported. Before anything else it puts its
+    descriptors where a daemon expects them and closes all others, takes back
+    the default signals, opens its own log and shows its own command line. It
+    never returns from there.
 
     It reads main.cf again if the file has changed since master did; a broken
     one is logged, and the values of before stay in force.
 
 SEE ALSO
     spec/master-protocol.md, section 1
+    master.foreign, for programs of Postfix
     common.child, the same seen from inside
 """
 
@@ -26,8 +28,9 @@ from common.child import FLOW_READ_FD, LISTEN_FD, Child
 from common.errors import ConfigError
 from common.log import Log, open_log
 from common.sinks import FileSink, SyslogSink, refers_to_socket
-from master.configuration import Plan
+from master import foreign
 from master.journal import log_end
+from master.plan import NativePlan, Plan
 
 UMASK = 0o077
 DESCRIPTOR_LIMIT = 2**31 - 1
@@ -66,10 +69,21 @@ class Nursery:
         """Start one process of a service.
 
         Raises:
+            ExecError: its program cannot be executed.
             OSError: the system has no room for it.
         """
         self.generation += 1
         descriptors = [*self._flow, status, *listeners]
+        if isinstance(plan, NativePlan):
+            pid = self._fork(plan, descriptors, stressed=stressed)
+        else:
+            words = plan.words(verbose=self.verbose, stress="yes" if stressed else "")
+            environment = {**os.environ, "GENERATION": f"{self.generation:o}"}
+            pid = foreign.execute(plan.program_path, words, environment, descriptors)
+        return Birth(pid, self.generation)
+
+    def _fork(self, plan: NativePlan, descriptors: list[int], *, stressed: bool) -> int:
+        """Make a copy of master that lives as the child; return its pid."""
         if self.log_descriptor is not None:
             descriptors.append(self.log_descriptor)
         # What can be done here costs a tenth of what it costs in the child, whose memory is
@@ -88,9 +102,11 @@ class Nursery:
                 self._live(plan, child, descriptors, changed=changed)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-        return Birth(pid, self.generation)
+        return pid
 
-    def _live(self, plan: Plan, child: Child, descriptors: list[int], *, changed: bool) -> NoReturn:
+    def _live(
+        self, plan: NativePlan, child: Child, descriptors: list[int], *, changed: bool
+    ) -> NoReturn:
         """Be the child, from here to its end."""
         status = 1
         log: Log | None = None
@@ -116,7 +132,7 @@ class Nursery:
         finally:
             os._exit(status)
 
-    def _own_child(self, plan: Plan) -> Child:
+    def _own_child(self, plan: NativePlan) -> Child:
         """Return what the daemon is started with, as only the process itself can tell.
 
         That is: by main.cf as it is now. If that has become unusable the log
@@ -132,12 +148,12 @@ class Nursery:
             child.log.warning(f"{error}: the values of before stay in force")
             return child
 
-    def _with_log(self, plan: Plan) -> Child:
+    def _with_log(self, plan: NativePlan) -> Child:
         child = self._child(plan)
         child.log = self._open_log(plan)
         return child
 
-    def _child(self, plan: Plan) -> Child:
+    def _child(self, plan: NativePlan) -> Child:
         """Return what a daemon is started with."""
         last = LISTEN_FD + len(plan.endpoints) - 1
         return Child(
@@ -146,7 +162,7 @@ class Nursery:
             transport=plan.service.transport.value,
             generation=self.generation,
             listener_count=len(plan.endpoints),
-            title=plan.title(verbose=self.verbose),
+            title=" ".join(plan.words(verbose=self.verbose)),
             main_cf=plan.main_cf,
             log=self._open_log(plan) if self._log_is_simple(plan) else NO_LOG,
             unprivileged=plan.service.unprivileged,
@@ -155,12 +171,12 @@ class Nursery:
             prepared=plan.prepared,
         )
 
-    def _log_is_simple(self, plan: Plan) -> bool:
+    def _log_is_simple(self, plan: NativePlan) -> bool:
         """Tell whether opening the log neither fails nor opens a descriptor."""
         own_file = self.log_descriptor is None and plan.params.maillog_file
         return not own_file and not plan.params.syslog_network_target
 
-    def _open_log(self, plan: Plan) -> Log:
+    def _open_log(self, plan: NativePlan) -> Log:
         """Return a child's log."""
         sink = None
         if self.log_descriptor is not None:

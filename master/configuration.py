@@ -13,14 +13,12 @@ SEE ALSO
 """
 
 import importlib
-import socket
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from common import macro
-from common.child import Child
 from common.cleanup_client import native_path
 from common.config import MainCf, read_text
 from common.errors import ConfigError
@@ -28,104 +26,13 @@ from common.params import MasterParams, SuiteParams
 from common.rfc5424 import Target
 from common.sinks import check_place
 from master import services
-from master.arguments import Options, parse_options
+from master.arguments import parse_options
 from master.endpoints import Endpoint, Names, Network
-from master.journal import PROGRAM
+from master.plan import NativePlan, Plan, Program, own_settings, read_main_cf
 from master.services import Defaults, Service, Transport
 
-SERVED = (Transport.INET, Transport.UNIX)
-STRESS = {"stress": "yes"}
+NATIVE_TRANSPORTS = (Transport.INET, Transport.UNIX)  # of a daemon of ours that names none
 NO_CHROOT_LEVEL = (1, 0, 0)  # from here on "-" in the chroot column means no
-
-# Directories, locks and sockets hang on these; they change with a stop and a start.
-FIXED = (
-    *("queue_directory", "data_directory", "mail_owner", "setgid_group"),
-    *("inet_interfaces", "inet_protocols"),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Program:
-    """One of our daemons, imported."""
-
-    params: type[SuiteParams]
-    serve: Callable[[Child], None]
-    # Makes what all processes need of the parameters: once, before they are forked.
-    prepare: Callable[[Any], object]
-    native: bool = False  # it has a second socket, for our own daemons' form of its protocol
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """All that is needed to run one service."""
-
-    service: Service
-    program: Program
-    main_cf: MainCf  # with the service's own settings
-    params: SuiteParams
-    prepared: object  # by the program, of its parameters
-    personal: bool  # values differ from process to process: they must be loaded after the fork
-    options: Options
-    endpoints: tuple[Endpoint, ...]
-    prefork: int
-    program_path: str  # as in Postfix's log lines
-    throttle_time: float
-    stress: str = ""  # "yes" in a plan for processes that are told of overload
-    stressed: "Plan | None" = None  # that plan
-
-    @property
-    def stressable(self) -> bool:
-        """Whether its processes are told of overload: remote clients, and several workers."""
-        remote = any(endpoint.remote for endpoint in self.endpoints)
-        return remote and self.service.process_limit > 1
-
-    def title(self, *, verbose: bool) -> str:
-        """Return the command line that its processes show."""
-        return self.service.title(
-            sockets=len(self.endpoints) - self.program.native,
-            verbose=verbose,
-            stress=self.stress if self.stressable else None,
-        )
-
-    def with_stress(self) -> "Plan":
-        """Return the plan with one for processes that are told of overload, if it needs one.
-
-        Raises:
-            ConfigError: a value is wrong under stress.
-        """
-        if not self.stressable:
-            return self
-        return replace(self, stressed=replace(self, stress="yes")._with(self.main_cf))
-
-    def fresh(self) -> "Plan":
-        """Return the plan with main.cf as it is on disk now.
-
-        Raises:
-            ConfigError: it has become unusable.
-        """
-        main_cf = self.main_cf
-        if main_cf.changed():
-            main_cf, _ = read_main_cf(main_cf.directory, main_cf)
-        elif not self.personal:
-            return self
-        return self._with(main_cf)
-
-    def _with(self, main_cf: MainCf) -> "Plan":
-        """Return the plan with another main.cf, the service's own settings on top of all."""
-        settings = STRESS if self.stress else {}
-        settings = {**settings, **own_settings(self.service, self.options)}
-        main_cf = main_cf.override(settings, self.service.origin)
-        params = main_cf.load(self.program.params)
-        prepared = self.program.prepare(params)
-        return replace(self, main_cf=main_cf, params=params, prepared=prepared)
-
-    def same_as(self, other: "Plan") -> bool:
-        """Whether master.cf and the addresses say the same in both."""
-        return (self.service, self.endpoints, self.prefork) == (
-            other.service,
-            other.endpoints,
-            other.prefork,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,17 +58,14 @@ class Configuration:
         path = directory / "master.cf"
         found = services.parse(read_text(path), path, defaults(main_cf, params))
         network = Network.of(main_cf, params, names)
-        plans, notices = {}, list[str]()
+        plans, notices = dict[tuple[str, Transport], Plan](), list[str]()
         for service in found.services:
             if services.disabled(service, params.master_service_disable):
                 continue
-            if reason := not_ours(service, params):
-                notices.append(f"service {service.name}: {reason} and is not started yet")
-                continue
-            if service.wakeup:
-                notices.append(f"service {service.name}: our {service.command} needs no wakeup")
-            plans[service.key] = plan(service, main_cf, params, network)
+            plans[service.key] = made = plan(service, main_cf, params, network)
+            notices += remarks(made, params)
         refuse_shared_endpoints(plans.values())
+        notices += log_remarks(plans.values(), params)
         warnings = (*main_cf.warnings, *found.warnings, *notices)
         return cls(main_cf, params, plans, warnings, postponed)
 
@@ -169,15 +73,6 @@ class Configuration:
     def directory(self) -> Path:
         """Where the two files are."""
         return self.main_cf.directory
-
-
-def read_main_cf(directory: Path, running: MainCf | None) -> tuple[MainCf, tuple[str, ...]]:
-    """Return main.cf with fixed values kept, and the names of those that wanted to change."""
-    fresh = MainCf.read(directory).override({"process_name": PROGRAM}, "master")
-    if running is None:
-        return fresh, ()
-    kept = {name: running.text(name) for name in FIXED if fresh.text(name) != running.text(name)}
-    return fresh.override(kept, "kept until the next start"), tuple(kept)
 
 
 def defaults(main_cf: MainCf, params: MasterParams) -> Defaults:
@@ -190,42 +85,36 @@ def defaults(main_cf: MainCf, params: MasterParams) -> Defaults:
     return Defaults(params.default_process_limit, chroot=level < NO_CHROOT_LEVEL)
 
 
-def not_ours(service: Service, params: MasterParams) -> str:
-    """Return why a service is left alone, nothing if it is one to run."""
-    if service.command not in params.native_services:
-        return f"command {service.command} is not one of ours"
-    if service.transport not in SERVED:
-        return f"type {service.transport.value} is not served by our {service.command}"
-    return ""
-
-
 def plan(service: Service, main_cf: MainCf, params: MasterParams, network: Network) -> Plan:
     """Return how to run a service.
 
     Raises:
-        ConfigError: its program, options, parameters or addresses are wrong.
+        ConfigError: its addresses are wrong, or the settings of a daemon of ours.
     """
-    program = load_program(service)
-    options = parse_options(service.arguments, f"{service.origin}: command {service.command}")
     endpoints = network.endpoints(service)
+    path = f"{params.daemon_directory}/{service.command}"
+    program = load_program(service) if service.command in params.native_services else None
+    if program is None or service.transport not in program.transports:
+        return Plan(service, endpoints, 0, path, params.service_throttle_time)
     if program.native:
-        endpoints += (Endpoint(socket.AF_UNIX, native_path(service.name)),)
+        endpoints += (Endpoint(Transport.UNIX, native_path(service.name)),)
+    options = parse_options(service.arguments, f"{service.origin}: command {service.command}")
     own = main_cf.override(own_settings(service, options), service.origin)
     own_params = own.load(program.params)
     check_log(own, own_params)
     prefork = getattr(params, f"{service.command}_prefork_count", params.default_prefork_count)
-    made = Plan(
+    made = NativePlan(
         service=service,
+        endpoints=endpoints,
+        prefork=min(prefork, service.process_limit or prefork),
+        program_path=path,
+        throttle_time=params.service_throttle_time,
         program=program,
         main_cf=own,
         params=own_params,
         prepared=program.prepare(own_params),
         personal=own.refers_to("process_id"),
         options=options,
-        endpoints=endpoints,
-        prefork=min(prefork, service.process_limit or prefork),
-        program_path=f"{params.daemon_directory}/{service.command}",
-        throttle_time=params.service_throttle_time,
     )
     return made.with_stress()
 
@@ -246,16 +135,36 @@ def check_log(main_cf: MainCf, params: SuiteParams) -> None:
         raise ConfigError(f"{main_cf.origin(name)}: {error}") from None
 
 
-def own_settings(service: Service, options: Options) -> dict[str, str]:
-    """Return what a service sets on top of main.cf: its names, and the options of its line.
+def remarks(made: Plan, params: MasterParams) -> Iterator[str]:
+    """Yield what an operator may want to know of a service that can be run nevertheless."""
+    service = made.service
+    native = isinstance(made, NativePlan)
+    if native and service.wakeup:
+        yield f"service {service.name}: our {service.command} needs no wakeup"
+    elif service.wakeup and service.transport is Transport.DATAGRAM:
+        yield f"service {service.name}: type {service.transport.value} cannot be woken up"
+    if not native and service.command in params.native_services:
+        kind = service.transport.value
+        yield (
+            f"service {service.name}: our {service.command} does not serve type {kind}:"
+            f" {made.program_path} is used"
+        )
+    if not native and not executable(made.program_path):
+        yield f"service {service.name}: cannot execute {made.program_path}"
 
-    As in Postfix an option can give the process another name, the service not.
-    """
-    return {
-        "process_name": service.command,
-        **options.settings,
-        "service_name": service.name,
-    }
+
+def executable(path: str) -> bool:
+    """Tell whether this is a program."""
+    return os.path.isfile(path) and os.access(path, os.X_OK)
+
+
+def log_remarks(plans: Iterable[Plan], params: MasterParams) -> Iterator[str]:
+    """Yield what an operator may want to know of the log."""
+    name = f"{params.postlog_service_name}/{Transport.DATAGRAM.value}"
+    served = {f"{one.service.name}/{one.service.transport.value}" for one in plans}
+    foreign = any(not isinstance(one, NativePlan) for one in plans)
+    if params.maillog_file and foreign and name not in served:
+        yield f"service {name} is missing: Postfix's programs cannot log to maillog_file"
 
 
 def load_program(service: Service) -> Program:
@@ -270,21 +179,24 @@ def load_program(service: Service) -> Program:
             raise ImportError(f"{command} is no name of a daemon of ours")
         module = importlib.import_module(f"{command}.__main__")
         prepare = getattr(module, "prepare", lambda params: None)
-        return Program(module.PARAMS, module.serve, prepare, getattr(module, "NATIVE", False))
+        named = getattr(module, "TRANSPORTS", None)
+        transports = tuple(map(Transport, named)) if named else NATIVE_TRANSPORTS
+        native = getattr(module, "NATIVE", False)
+        return Program(module.PARAMS, module.serve, transports, prepare, native)
     except (ImportError, AttributeError) as error:
         raise ConfigError(f"{service.origin}: command {command} cannot be used: {error}") from None
 
 
 def refuse_shared_endpoints(plans: Iterable[Plan]) -> None:
-    """Check that no two services listen on one address.
+    """Check that no two services listen on one address, be it by different types.
 
     Raises:
         ConfigError: two do.
     """
-    owners: dict[Endpoint, Service] = {}
+    owners: dict[str | tuple[str, int], Service] = {}
     for one in plans:
         for endpoint in one.endpoints:
-            other = owners.setdefault(endpoint, one.service)
+            other = owners.setdefault(endpoint.address, one.service)
             if other is not one.service:
                 raise ConfigError(
                     f"{one.service.origin}: service {one.service.name}:"

@@ -11,6 +11,7 @@ from common.params import ChildParams
 from master import changes
 from master.configuration import Configuration
 from master.endpoints import Names
+from master.plan import NativePlan, Plan
 from master.services import Transport
 
 MAIN_CF = """\
@@ -52,6 +53,12 @@ class Files:
         return str(caught.value)
 
 
+def native(plan: Plan) -> NativePlan:
+    """Return the plan, which is one for a daemon of our own."""
+    assert isinstance(plan, NativePlan)
+    return plan
+
+
 @pytest.fixture
 def files(tmp_path: Path) -> Files:
     return Files(tmp_path)
@@ -59,10 +66,19 @@ def files(tmp_path: Path) -> Files:
 
 def test_services_of_our_own_become_plans(files: Files) -> None:
     found = files.load()
-    plan = found.plans[ECHO]
+    plan = native(found.plans[ECHO])
     assert (plan.params.config_directory, plan.prefork) == (str(files.directory), 2)
     assert plan.main_cf.text("max_use") == "7"
-    assert plan.title(verbose=False) == "echod -n echo -t unix -u -o max_use=7"
+    assert plan.words(verbose=False) == [
+        "echod",
+        "-n",
+        "echo",
+        "-t",
+        "unix",
+        "-u",
+        "-o",
+        "max_use=7",
+    ]
     assert found.plans["628", Transport.INET].prefork == 3
     assert found.warnings == ()
 
@@ -70,19 +86,61 @@ def test_services_of_our_own_become_plans(files: Files) -> None:
 def test_a_service_may_use_its_own_names_in_settings(files: Files) -> None:
     line = "echo unix n - - - 2 echod -o { syslog_name = postfix/$service_name/$process_name }\n"
     files.write(master_cf=line)
-    plan = files.load().plans[ECHO]
+    plan = native(files.load().plans[ECHO])
     assert plan.params.syslog_name == "postfix/echo/echod"
     files.write(MAIN_CF + "# changed\n")
     assert plan.fresh().params.syslog_name == "postfix/echo/echod"
 
 
-def test_other_services_are_left_alone_with_a_warning(files: Files) -> None:
-    files.write(master_cf="smtp inet n - n - - smtpd\nlog unix-dgram n - n - 1 echod\n")
+def test_other_services_are_programs_of_postfix(files: Files) -> None:
+    program = files.directory / "smtpd"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    files.write(
+        MAIN_CF + f"daemon_directory = {files.directory}\n", "25 inet n - n 60 1 smtpd -x\n"
+    )
     found = files.load()
-    assert not found.plans
-    assert found.warnings == (
-        "service smtp: command smtpd is not one of ours and is not started yet",
-        "service log: type unix-dgram is not served by our echod and is not started yet",
+    plan = found.plans["25", Transport.INET]
+    assert (type(plan), plan.program_path, plan.prefork) == (Plan, str(program), 0)
+    assert plan.wakeup == 60
+    assert found.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "warnings"),
+    [
+        ("log unix-dgram n - n 9 1 echod",
+         ["service log: type unix-dgram cannot be woken up",
+          "service log: our echod does not serve type unix-dgram: {d}/echod is used",
+          "service log: cannot execute {d}/echod"]),
+        ("x unix n - n - - nosuch", ["service x: cannot execute {d}/nosuch"]),
+        ("x unix n - n - - .", ["service x: cannot execute {d}/."]),
+        ("echo unix n - n 60 - echod", ["service echo: our echod needs no wakeup"]),
+    ],
+)  # fmt: skip
+def test_what_is_odd_but_can_be_run_is_told(files: Files, line: str, warnings: list[str]) -> None:
+    folder = files.directory
+    files.write(MAIN_CF + f"daemon_directory = {folder}\n", line + "\n")
+    found = files.load()
+    assert len(found.plans) == 1
+    assert list(found.warnings) == [text.replace("{d}", str(folder)) for text in warnings]
+
+
+def test_a_log_file_that_programs_of_postfix_cannot_reach_is_told(files: Files) -> None:
+    log = "maillog_file = /var/log/x\n"
+    missing = "service postlog/unix-dgram is missing: Postfix's programs cannot log to maillog_file"
+    files.write(MAIN_CF + log, "x unix n - n - - nosuch\n")
+    assert missing in files.load().warnings
+    files.write(MAIN_CF + log, "x unix n - n - - nosuch\npostlog unix-dgram n - n - 1 nosuch\n")
+    assert missing not in files.load().warnings
+    files.write(MAIN_CF + log, MASTER_CF)
+    assert missing not in files.load().warnings
+
+
+def test_one_path_is_no_place_for_two_types(files: Files) -> None:
+    files.write(MAIN_CF, "a unix n - n - - x\na fifo n - n - - x\n")
+    assert files.complaint() == (
+        f"{files.directory}/master.cf, line 2: service a: public/a belongs to service a already"
     )
 
 
@@ -192,7 +250,7 @@ def test_lines_that_move_are_no_change(files: Files) -> None:
 
 
 def test_a_process_sees_an_edit_without_a_reload(files: Files) -> None:
-    plan = files.load().plans[ECHO]
+    plan = native(files.load().plans[ECHO])
     assert plan.fresh() is plan
     files.write(MAIN_CF + "daemon_timeout = 5s\nqueue_directory = /elsewhere\n")
     fresh = plan.fresh()
@@ -202,7 +260,7 @@ def test_a_process_sees_an_edit_without_a_reload(files: Files) -> None:
 
 
 def test_an_edit_that_cannot_be_used_is_refused(files: Files) -> None:
-    plan = files.load().plans[ECHO]
+    plan = native(files.load().plans[ECHO])
     files.write(MAIN_CF + "daemon_timeout = soon\n")
     with pytest.raises(ConfigError, match="line 6: parameter daemon_timeout: bad time value"):
         plan.fresh()
@@ -214,21 +272,23 @@ def test_stress_is_for_services_with_remote_clients(files: Files) -> None:
         "628 inet n - - - 5 echod\n127.0.0.1:629 inet n - - - 5 echod\n"
         "630 inet n - - - 1 echod\n631 inet n - - - 5 echod -o stress=no\n",
     )
-    plans = {plan.service.name: plan for plan in files.load().plans.values()}
+    plans = {plan.service.name: native(plan) for plan in files.load().plans.values()}
     assert [name for name, plan in plans.items() if plan.stressable] == ["628", "631"]
-    assert plans["628"].title(verbose=False).endswith("-u -o stress=")
+    assert plans["628"].words(verbose=False)[-3:] == ["-u", "-o", "stress="]
     assert plans["630"].stressed is None
     for name, stress in (("628", "yes"), ("631", "no")):
         stressed = plans[name].stressed
         assert stressed is not None
         assert stressed.main_cf.text("stress") == stress
-        assert stressed.title(verbose=False).partition(" -u -o ")[2].startswith("stress=yes")
+        assert (
+            " ".join(stressed.words(verbose=False)).partition(" -u -o ")[2].startswith("stress=yes")
+        )
 
 
 def test_a_process_under_stress_sees_an_edit_and_stays_under_stress(files: Files) -> None:
     line = "628 inet n - - - 5 echod -o { echod_word = $process_name }\n"
     files.write(REMOTE + "max_use = ${stress?{3}:{9}}\n", line)
-    stressed = files.load().plans["628", Transport.INET].stressed
+    stressed = native(files.load().plans["628", Transport.INET]).stressed
     assert stressed is not None
     assert stressed.main_cf.text("max_use") == "3"
     files.write(REMOTE + "max_use = ${stress?{4}:{9}}\n")
@@ -249,7 +309,7 @@ def test_what_the_program_prepares_is_prepared_of_the_parameters_in_force(files:
         "native_services = cleanup\ncompatibility_level = 3\nmyhostname = one.test\n",
         "cleanup unix n - n - 0 cleanup\n",
     )
-    plan = files.load().plans["public/cleanup", Transport.UNIX]
+    plan = native(files.load().plans["public/cleanup", Transport.UNIX])
     assert isinstance(plan.prepared, HeaderRules)
     assert plan.prepared.params is plan.params
     files.write("native_services = cleanup\ncompatibility_level = 3\nmyhostname = two.test\n")
@@ -263,13 +323,13 @@ def test_a_program_with_a_form_of_its_own_has_a_private_socket_for_it(files: Fil
         "native_services = cleanup qmqpd\ncompatibility_level = 3\ninet_protocols = ipv4\n",
         "628 inet n - n - - qmqpd\ncleanup unix n - n - 0 cleanup\nsecond unix n - n - 0 cleanup\n",
     )
-    plans = {plan.service.name: plan for plan in files.load().plans.values()}
+    plans = {plan.service.name: native(plan) for plan in files.load().plans.values()}
     assert list(map(str, plans["cleanup"].endpoints)) == [
         "public/cleanup",
         "private/cleanup.native",
     ]
     assert list(map(str, plans["second"].endpoints))[-1] == "private/second.native"
-    assert plans["cleanup"].title(verbose=False) == "cleanup -z -t unix -u"
+    assert " ".join(plans["cleanup"].words(verbose=False)) == "cleanup -z -t unix -u"
     assert not plans["628"].program.native
 
 

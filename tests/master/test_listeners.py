@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from common.errors import ConfigError
-from master.configuration import Configuration, Plan
+from master.configuration import Configuration
 from master.endpoints import Names
 from master.listeners import Listeners
+from master.plan import Plan
 from tests.suite.instance import free_port
 
 

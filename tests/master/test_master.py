@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from master import handover, supervisor
+from master import handover, orders, supervisor
+from master.supervisor import Grace
 from tests.master.running import MASTER_CF, Running, alive, gone, visits
 from tests.suite.waiting import wait_for
 
@@ -53,6 +54,8 @@ def test_a_child_finds_what_the_protocol_promises(running: Running) -> None:
         "LANG": "C",
         "MAIL_CONFIG": str(running.top / "etc"),
         "MAIL_LOGTAG": "postfix",
+        "POSTLOG_SERVICE": str(running.top / "spool/public/postlog"),
+        "POSTLOG_HOSTNAME": "mx.test",
     }
 
 
@@ -412,7 +415,7 @@ def test_stop_ends_everything(running: Running) -> None:
 @pytest.mark.parametrize(("order", "grace"), [("stop", 0.3), ("abort", 0.0)])
 def test_stop_gives_clients_time_and_abort_does_not(order: str, grace: float) -> None:
     with (
-        Running(patch=lambda: setattr(supervisor, "STOP_DRAIN", grace)) as running,
+        Running(patch=lambda: setattr(orders, "STOP_GRACE", Grace(grace))) as running,
         running.connect() as visit,
     ):
         begin = time.monotonic()
@@ -424,7 +427,7 @@ def test_stop_gives_clients_time_and_abort_does_not(order: str, grace: float) ->
 
 def test_a_process_that_does_not_end_is_killed() -> None:
     def patch() -> None:
-        supervisor.STOP_DRAIN, supervisor.STOP_TERMINATE = 0.05, 0.1
+        setattr(orders, "STOP_GRACE", Grace(0.05, 0.1))  # noqa: B010 - it is another module's
 
     with Running(patch=patch) as running:
         stuck = running.child_pids()
