@@ -34,6 +34,11 @@ def serve(child: Child) -> None:
     """Write lines until it is time to leave."""
     params = child.main_cf.load(ChildParams)
     child.drop_privileges(params.mail_owner, params.queue_directory)
+    work(child)
+
+
+def work(child: Child) -> None:
+    """Write what comes, until master's end of the status channel is closed."""
     sockets = {fd: socket.socket(fileno=fd) for fd in child.listeners}
     poll = select.poll()
     for descriptor in (STATUS_FD, *sockets):

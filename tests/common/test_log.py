@@ -22,7 +22,7 @@ import pytest
 from common import log as log_module
 from common import sinks as sinks_module
 from common.errors import ConfigError
-from common.log import BACKLOG_LIMIT, LINE_LIMIT, Log, printable
+from common.log import BACKLOG_LIMIT, INFO, LINE_LIMIT, WARNING, Log, printable
 from common.params import FACILITIES, SuiteParams
 from common.sinks import (
     FACILITY_CODES,
@@ -34,6 +34,7 @@ from common.sinks import (
     timestamp,
 )
 from tests.common.forked import outcome
+from tests.common.journal import Journal
 from tests.common.settings import load
 from tests.common.zone import local_zone
 
@@ -590,3 +591,35 @@ def test_a_forked_process_does_not_log_its_parent_s_lines(clock: Clock, pipe: Pi
     clock.now += 1
     log.info("mine")
     assert [line.partition(b"]: ")[2] for line in pipe.read().splitlines()] == [b"mine"]
+
+
+# Lines of other programs.
+
+
+def test_a_line_of_another_program_is_written_as_it_is(pipe: Pipe) -> None:
+    log = Log("postfix/postlogd", pipe.sink, host="mx.test")
+    log.relay(INFO, "Nov  2 12:47:22 other ", "postfix/smtpd[1]: caf\xe9")
+    assert pipe.read() == "Nov  2 12:47:22 other postfix/smtpd[1]: caf\xe9\n".encode()
+    log.relay(INFO, "Nov  2 12:47:22 other ", "x" * 2 * LINE_LIMIT)
+    assert len(pipe.read()) == LINE_LIMIT + 1
+
+
+def test_syslog_and_collectors_put_their_own_head_before_it(pipe: Pipe) -> None:
+    kept = Journal()
+    log = Log("postfix/postlogd", pipe.sink, host="mx.test")
+    log.copy = kept
+    log.relay(WARNING, "Nov  2 12:47:22 other ", "postfix/smtpd[1]: warning: odd")
+    assert kept.kept.lines == [(WARNING, "postfix/smtpd[1]: warning: odd")]
+
+
+def test_a_line_that_cannot_be_written_is_counted_with_ours(clock: Clock, pipe: Pipe) -> None:
+    log = Log("postfix/postlogd", pipe.sink, host="mx.test", patience=PATIENCE)
+    pipe.fill()
+    log.relay(INFO, "", "lost")
+    log.info("lost too")
+    pipe.read()
+    clock.now += 2
+    log.relay(INFO, "", "back")
+    first, second = pipe.read().decode().splitlines()
+    assert first == "back"
+    assert second.endswith("log was unavailable: 2 lines lost")
