@@ -24,6 +24,7 @@ from tests.suite.waiting import holds_within, wait_for
 
 SHORT_PATIENCE = 3.0  # seconds after which something is taken not to happen
 QUEUE_ID = "ABCDEF012345"
+FOREIGN = "flush unix n - n - - flush\n"  # a service of Postfix's
 
 
 def workers(*programs: str) -> Look:
@@ -39,6 +40,17 @@ def accepts(host: str = "127.0.0.1", *, every: bool = False) -> Look:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         with socket.socket(family) as client:
             return client.connect_ex((host, port)) == 0
+
+    return look
+
+
+def is_ours(program: str) -> Look:
+    """Whether a daemon is our own program, not the one of Postfix."""
+
+    def look(stand: Stand) -> bool:
+        accepts()(stand)
+        found = stand.instance.children(program)
+        return any("python" in (processes.PROC / f"{one.pid}/exe").readlink().name for one in found)
 
     return look
 
@@ -164,6 +176,18 @@ def complaint(pattern: str, service: str = "") -> Look:
     return look
 
 
+def open_folder_is_found() -> Look:
+    """Whether a check complains of a folder of programs into which everybody may write."""
+
+    def look(stand: Stand) -> bool:
+        folder = stand.instance.top / "open"
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o777)
+        return bool(complaint(f"writable: {folder}", FOREIGN)(stand))
+
+    return look
+
+
 def depth_found(*queues: str) -> Look:
     """At what depths of subdirectories a message is found by its id, in one of these queues."""
 
@@ -200,7 +224,15 @@ def ours(stand: Stand, *arguments: str) -> subprocess.CompletedProcess[str]:
 SCENARIOS = (
     Whole("default_process_limit", "1", When.RELOAD, title(" -l "), False, True),
     Whole("master_service_disable", "inet", When.RELOAD, accepts(), True, False),
-    Whole("native_services", "cleanup", When.RELOAD, accepts(), True, False, reference=False),
+    Whole(
+        "native_services",
+        "cleanup",
+        When.RELOAD,
+        is_ours("qmqpd"),
+        True,
+        False,
+        reference=False,
+    ),
     Whole(
         "default_prefork_count",
         "6",
@@ -212,6 +244,9 @@ SCENARIOS = (
     ),
     Whole("qmqpd_prefork_count", "6", When.RELOAD, workers("qmqpd"), [8], [12], reference=False),
     Whole("cleanup_prefork_count", "6", When.RELOAD, workers("cleanup"), [4], [6], reference=False),
+    Whole(
+        "postlogd_prefork_count", "1", When.RELOAD, workers("postlogd"), [0], [1], reference=False
+    ),
     Whole(
         "daemon_directory",
         "/opt/sbin",
@@ -285,6 +320,25 @@ SCENARIOS = (
         True,
         False,
         reference=False,
+    ),
+    Whole(
+        "postlog_service_name",
+        "other",
+        When.COMMAND,
+        complaint("service other/unix-dgram is missing", FOREIGN),
+        False,
+        True,
+        reference=False,
+    ),
+    Whole(
+        "command_directory",
+        "<TOP>/open",
+        When.COMMAND,
+        open_folder_is_found(),
+        False,
+        True,
+        reference=False,
+        root=True,
     ),
     Whole("hash_queue_names", "active", When.COMMAND, depth_found("deferred"), [1], [0]),
     Whole("hash_queue_depth", "2", When.COMMAND, depth_found("deferred"), [1], [2]),
