@@ -15,7 +15,7 @@ import ipaddress
 import re
 
 LENGTH_LIMIT, LABEL_LIMIT = 255, 63  # bytes
-SHOWN = 100  # bytes of a name that is too long
+SHOWN = 100  # bytes of a name
 ODD = re.compile(rb"[^A-Za-z0-9_.-]")
 
 
@@ -24,11 +24,12 @@ def trouble(name: bytes) -> str:
     text = name.decode("utf-8", "replace")
     if is_address(text):
         return f"numeric hostname: {text}"
+    start = name[:SHOWN].decode("utf-8", "replace")
+    if reason := _first_fault(name):
+        return f"valid_hostname: {reason}: {start}"
     if len(name) > LENGTH_LIMIT:
-        start = name[:SHOWN].decode("utf-8", "replace")
         return f"valid_hostname: bad length {len(name)} for {start}..."
-    reason = _first_fault(name)
-    return f"valid_hostname: {reason}: {text}" if reason else ""
+    return ""
 
 
 def is_address(text: str) -> bool:
@@ -41,13 +42,16 @@ def is_address(text: str) -> bool:
 
 
 def _first_fault(name: bytes) -> str:
+    """Return what a reader from left to right meets first."""
     for label in name.split(b"."):
         if not label:
             return "misplaced delimiter"
-        if odd := ODD.search(label):
-            return f"invalid character {odd[0][0]}(decimal)"
-        if label.startswith(b"-") or label.endswith(b"-"):
+        if label.startswith(b"-"):
             return "misplaced hyphen"
+        if odd := ODD.search(label[:LABEL_LIMIT]):
+            return f"invalid character {odd[0][0]}(decimal)"
         if len(label) > LABEL_LIMIT:
             return "hostname label too long"
+        if label.endswith(b"-"):
+            return "misplaced hyphen"
     return "numeric hostname" if name.replace(b".", b"").isdigit() else ""

@@ -5,10 +5,10 @@ DESCRIPTION
     client is "unknown". Lookups run in threads, since the system's resolver
     blocks; the loop watches fileno() and takes what is finished().
 
-    A name server may let a lookup last as long as it likes, so there are few
-    threads for addresses of which nothing good is known: a client that is
-    expected finds one free, whoever else is at the door. Threads are started
-    when they are needed and end when nothing is to be done.
+    A name server may let a lookup last as long as it likes, so clients of
+    different kinds have threads of their own: those that are known find one
+    free, whoever else is at the door. Threads are started when they are
+    needed and end when nothing is to be done.
 
 SEE ALSO
     spec/qmqp.md, section 2
@@ -33,11 +33,15 @@ ENDLESS_LIMIT = 100  # threads that may be stuck for ever
 
 
 class Lane(enum.Enum):
-    """Who is served first; the value is how many threads may be busy when one is taken up."""
+    """Kinds of clients, whose lookups do not wait for each other."""
 
-    EXPECTED = 16  # it may use the service whatever its name is, or it had a name before
-    STRANGER = 12  # its name will tell
-    REFUSED = 4  # it may not, whatever its name is: the name is for the log
+    KNOWN = "had a name lately"
+    STRANGER = "its name will tell whether it may use the service"
+    PERMITTED = "may use it whatever its name is, which is for logs and headers"
+    REFUSED = "may not, whatever its name is"
+
+
+THREADS = {Lane.KNOWN: 16, Lane.STRANGER: 16, Lane.PERMITTED: 16, Lane.REFUSED: 4}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +80,14 @@ class Lookup:
     """What a thread is busy with, and since when."""
 
     address: str
+    lane: Lane
     begun: float  # monotonic
 
 
 class Lookups:
-    """Threads that look names up, no more of them than the lanes allow.
+    """Threads that look names up, so many in each lane.
 
-    Each is started for an address and goes on with those that wait. One that
+    Each is started for an address and goes on with others of its lane. One that
     does not come to an end is written off: the system's resolver waits for
     ever for the end of an answer by TCP.
     """
@@ -101,11 +106,11 @@ class Lookups:
         return self._wake
 
     def ask(self, address: str, lane: Lane) -> None:
-        """Look an address up, as soon as there is a thread for its lane."""
+        """Look an address up, as soon as its lane has a thread for it."""
         with self._lock:
             self._waiting[lane][address] = None
             self._write_off()
-            lookup = self._next()
+            lookup = self._next(lane)
         if lookup is None:
             return
         try:
@@ -131,7 +136,8 @@ class Lookups:
         while self._finished:
             yield self._finished.popleft()
 
-    def _work(self, lookup: Lookup | None) -> None:
+    def _work(self, first: Lookup) -> None:
+        lookup: Lookup | None = first
         while lookup:
             try:
                 answer = verified_name(lookup.address)
@@ -140,7 +146,7 @@ class Lookups:
                 answer = Answer(lookup.address, UNKNOWN, trouble)
             self._finish(lookup, answer)
             with self._lock:
-                lookup = self._next()
+                lookup = self._next(first.lane)
 
     def _finish(self, lookup: Lookup, answer: Answer) -> None:
         """Hand an answer over."""
@@ -152,15 +158,16 @@ class Lookups:
 
     # The rest is called with the lock held.
 
-    def _next(self) -> Lookup | None:
-        """Take the address that a thread may be busy with now."""
-        for lane, waiting in self._waiting.items():
-            if waiting and len(self._busy) < lane.value and self._endless < ENDLESS_LIMIT:
-                address = next(iter(waiting))
-                del waiting[address]
-                self._busy[address] = Lookup(address, time.monotonic())
-                return self._busy[address]
-        return None
+    def _next(self, lane: Lane) -> Lookup | None:
+        """Take the address that a thread of the lane may be busy with now."""
+        waiting = self._waiting[lane]
+        busy = sum(one.lane is lane for one in self._busy.values())
+        if not waiting or busy >= THREADS[lane] or self._endless >= ENDLESS_LIMIT:
+            return None
+        address = next(iter(waiting))
+        del waiting[address]
+        self._busy[address] = Lookup(address, lane, time.monotonic())
+        return self._busy[address]
 
     def _write_off(self) -> None:
         """Give up on lookups without end, for others to be taken up in their place."""

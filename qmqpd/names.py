@@ -21,6 +21,7 @@ from qmqpd.lookups import Lane, Lookups
 FOUND_SECONDS, FAILED_SECONDS = 60.0, 10.0
 SLOW_SECONDS = 1.0  # a lookup that brought nothing for so long will bring nothing
 CACHE_LIMIT = 10_000  # addresses
+LANES = {True: Lane.PERMITTED, None: Lane.STRANGER, False: Lane.REFUSED}
 
 
 class Resolver:
@@ -85,9 +86,9 @@ class Resolver:
     def _ask(self, address: str, now: float, *, was_silent: bool) -> None:
         """Have an address looked up."""
         permitted = self._permitted(address)
-        lane = Lane.REFUSED if permitted is False else Lane.STRANGER
-        if permitted or (permitted is None and self._experience.found(address, now)):
-            lane = Lane.EXPECTED
+        lane = LANES[permitted]
+        if lane is not Lane.REFUSED and self._experience.found(address, now):
+            lane = Lane.KNOWN
         self._meanwhile[address] = UNKNOWN if was_silent and permitted is not None else None
         if was_silent:
             self._experience.note_silence(address, now)  # the other workers need not ask as well

@@ -5,6 +5,7 @@ import pytest
 from common.host_name import is_address, trouble
 
 LONG = ".".join(["y" * 60] * 4)  # 243 bytes
+ONES = ".".join(["1" * 60] * 5)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,14 @@ def test_a_well_formed_name_has_no_trouble(name: str) -> None:
         ("caf\u00e9.test", "valid_hostname: invalid character 195(decimal): caf\u00e9.test"),
         ("x" * 64, f"valid_hostname: hostname label too long: {'x' * 64}"),
         (f"{LONG}.{'z' * 12}", f"valid_hostname: bad length 256 for {LONG[:100]}..."),
-        ("x" * 300, f"valid_hostname: bad length 300 for {'x' * 100}..."),
+        ("x" * 300, f"valid_hostname: hostname label too long: {'x' * 100}"),
+        (f"{LONG}.{'z' * 11}.", f"valid_hostname: misplaced delimiter: {LONG[:100]}"),
+        (f"{LONG}.{LONG}.-", f"valid_hostname: misplaced hyphen: {LONG[:100]}"),
+        (ONES, f"valid_hostname: numeric hostname: {ONES[:100]}"),
+        ("a" * 70 + "/", f"valid_hostname: hostname label too long: {'a' * 70}/"),
+        ("a" * 64 + "_-", f"valid_hostname: hostname label too long: {'a' * 64}_-"),
+        ("-" + "a" * 70, f"valid_hostname: misplaced hyphen: -{'a' * 70}"),
+        ("a/" * 40, f"valid_hostname: invalid character 47(decimal): {'a/' * 40}"),
     ],
 )
 def test_what_is_no_name_is_told_in_the_words_of_the_field(name: str, reason: str) -> None:

@@ -10,7 +10,15 @@ from types import SimpleNamespace
 import pytest
 
 from qmqpd import lookups
-from qmqpd.lookups import ENDLESS_LIMIT, ENDLESS_SECONDS, Answer, Lane, Lookups, verified_name
+from qmqpd.lookups import (
+    ENDLESS_LIMIT,
+    ENDLESS_SECONDS,
+    THREADS,
+    Answer,
+    Lane,
+    Lookups,
+    verified_name,
+)
 from tests.qmqpd.name_service import Clock, NameService
 from tests.suite.waiting import holds_within
 
@@ -143,7 +151,7 @@ def test_many_addresses_come_through_few_threads(asked: Lookups, service: NameSe
     for address in hosts:
         asked.ask(address, Lane.STRANGER)
     assert {one.address: one.name for one in answers(asked, 200)} == hosts
-    assert service.most_at_a_time <= Lane.STRANGER.value
+    assert service.most_at_a_time <= THREADS[Lane.STRANGER]
 
 
 @pytest.mark.parametrize("lane", Lane)
@@ -153,52 +161,44 @@ def test_a_lane_has_its_threads_and_no_more(
     service.hold()
     for number in range(50):
         asked.ask(f"10.0.0.{number}", lane)
-    assert service.busy(lane.value) == lane.value
+    assert service.busy(THREADS[lane]) == THREADS[lane]
     service.release()
     assert len(answers(asked, 50)) == 50
-    assert service.most_at_a_time == lane.value
+    assert service.most_at_a_time == THREADS[lane]
 
 
-def test_the_lanes_are_open_to_those_before_them() -> None:
-    assert [lane.name for lane in sorted(Lane, key=lambda one: -one.value)] == [
-        *("EXPECTED", "STRANGER", "REFUSED")
-    ]
-
-
-def test_who_is_expected_does_not_wait_for_strangers(asked: Lookups, service: NameService) -> None:
+def test_no_lane_waits_for_another(asked: Lookups, service: NameService) -> None:
     service.hold()
-    for number in range(100):
-        asked.ask(f"10.0.0.{number}", Lane.REFUSED)
-        asked.ask(f"10.0.1.{number}", Lane.STRANGER)
-    service.busy(Lane.STRANGER.value)
-    service.free.add(ADDRESS)
-    asked.ask(ADDRESS, Lane.EXPECTED)
-    assert answers(asked, 1)[0].address == ADDRESS
+    for place, lane in enumerate(Lane):
+        for number in range(100):
+            asked.ask(f"10.0.{place}.{number}", lane)
+    assert service.busy(sum(THREADS.values())) == sum(THREADS.values())
 
 
-def test_a_thread_goes_on_with_the_first_lane_that_waits(
+def test_a_thread_goes_on_in_its_lane_in_the_order_of_arrival(
     asked: Lookups, service: NameService
 ) -> None:
     service.hold()
-    for number in range(Lane.EXPECTED.value):
-        asked.ask(f"10.0.0.{number}", Lane.EXPECTED)
-    service.busy(Lane.EXPECTED.value)
-    for address, lane in (("10.1.0.1", Lane.REFUSED), ("10.1.0.2", Lane.STRANGER)):
-        asked.ask(address, lane)
-    asked.ask("10.1.0.3", Lane.EXPECTED)
+    for number in range(2 * THREADS[Lane.KNOWN]):
+        asked.ask(f"10.0.0.{number}", Lane.KNOWN)
+        asked.ask(f"10.0.1.{number}", Lane.REFUSED)
+    service.busy(THREADS[Lane.KNOWN] + THREADS[Lane.REFUSED])
     service.release()
-    answers(asked, Lane.EXPECTED.value + 3)
-    assert service.asked[-3:] == ["10.1.0.3", "10.1.0.2", "10.1.0.1"]
+    answers(asked, 4 * THREADS[Lane.KNOWN])
+    for place in (0, 1):
+        found = [address for address in service.asked if address.startswith(f"10.0.{place}.")]
+        waited = found[-THREADS[Lane.KNOWN] :]
+        assert waited == sorted(waited, key=lambda address: int(address.rpartition(".")[2]))
 
 
 def test_one_that_waits_can_be_dropped_and_is_not_looked_up(
     asked: Lookups, service: NameService
 ) -> None:
     service.hold()
-    for number in range(Lane.REFUSED.value + 2):
+    for number in range(THREADS[Lane.REFUSED] + 2):
         asked.ask(f"10.0.0.{number}", Lane.REFUSED)
-    service.busy(Lane.REFUSED.value)
-    last = Lane.REFUSED.value
+    service.busy(THREADS[Lane.REFUSED])
+    last = THREADS[Lane.REFUSED]
     assert asked.drop(f"10.0.0.{last}")
     assert not asked.drop(f"10.0.0.{last}")
     assert not asked.drop("10.0.0.0")  # it is being looked up
@@ -226,18 +226,21 @@ def test_lookups_without_end_make_room_for_others(
     asked: Lookups, service: NameService, clock: Clock
 ) -> None:
     service.hold()
-    for number in range(Lane.STRANGER.value):
+    for number in range(THREADS[Lane.STRANGER]):
         asked.ask(f"10.0.0.{number}", Lane.STRANGER)
-    service.busy(Lane.STRANGER.value)
+    service.busy(THREADS[Lane.STRANGER])
     service.free.add(ADDRESS)
-    asked.ask("10.9.9.9", Lane.STRANGER)  # waits
-    clock.now += ENDLESS_SECONDS + 1
-    asked.ask(ADDRESS, Lane.EXPECTED)
-    found = answers(asked, Lane.STRANGER.value + 1)
+    clock.now += ENDLESS_SECONDS - 1
+    asked.ask(ADDRESS, Lane.STRANGER)  # waits
+    assert not select.select([asked.fileno()], [], [], 0)[0]
+    clock.now += 2
+    asked.ask("10.9.9.9", Lane.REFUSED)  # whoever comes
+    asked.ask("10.9.9.8", Lane.STRANGER)
+    found = answers(asked, THREADS[Lane.STRANGER] + 1)
     assert found[-1].address == ADDRESS
     assert {answer.warning for answer in found[:-1]} == {
         f"looking up 10.0.0.{number}: its name server does not come to an end"
-        for number in range(Lane.STRANGER.value)
+        for number in range(THREADS[Lane.STRANGER])
     }
 
 
@@ -262,12 +265,12 @@ def test_threads_that_are_stuck_for_ever_are_not_made_without_limit(
 ) -> None:
     service.hold()
     count = 0
-    for _ in range(ENDLESS_LIMIT // Lane.EXPECTED.value + 3):
-        for _ in range(Lane.EXPECTED.value):
-            asked.ask(f"10.0.0.{count}", Lane.EXPECTED)
+    for _ in range(ENDLESS_LIMIT // THREADS[Lane.KNOWN] + 3):
+        for _ in range(THREADS[Lane.KNOWN]):
+            asked.ask(f"10.0.0.{count}", Lane.KNOWN)
             count += 1
         clock.now += ENDLESS_SECONDS + 1
-    assert ENDLESS_LIMIT <= service.most_at_a_time <= ENDLESS_LIMIT + Lane.EXPECTED.value
+    assert ENDLESS_LIMIT <= service.most_at_a_time <= ENDLESS_LIMIT + THREADS[Lane.KNOWN]
 
 
 def test_a_lookup_that_breaks_in_an_unknown_way_is_answered(
@@ -277,10 +280,10 @@ def test_a_lookup_that_breaks_in_an_unknown_way_is_answered(
         raise UnicodeError("label too long")
 
     monkeypatch.setattr(socket, "getaddrinfo", odd)
-    for number in range(2 * Lane.STRANGER.value):
+    for number in range(2 * THREADS[Lane.STRANGER]):
         service.names[f"10.0.0.{number}"] = "odd.test"
         asked.ask(f"10.0.0.{number}", Lane.STRANGER)
-    found = answers(asked, 2 * Lane.STRANGER.value)
+    found = answers(asked, 2 * THREADS[Lane.STRANGER])
     assert {answer.name for answer in found} == {"unknown"}
     assert all("UnicodeError: label too long" in answer.warning for answer in found)
 
@@ -293,9 +296,9 @@ def test_a_system_without_threads_is_reported_and_others_follow(
 
     with monkeypatch.context() as now:
         now.setattr(threading.Thread, "start", refuse)
-        for number in range(2 * Lane.STRANGER.value):
+        for number in range(2 * THREADS[Lane.STRANGER]):
             asked.ask(f"10.0.0.{number}", Lane.STRANGER)
-        found = answers(asked, 2 * Lane.STRANGER.value)
+        found = answers(asked, 2 * THREADS[Lane.STRANGER])
     assert all("can't start new thread" in answer.warning for answer in found)
     assert not asked._busy
     asked.ask(ADDRESS, Lane.STRANGER)

@@ -151,7 +151,7 @@ def test_the_cache_does_not_grow_for_ever(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("permitted", "lane"), [(True, Lane.EXPECTED), (None, Lane.STRANGER), (False, Lane.REFUSED)]
+    ("permitted", "lane"), [(True, Lane.PERMITTED), (None, Lane.STRANGER), (False, Lane.REFUSED)]
 )
 def test_the_list_of_clients_tells_the_lane(
     make: Callable[..., World], permitted: bool | None, lane: Lane
@@ -162,9 +162,9 @@ def test_the_list_of_clients_tells_the_lane(
 
 
 @pytest.mark.parametrize(
-    ("permitted", "lane"), [(True, Lane.EXPECTED), (None, Lane.EXPECTED), (False, Lane.REFUSED)]
+    ("permitted", "lane"), [(True, Lane.KNOWN), (None, Lane.KNOWN), (False, Lane.REFUSED)]
 )
-def test_who_had_a_name_before_is_expected_by_every_worker(
+def test_who_had_a_name_before_is_known_to_every_worker(
     make: Callable[..., World], permitted: bool | None, lane: Lane
 ) -> None:
     world = make(permitted)
@@ -176,7 +176,7 @@ def test_who_had_a_name_before_is_expected_by_every_worker(
     world.clock.now += FOUND_SECONDS + 1
     world.renew()
     world.resolver.name_of(ADDRESS)
-    assert world.lane() is (Lane.STRANGER if permitted is None else lane)
+    assert world.lane() is names.LANES[permitted]
 
 
 # Silent name servers.

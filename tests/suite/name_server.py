@@ -2,8 +2,9 @@
 
 DESCRIPTION
     Knows addresses by name and names by address; whatever it does not know
-    does not exist. An address in silent gets no answer. A reply of the test's
-    own making, by UDP and by TCP, replaces the ordinary one.
+    does not exist. Some questions it answers with silence, some, by TCP, with
+    the begin of an answer that has no end. A reply of the test's own making
+    replaces the ordinary one.
 
 SEE ALSO
     RFC 1035, section 4
@@ -70,7 +71,7 @@ class Question:
         return SAME_NAME + struct.pack("!HHIH", self.kind, 1, LIFETIME, len(data)) + data
 
 
-# Returns the whole message; None is the ordinary one, nothing is silence.
+# Returns what is sent, by TCP with the length in front; None is the ordinary reply.
 Reply = Callable[[Question], bytes | None]
 
 
@@ -83,9 +84,11 @@ class NameServer:
     silent: Callable[[Question], bool] = lambda question: False
     by_udp: Reply = lambda question: None
     by_tcp: Reply = lambda question: None
+    endless: Callable[[Question], bool] = lambda question: False
     asked: list[str] = field(default_factory=list)  # names, as they came
     _threads: list[threading.Thread] = field(default_factory=list)
     _sockets: list[socket.socket] = field(default_factory=list)
+    _kept: list[socket.socket] = field(default_factory=list)  # of clients that wait for ever
 
     def knows(self, address: str, name: str) -> None:
         """Learn a host, both ways."""
@@ -113,7 +116,7 @@ class NameServer:
                 one.shutdown(socket.SHUT_RDWR)  # wakes its thread
         for thread in self._threads:
             thread.join(10)
-        for one in self._sockets:
+        for one in (*self._sockets, *self._kept):
             one.close()
 
     def _serve_udp(self, source: socket.socket) -> None:
@@ -128,10 +131,9 @@ class NameServer:
             reply = self.by_udp(question)
             if reply is None:
                 reply = self._answer(question)
-                if len(reply) > UDP_LIMIT:
+                if len(reply) > UDP_LIMIT or self.endless(question):
                     reply = question.reply([], TRUNCATED)
-            if reply:
-                source.sendto(reply, client)
+            source.sendto(reply, client)
 
     def _serve_tcp(self, listener: socket.socket) -> None:
         while True:
@@ -139,15 +141,24 @@ class NameServer:
                 connection, _ = listener.accept()
             except OSError:
                 return  # closed
-            with connection, suppress(OSError):
-                connection.settimeout(10)
-                (length,) = struct.unpack("!H", connection.recv(2))
-                question = Question.read(connection.recv(length))
-                reply = self.by_tcp(question)
-                if reply is None:
-                    reply = self._answer(question)
-                if reply:
-                    connection.sendall(struct.pack("!H", len(reply)) + reply)
+            with suppress(OSError):
+                self._serve_client(connection)
+            if connection not in self._kept:
+                connection.close()
+
+    def _serve_client(self, connection: socket.socket) -> None:
+        connection.settimeout(10)
+        (length,) = struct.unpack("!H", connection.recv(2))
+        question = Question.read(connection.recv(length))
+        if self.endless(question):
+            connection.sendall(b"\xff\xff" + question.reply([]))
+            self._kept.append(connection)
+            return
+        reply = self.by_tcp(question)
+        if reply is None:
+            answer = self._answer(question)
+            reply = struct.pack("!H", len(answer)) + answer
+        connection.sendall(reply)
 
     def _answer(self, question: Question) -> bytes:
         if question.kind == PTR:
