@@ -1,7 +1,10 @@
 # Postroom: setup, run, demo, test, check. Everything stays inside the checkout,
 # except that root on Debian may let apt install the mail peers for the tests.
 
-PYTHON ?= python3
+# The system's own Python where it will do: distributions build it optimised, which is worth a
+# quarter of the rate against one compiled without much ado.
+USABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell /usr/bin/python3 -c '$(USABLE)' 2>/dev/null && echo /usr/bin/python3 || echo python3)
 VENV := .venv
 BIN := $(VENV)/bin
 INSTANCE := run

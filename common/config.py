@@ -100,6 +100,8 @@ class MainCf:
     entries: Mapping[str, Entry] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     stamp: Stamp = Stamp()
+    # What was loaded already: master loads it once, and all of its children find it here.
+    _loaded: dict[type, object] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def read(cls, directory: Path) -> "MainCf":
@@ -168,8 +170,12 @@ class MainCf:
         Raises:
             ConfigError: the first bad value, with file and line.
         """
-        parameters = declared(kind)  # type: ignore[arg-type]  # a class is hashable
-        return kind(**{one.name: self._convert(one) for one in parameters})
+        found = self._loaded.get(kind)
+        if not isinstance(found, kind):
+            parameters = declared(kind)  # type: ignore[arg-type]  # a class is hashable
+            found = kind(**{one.name: self._convert(one) for one in parameters})
+            self._loaded[kind] = found
+        return found
 
     def unused(self) -> list[str]:
         """Return a warning for each setting that is no parameter and no other value refers to."""

@@ -48,7 +48,7 @@ def open_log(
     params: SuiteParams,
     program: str,
     *,
-    inherited: int | None = None,
+    inherited: Sink | None = None,
     patience: float = WORKER_PATIENCE,
 ) -> "Log":
     """Return the log of a program as the configuration wants it, network collector included.
@@ -139,14 +139,28 @@ class Log:
 
     def _send(self, severity: int, line: bytes) -> None:
         """Write a line, or keep or count it."""
+        if not (self._backlog or self.dropped or self._dead_until):
+            try:
+                self.sink.write(severity, line)
+            except BlockingIOError:
+                pass  # not at once, at least
+            except OSError:
+                self._give_up(severity, line)
+                return
+            else:
+                return
         if self._backlog and not self._flush():
             self._keep(severity, line)
             return
         if self._dead_until and time.monotonic() < self._dead_until:
             self._keep(severity, line)
         elif not self._write(severity, line, wait=self.patience):
-            self._dead_until = time.monotonic() + RETRY_SECONDS
-            self._keep(severity, line)
+            self._give_up(severity, line)
+
+    def _give_up(self, severity: int, line: bytes) -> None:
+        """Leave the sink alone for a while."""
+        self._dead_until = time.monotonic() + RETRY_SECONDS
+        self._keep(severity, line)
 
     def _keep(self, severity: int, line: bytes) -> None:
         """Put the line aside if this process keeps a backlog, else count it as lost."""

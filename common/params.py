@@ -278,6 +278,9 @@ class QmqpdParams(ChildParams):
     cleanup_service_name: str = parameter(
         "cleanup", "The public service that writes queue files.", least=1
     )
+    native_submission: bool = parameter(
+        "yes", "Hand a message over in one frame where cleanup is our own, too."
+    )
     qmqpd_name_timeout: Seconds = parameter(
         "5s", "Longest wait for a client's name; then it is unknown.", least=1, ours=True
     )

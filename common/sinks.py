@@ -55,23 +55,30 @@ class FileSink:
 
     wants_time = True
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, *, is_socket: bool | None = None) -> None:
+        """Take the descriptor; it need not be open yet if is_socket is given."""
         self.descriptor = descriptor
-        # A socket as standard output cannot be opened a second time: it is sent to instead.
+        self._is_socket = refers_to_socket(descriptor) if is_socket is None else is_socket
         self._socket: socket.socket | None = None
-        if stat.S_ISSOCK(os.fstat(descriptor).st_mode):
-            self._socket = socket.socket(fileno=os.dup(descriptor))
 
     def write(self, severity: int, line: bytes) -> None:
         """Append the line."""
-        if self._socket:
-            self._socket.send(line + b"\n", socket.MSG_DONTWAIT)
-        else:
+        if not self._is_socket:
             os.write(self.descriptor, line + b"\n")
+            return
+        # A socket as standard output cannot be opened a second time: it is sent to instead.
+        if self._socket is None:
+            self._socket = socket.socket(fileno=os.dup(self.descriptor))
+        self._socket.send(line + b"\n", socket.MSG_DONTWAIT)
 
     def fileno(self) -> int:
         """Return the open descriptor."""
         return self.descriptor
+
+
+def refers_to_socket(descriptor: int) -> bool:
+    """Tell whether a descriptor is a socket's."""
+    return stat.S_ISSOCK(os.fstat(descriptor).st_mode)
 
 
 class SyslogSink:
@@ -129,14 +136,14 @@ def timestamp(second: int) -> str:
     return f"{month} {now.tm_mday:2} {now.tm_hour:02}:{now.tm_min:02}:{now.tm_sec:02}"
 
 
-def open_sink(params: SuiteParams, inherited: int | None = None) -> Sink:
+def open_sink(params: SuiteParams, inherited: Sink | None = None) -> Sink:
     """Return the sink that the configuration names; inherited is a log file opened by master.
 
     Raises:
         ConfigError: the log file cannot be opened or is in no allowed place.
     """
     if inherited is not None:
-        return FileSink(inherited)
+        return inherited
     path = params.maillog_file
     if not path:
         return SyslogSink(params.syslog_facility)

@@ -20,13 +20,14 @@ import fcntl
 import gc
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
 from common.child import FLOW_READ_FD, LISTEN_FD, Child
 from common.errors import ConfigError
 from common.log import Log, open_log
+from common.sinks import FileSink, SyslogSink, refers_to_socket
 from master import foreign
 from master.journal import log_end
 from master.plan import NativePlan, Plan
@@ -38,6 +39,10 @@ DESCRIPTOR_LIMIT = 2**31 - 1
 # SIGINT too: Ctrl-C reaches all of a foreground instance, and master alone acts on it.
 IGNORED = {signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT}
 CHANGEABLE = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
+
+
+# In place of a log that only the child itself can open.
+NO_LOG = Log("", SyslogSink("mail"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,7 @@ class Nursery:
         self.log_descriptor = log_descriptor
         self.verbose = verbose
         self.generation = 0
+        self._signals: list[int] | None = None  # looked at when master has its handlers
         self._flow = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def spawn(
@@ -68,41 +74,55 @@ class Nursery:
         """
         self.generation += 1
         descriptors = [*self._flow, status, *listeners]
+        if stressed and plan.stressed:
+            plan = plan.stressed
         if isinstance(plan, NativePlan):
-            pid = self._fork(plan, descriptors, stressed=stressed)
+            pid = self._fork(plan, descriptors)
         else:
-            words = plan.words(verbose=self.verbose, stress="yes" if stressed else "")
+            words = plan.words(verbose=self.verbose)
             environment = {**os.environ, "GENERATION": f"{self.generation:o}"}
             pid = foreign.execute(plan.program_path, words, environment, descriptors)
         return Birth(pid, self.generation)
 
-    def _fork(self, plan: NativePlan, descriptors: list[int], *, stressed: bool) -> int:
+    def _fork(self, plan: NativePlan, descriptors: list[int]) -> int:
         """Make a copy of master that lives as the child; return its pid."""
+        if self.log_descriptor is not None:
+            descriptors.append(self.log_descriptor)
+        # What can be done here costs a tenth of what it costs in the child, whose memory is
+        # copied page by page as it is touched.
+        child = self._child(plan)
+        changed = plan.main_cf.changed()
+        if self._signals is None:
+            self._signals = changed_signals()
         # A signal for the child must not find master's handlers there: they would wake master.
-        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, self._signals)
         try:
             pid = os.fork()
             if pid == 0:
-                self._live(plan, descriptors, stressed=stressed)
+                self._live(plan, child, descriptors, changed=changed)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         return pid
 
-    def _live(self, plan: NativePlan, descriptors: list[int], *, stressed: bool) -> NoReturn:
+    def _live(
+        self, plan: NativePlan, child: Child, descriptors: list[int], *, changed: bool
+    ) -> NoReturn:
         """Be the child, from here to its end."""
         status = 1
         log: Log | None = None
         try:
             # Sockets that master forgot about must not be collected here: their numbers are ours.
             gc.freeze()
-            reset_signals()
-            inherited = self.log_descriptor
-            arrange(descriptors if inherited is None else [*descriptors, inherited])
+            reset_signals(self._signals or ())
+            arrange(descriptors)
             os.umask(UMASK)
             os.environ["GENERATION"] = f"{self.generation:o}"
-            log_fd = None if inherited is None else LISTEN_FD + len(plan.endpoints)
-            log = open_log(plan.params, plan.service.command, inherited=log_fd)
-            child = self._child(plan, log, stressed=stressed)
+            if not self._log_is_simple(plan):
+                child.log = self._open_log(plan)
+            log = child.log
+            log.renew()
+            if changed:
+                child = self._fresh_child(plan, child)
             child.set_title()
             plan.program.serve(child)
             status = 0
@@ -114,33 +134,64 @@ class Nursery:
         finally:
             os._exit(status)
 
-    def _child(self, plan: NativePlan, log: Log, *, stressed: bool) -> Child:
-        """Return what the daemon is started with."""
+    def _fresh_child(self, plan: NativePlan, child: Child) -> Child:
+        """Return what the daemon is started with, by main.cf as it is now."""
         try:
             plan = plan.fresh()
         except ConfigError as error:
-            log.warning(f"{error}: the values of before stay in force")
-        if stressed and plan.stressable:
-            plan = plan.under_stress()
+            child.log.warning(f"{error}: the values of before stay in force")
+            return child
+        child = self._child(plan)
+        child.log = self._open_log(plan)
+        return child
+
+    def _child(self, plan: NativePlan) -> Child:
+        """Return what a daemon is started with."""
+        last = LISTEN_FD + len(plan.endpoints) - 1
         return Child(
             command=plan.service.command,
             service=plan.service.name,
             transport=plan.service.transport.value,
             generation=self.generation,
             listener_count=len(plan.endpoints),
-            title=" ".join(plan.words(verbose=self.verbose, stress="yes" if stressed else "")),
+            title=" ".join(plan.words(verbose=self.verbose)),
             main_cf=plan.main_cf,
-            log=log,
+            log=self._open_log(plan) if self._log_is_simple(plan) else NO_LOG,
             unprivileged=plan.service.unprivileged,
             chroot=plan.service.chroot,
+            native_listener=last if plan.program.native else None,
+            prepared=plan.prepared,
         )
 
+    def _log_is_simple(self, plan: NativePlan) -> bool:
+        """Tell whether opening the log neither fails nor opens a descriptor."""
+        own_file = self.log_descriptor is None and plan.params.maillog_file
+        return not own_file and not plan.params.syslog_network_target
 
-def reset_signals() -> None:
-    """Give every signal its default action, but for a few that are ignored."""
+    def _open_log(self, plan: NativePlan) -> Log:
+        """Return a child's log."""
+        sink = None
+        if self.log_descriptor is not None:
+            inherited = LISTEN_FD + len(plan.endpoints)
+            sink = FileSink(inherited, is_socket=refers_to_socket(self.log_descriptor))
+        return open_log(plan.params, plan.service.command, inherited=sink)
+
+
+def changed_signals() -> list[int]:
+    """Return the signals whose action is not what a child's shall be."""
+    return [int(one) for one in CHANGEABLE if signal.getsignal(one) != action_in_child(one)]
+
+
+def action_in_child(number: int) -> signal.Handlers:
+    """Return the default action of a signal, but for a few that are ignored."""
+    return signal.SIG_IGN if number in IGNORED else signal.SIG_DFL
+
+
+def reset_signals(numbers: Iterable[int] = CHANGEABLE) -> None:
+    """Give these signals the action that a child's shall have, and let all signals through."""
     signal.set_wakeup_fd(-1)
-    for number in CHANGEABLE:
-        signal.signal(number, signal.SIG_IGN if number in IGNORED else signal.SIG_DFL)
+    for number in numbers:
+        signal.signal(number, action_in_child(number))
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 

@@ -19,12 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common import macro
+from common.cleanup_client import native_path
 from common.config import MainCf, read_text
 from common.errors import ConfigError
 from common.params import MasterParams
 from master import services
 from master.arguments import parse_options
-from master.endpoints import Names, Network
+from master.endpoints import Endpoint, Names, Network
 from master.plan import NativePlan, Plan, Program, own_settings, read_main_cf
 from master.services import Defaults, Service, Transport
 
@@ -87,23 +88,43 @@ def plan(service: Service, main_cf: MainCf, params: MasterParams, network: Netwo
     Raises:
         ConfigError: its addresses are wrong, or the settings of a daemon of ours.
     """
-    endpoints = network.endpoints(service)
-    path = f"{params.daemon_directory}/{service.command}"
     program = load_program(service) if service.command in params.native_services else None
+    foreign = Plan(
+        service=service,
+        endpoints=network.endpoints(service),
+        program_path=f"{params.daemon_directory}/{service.command}",
+        throttle_time=params.service_throttle_time,
+    )
     if program is None or service.transport not in program.transports:
-        return Plan(service, endpoints, 0, path, params.service_throttle_time)
+        return foreign.with_stress()
+    return native_plan(foreign, program, main_cf, params).with_stress()
+
+
+def native_plan(
+    foreign: Plan, program: Program, main_cf: MainCf, params: MasterParams
+) -> NativePlan:
+    """Return how to run a service by a daemon of ours that takes the place of Postfix's.
+
+    Raises:
+        ConfigError: its options or parameters are wrong.
+    """
+    service, endpoints = foreign.service, foreign.endpoints
     options = parse_options(service.arguments, f"{service.origin}: command {service.command}")
+    if program.native:
+        endpoints += (Endpoint(Transport.UNIX, native_path(service.name)),)
     own = main_cf.override(own_settings(service, options), service.origin)
+    own_params = own.load(program.params)
     prefork = getattr(params, f"{service.command}_prefork_count", params.default_prefork_count)
     return NativePlan(
         service=service,
         endpoints=endpoints,
+        program_path=foreign.program_path,
+        throttle_time=foreign.throttle_time,
         prefork=min(prefork, service.process_limit or prefork),
-        program_path=path,
-        throttle_time=params.service_throttle_time,
         program=program,
         main_cf=own,
-        params=own.load(program.params),
+        params=own_params,
+        prepared=program.prepare(own_params),
         options=options,
     )
 
@@ -152,8 +173,13 @@ def load_program(service: Service) -> Program:
             raise ImportError(f"{command} is no name of a daemon of ours")
         module = importlib.import_module(f"{command}.__main__")
         named = getattr(module, "TRANSPORTS", None)
-        transports = tuple(map(Transport, named)) if named else NATIVE_TRANSPORTS
-        return Program(module.PARAMS, module.serve, transports)
+        return Program(
+            params=module.PARAMS,
+            serve=module.serve,
+            prepare=getattr(module, "prepare", lambda params: None),
+            transports=tuple(map(Transport, named)) if named else NATIVE_TRANSPORTS,
+            native=getattr(module, "NATIVE", False),
+        )
     except (ImportError, AttributeError) as error:
         raise ConfigError(f"{service.origin}: command {command} cannot be used: {error}") from None
 

@@ -14,6 +14,7 @@ SEE ALSO
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Self
 
 from common.child import Child
 from common.config import MainCf
@@ -21,6 +22,8 @@ from common.params import SuiteParams
 from master.arguments import Options
 from master.endpoints import Endpoint
 from master.services import Service, Transport
+
+STRESS = {"stress": "yes"}
 
 # Directories, locks and sockets hang on these; they change with a stop and a start.
 FIXED = (
@@ -35,18 +38,23 @@ class Program:
 
     params: type[SuiteParams]
     serve: Callable[[Child], None]
+    # Makes what all processes need of the parameters: once, before they are forked.
+    prepare: Callable[[Any], object]
     transports: tuple[Transport, ...]  # that it can serve
+    native: bool = False  # it has a second socket, for our own daemons' form of its protocol
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """A service and where it is reached; as it stands, for a program of Postfix."""
 
     service: Service
     endpoints: tuple[Endpoint, ...]
-    prefork: int  # processes kept ready before any client comes
     program_path: str  # as in Postfix's log lines
     throttle_time: float
+    prefork: int = 0  # processes kept ready before any client comes
+    stress: str = ""  # "yes" in a plan for processes that are told of overload
+    stressed: "Plan | None" = None  # that plan
 
     @property
     def stressable(self) -> bool:
@@ -59,13 +67,29 @@ class Plan:
         """Seconds between two wake-up calls, 0 for none: nobody can connect to datagrams."""
         return 0 if self.service.transport is Transport.DATAGRAM else self.service.wakeup
 
-    def words(self, *, verbose: bool, stress: str = "") -> list[str]:
+    @property
+    def sockets(self) -> int:
+        """How many of its addresses its processes are told of."""
+        return len(self.endpoints)
+
+    def words(self, *, verbose: bool) -> list[str]:
         """Return the arguments that its processes are started with, the program's name first."""
         return self.service.words(
-            sockets=len(self.endpoints),
+            sockets=self.sockets,
             verbose=verbose,
-            stress=stress if self.stressable else None,
+            stress=self.stress if self.stressable else None,
         )
+
+    def with_stress(self) -> Self:
+        """Return the plan with one for processes that are told of overload, if it needs one.
+
+        Raises:
+            ConfigError: a value is wrong under stress.
+        """
+        return replace(self, stressed=self._under_stress()) if self.stressable else self
+
+    def _under_stress(self) -> "Plan":
+        return replace(self, stress="yes")
 
     def same_as(self, other: "Plan") -> bool:
         """Whether master.cf and the addresses say the same in both."""
@@ -77,13 +101,14 @@ class Plan:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NativePlan(Plan):
     """A service of our own."""
 
     program: Program
     main_cf: MainCf  # with the service's own settings
     params: SuiteParams
+    prepared: object  # by the program, of its parameters
     options: Options
 
     @property
@@ -91,11 +116,10 @@ class NativePlan(Plan):
         """No daemon of ours needs to be called."""
         return 0
 
-    def under_stress(self) -> "NativePlan":
-        """Return the plan for processes that are told of overload."""
-        settings = {"stress": "yes", **own_settings(self.service, self.options)}
-        own = self.main_cf.override(settings, self.service.origin)
-        return replace(self, main_cf=own, params=own.load(self.program.params))
+    @property
+    def sockets(self) -> int:
+        """How many of its addresses Postfix's master would tell it of."""
+        return len(self.endpoints) - self.program.native
 
     def fresh(self) -> "NativePlan":
         """Return the plan with main.cf as it is on disk now.
@@ -106,8 +130,19 @@ class NativePlan(Plan):
         if not self.main_cf.changed():
             return self
         main_cf, _ = read_main_cf(self.main_cf.directory, self.main_cf)
-        own = main_cf.override(own_settings(self.service, self.options), self.service.origin)
-        return replace(self, main_cf=own, params=own.load(self.program.params))
+        return self._with(main_cf)
+
+    def _under_stress(self) -> "NativePlan":
+        return replace(self, stress="yes")._with(self.main_cf)
+
+    def _with(self, main_cf: MainCf) -> "NativePlan":
+        """Return the plan with another main.cf, the service's own settings on top of all."""
+        settings = STRESS if self.stress else {}
+        settings = {**settings, **own_settings(self.service, self.options)}
+        main_cf = main_cf.override(settings, self.service.origin)
+        params = main_cf.load(self.program.params)
+        prepared = self.program.prepare(params)
+        return replace(self, main_cf=main_cf, params=params, prepared=prepared)
 
 
 def read_main_cf(directory: Path, running: MainCf | None) -> tuple[MainCf, tuple[str, ...]]:

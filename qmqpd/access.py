@@ -5,11 +5,11 @@ SEE ALSO
     spec/config-syntax.md, section 4
 """
 
+from common.client import Client
 from common.lists import HostList
 from common.log import Log
 from common.params import QmqpdParams, Words
 from common.tables import TableError
-from qmqpd.client import Client
 
 KNOWN_LIMIT = 10_000  # answers that are remembered
 

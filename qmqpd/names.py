@@ -19,8 +19,8 @@ import time
 from collections import deque
 from dataclasses import dataclass
 
+from common.client import UNKNOWN
 from common.log import Log
-from qmqpd.client import UNKNOWN
 
 THREADS = 4
 FOUND_SECONDS, FAILED_SECONDS = 60.0, 10.0

@@ -78,7 +78,7 @@ class Parking:
         if entry is None or wait.deadline < entry[0]:
             self._schedule(connection, wait.deadline)
         self._watch(connection, before, wait)
-        self._account(connection, connection.session.held())
+        self._account(connection, connection.held())
         mark(self.nameless, connection, connection.step is Step.NAME)
         mark(self.delivering, connection, connection.step is Step.CLEANUP)
 

@@ -23,7 +23,8 @@ from hypothesis import strategies as st
 
 from cleanup import __main__ as daemon
 from cleanup import trigger
-from cleanup.__main__ import Cleanup, serve
+from cleanup.__main__ import PARAMS, Cleanup, prepare, serve
+from cleanup.headers import HeaderRules
 from common import attribute
 from common.child import AVAILABLE, TAKEN, Child
 from common.params import CleanupParams
@@ -90,11 +91,16 @@ class Result:
         return int(attribute.values(verdict[0], b"status", b"reason")[0])
 
 
+def rules(**config: str) -> HeaderRules:
+    """Return what the daemon is prepared with."""
+    return prepare(load(CleanupParams, **config))
+
+
 def converse(data: bytes, config: Mapping[str, str] | None = None) -> Result:
     """Let the daemon serve one client that sends this and then listens."""
     ours, theirs = socket.socketpair()
     journal = Journal()
-    cleanup = Cleanup(load(CleanupParams, **(config or {})), journal)
+    cleanup = Cleanup(rules(**(config or {})), journal)
 
     def client() -> None:
         with contextlib.suppress(OSError):  # the daemon may leave first
@@ -220,7 +226,7 @@ def test_a_client_that_vanishes_at_any_byte_leaves_no_file() -> None:
 
 def test_a_client_that_never_listens_leaves_no_file_or_a_whole_one() -> None:
     journal = Journal()
-    cleanup = Cleanup(load(CleanupParams), journal)
+    cleanup = Cleanup(rules(), journal)
     for data in (b"", options(), options() + message()):
         ours, theirs = socket.socketpair()
         ours.sendall(data)
@@ -235,10 +241,9 @@ def test_a_client_that_never_listens_leaves_no_file_or_a_whole_one() -> None:
 def test_a_client_that_falls_silent_is_left_in_time() -> None:
     ours, theirs = socket.socketpair()
     journal = Journal()
-    params = load(CleanupParams, ipc_timeout="1s")
     with ours, theirs:
         ours.sendall(options() + message()[:20])
-        Cleanup(params, journal).serve(theirs)
+        Cleanup(rules(ipc_timeout="1s"), journal).serve(theirs)
     assert list(Path("incoming").iterdir()) == []
     assert "while reading from the cleanup client" in journal.lines()[-1]
 
@@ -349,6 +354,7 @@ def running(listener: socket.socket, **config: str) -> Forked:
         child.main_cf = child.main_cf.override(
             {"in_flow_delay": "0", "myhostname": "mx.example.test", **config}, "test"
         )
+        child.prepared = prepare(child.main_cf.load(PARAMS))
         child.unprivileged = False  # the test's folder belongs to the test's user
         serve(child)
 

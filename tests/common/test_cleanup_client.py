@@ -14,12 +14,13 @@ from types import SimpleNamespace
 import pytest
 
 from common import attribute, cleanup_client
-from common.cleanup_client import Delivery, Step
+from common.cleanup_client import CleanupService, Delivery, Step
 from common.status import Status
 from tests.common.fake_cleanup import QUEUE_ID, Conversation, FakeCleanup, greeting, verdict
 from tests.splits import splits
 
 GREETING_TIMEOUT, IO_TIMEOUT = 30.0, 3600.0
+FRAMED = b"in a frame: "
 
 
 @dataclass
@@ -31,9 +32,10 @@ class Clock:
 
 @dataclass
 class Client:
-    """A delivery and what it said."""
+    """A delivery and what it said; itself the parcel, whose forms are told apart by a mark."""
 
     pieces: list[bytes] | None
+    native: bool = True  # as by default; where nobody listens for it, that changes nothing
     announced: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     asked_for: list[str] = field(default_factory=list)
@@ -41,17 +43,20 @@ class Client:
 
     def __post_init__(self) -> None:
         self.delivery = Delivery(
-            "cleanup",
-            None if self.pieces is None else self.records,
-            greeting_timeout=GREETING_TIMEOUT,
-            io_timeout=IO_TIMEOUT,
-            announce=self.announced.append,
-            warn=self.warnings.append,
+            CleanupService("cleanup", self.native, GREETING_TIMEOUT, IO_TIMEOUT),
+            None if self.pieces is None else self,
+            self.announced.append,
+            self.warnings.append,
         )
 
     def records(self, queue_id: str) -> Iterator[bytes]:
         self.asked_for.append(queue_id)
         assert self.pieces is not None
+        yield from self.pieces
+
+    def frame(self) -> Iterator[bytes]:
+        assert self.pieces is not None
+        yield FRAMED
         yield from self.pieces
 
     def outcome(self) -> tuple[int, bytes]:

@@ -24,7 +24,15 @@ from common import sinks as sinks_module
 from common.errors import ConfigError
 from common.log import BACKLOG_LIMIT, INFO, LINE_LIMIT, WARNING, Log, printable
 from common.params import FACILITIES, SuiteParams
-from common.sinks import FACILITY_CODES, FileSink, SyslogSink, open_log_file, open_sink, timestamp
+from common.sinks import (
+    FACILITY_CODES,
+    FileSink,
+    SyslogSink,
+    open_log_file,
+    open_sink,
+    refers_to_socket,
+    timestamp,
+)
 from tests.common.forked import outcome
 from tests.common.journal import Journal
 from tests.common.settings import load
@@ -265,7 +273,28 @@ def test_the_configuration_chooses_the_sink(tmp_path: Path) -> None:
     assert os.path.samestat(os.fstat(sink.fileno()), os.stat(path))
     os.close(sink.fileno())
     with open("/dev/null", "ab") as inherited:
-        assert open_sink(named, inherited=inherited.fileno()).fileno() == inherited.fileno()
+        given = FileSink(inherited.fileno())
+        assert open_sink(named, inherited=given) is given
+
+
+@pytest.mark.parametrize("is_socket", [False, True])
+def test_a_sink_may_be_made_before_its_descriptor_is_there(is_socket: bool) -> None:
+    # As master does: the number is the one that its child will have.
+    place = fcntl.fcntl(0, fcntl.F_DUPFD, 200)
+    os.close(place)
+    sink = FileSink(place, is_socket=is_socket)
+    if is_socket:
+        reader, writer = (one.detach() for one in socket.socketpair())
+    else:
+        reader, writer = os.pipe()
+    try:
+        assert refers_to_socket(writer) == is_socket
+        os.dup2(writer, place)
+        Log("t", sink).info("text")
+        assert os.read(reader, 1000).endswith(b"]: text\n")
+    finally:
+        for descriptor in {reader, writer, place}:
+            os.close(descriptor)
 
 
 def test_a_log_file_elsewhere_is_refused() -> None:

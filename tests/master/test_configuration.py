@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from cleanup.headers import HeaderRules
 from common.errors import ConfigError
+from common.params import ChildParams
 from master import changes
 from master.configuration import Configuration
 from master.endpoints import Names
@@ -23,6 +25,7 @@ MASTER_CF = """\
 628 inet n - n - - echod
 echo unix n - - - 2 echod -o max_use=7
 """
+REMOTE = "native_services = echod\ncompatibility_level = 3\ninet_protocols = ipv4\n"
 ECHO = ("public/echo", Transport.UNIX)
 
 
@@ -50,7 +53,7 @@ class Files:
         return str(caught.value)
 
 
-def native(plan: Plan) -> NativePlan:
+def native(plan: Plan | None) -> NativePlan:
     """Return the plan, which is one for a daemon of our own."""
     assert isinstance(plan, NativePlan)
     return plan
@@ -85,7 +88,6 @@ def test_a_service_may_use_its_own_names_in_settings(files: Files) -> None:
     files.write(master_cf=line)
     plan = native(files.load().plans[ECHO])
     assert plan.params.syslog_name == "postfix/echo/echod"
-    assert plan.under_stress().params.syslog_name == "postfix/echo/echod"
     files.write(MAIN_CF + "# changed\n")
     assert plan.fresh().params.syslog_name == "postfix/echo/echod"
 
@@ -257,17 +259,65 @@ def test_an_edit_that_cannot_be_used_is_refused(files: Files) -> None:
 
 def test_stress_is_for_services_with_remote_clients(files: Files) -> None:
     files.write(
-        "native_services = echod\ncompatibility_level = 3\ninet_protocols = ipv4\n",
+        REMOTE,
         "628 inet n - - - 5 echod\n127.0.0.1:629 inet n - - - 5 echod\n"
         "630 inet n - - - 1 echod\n631 inet n - - - 5 echod -o stress=no\n",
     )
     plans = {plan.service.name: native(plan) for plan in files.load().plans.values()}
     assert [name for name, plan in plans.items() if plan.stressable] == ["628", "631"]
     assert plans["628"].words(verbose=False)[-3:] == ["-u", "-o", "stress="]
-    assert plans["628"].words(verbose=False, stress="yes")[-1] == "stress=yes"
-    assert "-o" not in plans["630"].words(verbose=False, stress="yes")
-    assert plans["628"].under_stress().main_cf.text("stress") == "yes"
-    assert plans["631"].under_stress().main_cf.text("stress") == "no"
+    assert plans["630"].stressed is None
+    for name, stress in (("628", "yes"), ("631", "no")):
+        stressed = native(plans[name].stressed)
+        assert stressed.main_cf.text("stress") == stress
+        assert " -u -o stress=yes" in " ".join(stressed.words(verbose=False))
+
+
+def test_a_process_under_stress_sees_an_edit_and_stays_under_stress(files: Files) -> None:
+    line = "628 inet n - - - 5 echod -o { echod_word = $process_name }\n"
+    files.write(REMOTE + "max_use = ${stress?{3}:{9}}\n", line)
+    stressed = native(files.load().plans["628", Transport.INET].stressed)
+    assert stressed.main_cf.text("max_use") == "3"
+    files.write(REMOTE + "max_use = ${stress?{4}:{9}}\n")
+    fresh = stressed.fresh()
+    assert isinstance(fresh.params, ChildParams)
+    assert fresh.params.max_use == 4
+    assert (fresh.stress, fresh.main_cf.text("echod_word")) == ("yes", "echod")
+
+
+def test_a_value_that_is_wrong_only_under_stress_is_found_at_once(files: Files) -> None:
+    files.write(REMOTE + "max_use = ${stress?{0}:{9}}\n")
+    complaint = "{d}/main.cf, line 4: invalid max_use parameter value 0 < 1"
+    assert files.complaint() == complaint.replace("{d}", str(files.directory))
+
+
+def test_what_the_program_prepares_is_prepared_of_the_parameters_in_force(files: Files) -> None:
+    files.write(
+        "native_services = cleanup\ncompatibility_level = 3\nmyhostname = one.test\n",
+        "cleanup unix n - n - 0 cleanup\n",
+    )
+    plan = native(files.load().plans["public/cleanup", Transport.UNIX])
+    assert isinstance(plan.prepared, HeaderRules)
+    assert plan.prepared.params is plan.params
+    files.write("native_services = cleanup\ncompatibility_level = 3\nmyhostname = two.test\n")
+    fresh = plan.fresh().prepared
+    assert isinstance(fresh, HeaderRules)
+    assert (plan.prepared.host, fresh.host) == (b"one.test", b"two.test")
+
+
+def test_a_program_with_a_form_of_its_own_has_a_private_socket_for_it(files: Files) -> None:
+    files.write(
+        "native_services = cleanup qmqpd\ncompatibility_level = 3\ninet_protocols = ipv4\n",
+        "628 inet n - n - - qmqpd\ncleanup unix n - n - 0 cleanup\nsecond unix n - n - 0 cleanup\n",
+    )
+    plans = {plan.service.name: native(plan) for plan in files.load().plans.values()}
+    assert list(map(str, plans["cleanup"].endpoints)) == [
+        "public/cleanup",
+        "private/cleanup.native",
+    ]
+    assert list(map(str, plans["second"].endpoints))[-1] == "private/second.native"
+    assert plans["cleanup"].words(verbose=False) == ["cleanup", "-z", "-t", "unix", "-u"]
+    assert not plans["628"].program.native
 
 
 def test_loading_leaves_no_descriptor_behind(files: Files) -> None:

@@ -181,7 +181,7 @@ def test_ports_are_tried_before_any_file_is_replaced(
 def test_local_files_are_made_with_no_more_rights_than_their_owner_has(
     plans: list[Plan], tmp_path: Path
 ) -> None:
-    owner = Identity("nobody", 65534, 65534)
+    owner = Identity("nobody", 65534, 65534, (65534,))
     listeners = Listeners(owner)
     tmp_path.chmod(0o755)
     os.chown("public", 65534, 65534)

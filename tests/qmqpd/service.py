@@ -3,14 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from common.client import UNKNOWN
 from common.log import Log
 from common.params import QmqpdParams, Seconds
 from qmqpd.access import Access
-from qmqpd.client import UNKNOWN
-from qmqpd.connection import Service
-from qmqpd.handover import HandoverRules
+from qmqpd.connection import Rules, Service
 from qmqpd.names import Resolver
-from qmqpd.session import Limits
 from tests.common.settings import load
 
 PACKET = b"57:14:Subject: e\n\nb\n,11:s@from.test,9:r@to.test,,"
@@ -45,7 +43,5 @@ def make_service(
     params = load(QmqpdParams, **texts)
     seconds = {name: Seconds(value) for name, value in (times or {}).items()}
     params = replace(params, **seconds)  # type: ignore[arg-type]  # names of times only
-    limits = Limits(message=params.message_size_limit, address=params.line_length_limit)
     known = {"127.0.0.1": "localhost"} if names is None else names
-    access, resolver = Access(params, log), KnownNames(log, known)
-    return Service(params, log, access, resolver, limits, HandoverRules.of(params))
+    return Service(Rules.of(params), log, Access(params, log), KnownNames(log, known))

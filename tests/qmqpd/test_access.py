@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from common.client import Client
 from common.params import QmqpdParams
 from qmqpd.access import Access
-from qmqpd.client import Client
 from tests.common.journal import Journal
 from tests.common.settings import load
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from common.client import Client
 from common.netstring import encode
-from qmqpd.client import Client
 from qmqpd.connection import Connection, Step, Wait
 from qmqpd.parking import Parking
 from tests.common.journal import Journal
