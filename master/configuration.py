@@ -67,6 +67,11 @@ class Configuration:
         return cls(main_cf, params, plans, warnings, postponed)
 
     @property
+    def foreign(self) -> list[Plan]:
+        """The services that are run by programs of Postfix."""
+        return [one for one in self.plans.values() if not isinstance(one, NativePlan)]
+
+    @property
     def directory(self) -> Path:
         """Where the two files are."""
         return self.main_cf.directory
