@@ -14,6 +14,7 @@ import os
 import signal
 import socket
 import time
+from contextlib import suppress
 from socket import SocketType
 from typing import Protocol
 
@@ -23,7 +24,7 @@ from cleanup.native import NativeSession
 from cleanup.session import Session
 from cleanup.trigger import wake_queue_manager
 from cleanup.writer import QueueFile, StaleLogs
-from common.child import FLOW_READ_FD, Child
+from common.child import FLOW_READ_FD, FLOW_WRITE_FD, Child
 from common.errors import PeerError, QueueError
 from common.log import Log
 from common.params import CleanupParams
@@ -156,6 +157,7 @@ class Cleanup:
         try:
             if message.hold:
                 self.file.hold()
+                self._return_token()
             self.file.commit(message.size_record())
         except QueueError as error:
             self._fail(session, error)
@@ -189,3 +191,9 @@ class Cleanup:
             os.read(FLOW_READ_FD, 1)
         except BlockingIOError:
             time.sleep(self.params.in_flow_delay)
+
+    def _return_token(self) -> None:
+        """Give the token back: of a message that is held the queue manager hears nothing."""
+        if self.params.in_flow_delay:
+            with suppress(BlockingIOError):
+                os.write(FLOW_WRITE_FD, b"\0")

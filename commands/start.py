@@ -35,7 +35,6 @@ from master.children import DESCRIPTOR_LIMIT
 from master.configuration import Configuration, executable
 from master.endpoints import Names
 from master.lock import LockedError
-from master.plan import NativePlan
 
 STARTING = "starting the Postfix mail system"
 STANDARD_OUTPUT = "/dev/stdout"
@@ -109,8 +108,7 @@ def repair_queue(configuration: Configuration, script: Script) -> None:
         ConfigError: others than root could have changed the tool, or the queue cannot be used.
     """
     tool = f"{configuration.params.command_directory}/postsuper"
-    foreign = any(not isinstance(one, NativePlan) for one in configuration.plans.values())
-    if os.geteuid() != 0 or not foreign or not executable(tool):
+    if os.geteuid() != 0 or not configuration.foreign or not executable(tool):
         return
     guard.check(configuration)
     spool.prepare(configuration.params, spool.mail_owner(configuration.params))

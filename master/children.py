@@ -74,22 +74,22 @@ class Nursery:
         """
         self.generation += 1
         descriptors = [*self._flow, status, *listeners]
+        if stressed and plan.stressed:
+            plan = plan.stressed
         if isinstance(plan, NativePlan):
-            pid = self._fork(plan, descriptors, stressed=stressed)
+            pid = self._fork(plan, descriptors)
         else:
-            words = plan.words(verbose=self.verbose, stress="yes" if stressed else "")
+            words = plan.words(verbose=self.verbose)
             environment = {**os.environ, "GENERATION": f"{self.generation:o}"}
             pid = foreign.execute(plan.program_path, words, environment, descriptors)
         return Birth(pid, self.generation)
 
-    def _fork(self, plan: NativePlan, descriptors: list[int], *, stressed: bool) -> int:
+    def _fork(self, plan: NativePlan, descriptors: list[int]) -> int:
         """Make a copy of master that lives as the child; return its pid."""
         if self.log_descriptor is not None:
             descriptors.append(self.log_descriptor)
         # What can be done here costs a tenth of what it costs in the child, whose memory is
         # copied page by page as it is touched.
-        if stressed and plan.stressed:
-            plan = plan.stressed
         child = self._child(plan)
         changed = plan.main_cf.changed()
         if self._signals is None:

@@ -70,6 +70,11 @@ class Configuration:
         return cls(main_cf, params, plans, warnings, postponed)
 
     @property
+    def foreign(self) -> list[Plan]:
+        """The services that are run by programs of Postfix."""
+        return [one for one in self.plans.values() if not isinstance(one, NativePlan)]
+
+    @property
     def directory(self) -> Path:
         """Where the two files are."""
         return self.main_cf.directory
@@ -91,24 +96,40 @@ def plan(service: Service, main_cf: MainCf, params: MasterParams, network: Netwo
     Raises:
         ConfigError: its addresses are wrong, or the settings of a daemon of ours.
     """
-    endpoints = network.endpoints(service)
-    path = f"{params.daemon_directory}/{service.command}"
     program = load_program(service) if service.command in params.native_services else None
+    foreign = Plan(
+        service=service,
+        endpoints=network.endpoints(service),
+        program_path=f"{params.daemon_directory}/{service.command}",
+        throttle_time=params.service_throttle_time,
+    )
     if program is None or service.transport not in program.transports:
-        return Plan(service, endpoints, 0, path, params.service_throttle_time)
+        return foreign.with_stress()
+    return native_plan(foreign, program, main_cf, params).with_stress()
+
+
+def native_plan(
+    foreign: Plan, program: Program, main_cf: MainCf, params: MasterParams
+) -> NativePlan:
+    """Return how to run a service by a daemon of ours that takes the place of Postfix's.
+
+    Raises:
+        ConfigError: its options or parameters are wrong.
+    """
+    service, endpoints = foreign.service, foreign.endpoints
+    options = parse_options(service.arguments, f"{service.origin}: command {service.command}")
     if program.native:
         endpoints += (Endpoint(Transport.UNIX, native_path(service.name)),)
-    options = parse_options(service.arguments, f"{service.origin}: command {service.command}")
     own = main_cf.override(own_settings(service, options), service.origin)
     own_params = own.load(program.params)
     check_log(own, own_params)
     prefork = getattr(params, f"{service.command}_prefork_count", params.default_prefork_count)
-    made = NativePlan(
+    return NativePlan(
         service=service,
         endpoints=endpoints,
+        program_path=foreign.program_path,
+        throttle_time=foreign.throttle_time,
         prefork=min(prefork, service.process_limit or prefork),
-        program_path=path,
-        throttle_time=params.service_throttle_time,
         program=program,
         main_cf=own,
         params=own_params,
@@ -116,7 +137,6 @@ def plan(service: Service, main_cf: MainCf, params: MasterParams, network: Netwo
         personal=own.refers_to("process_id"),
         options=options,
     )
-    return made.with_stress()
 
 
 def check_log(main_cf: MainCf, params: SuiteParams) -> None:
@@ -178,11 +198,14 @@ def load_program(service: Service) -> Program:
         if not command.isidentifier():
             raise ImportError(f"{command} is no name of a daemon of ours")
         module = importlib.import_module(f"{command}.__main__")
-        prepare = getattr(module, "prepare", lambda params: None)
         named = getattr(module, "TRANSPORTS", None)
-        transports = tuple(map(Transport, named)) if named else NATIVE_TRANSPORTS
-        native = getattr(module, "NATIVE", False)
-        return Program(module.PARAMS, module.serve, transports, prepare, native)
+        return Program(
+            params=module.PARAMS,
+            serve=module.serve,
+            prepare=getattr(module, "prepare", lambda params: None),
+            transports=tuple(map(Transport, named)) if named else NATIVE_TRANSPORTS,
+            native=getattr(module, "NATIVE", False),
+        )
     except (ImportError, AttributeError) as error:
         raise ConfigError(f"{service.origin}: command {command} cannot be used: {error}") from None
 

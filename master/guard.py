@@ -24,7 +24,6 @@ from pathlib import Path
 
 from common.errors import ConfigError
 from master.configuration import Configuration
-from master.plan import NativePlan
 
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
@@ -102,6 +101,5 @@ def program_files() -> list[Path]:
 
 def foreign_programs(configuration: Configuration) -> list[Path]:
     """Return Postfix's programs that are services, and its tools if there are any."""
-    plans = configuration.plans.values()
-    found = [Path(plan.program_path) for plan in plans if not isinstance(plan, NativePlan)]
+    found = [Path(plan.program_path) for plan in configuration.foreign]
     return [*found, *([Path(configuration.params.command_directory)] if found else [])]

@@ -124,7 +124,7 @@ def acting_as(owner: Identity | None) -> Iterator[None]:
         yield
         return
     groups, group = os.getgroups(), os.getegid()
-    os.setgroups([owner.gid])
+    os.setgroups(owner.groups)
     os.setegid(owner.gid)
     os.seteuid(owner.uid)
     try:

@@ -14,7 +14,7 @@ SEE ALSO
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from common.child import Child
 from common.config import MainCf
@@ -24,12 +24,13 @@ from master.endpoints import Endpoint
 from master.journal import PROGRAM
 from master.services import Service, Transport
 
+STRESS = {"stress": "yes"}
+
 # Directories, locks and sockets hang on these; they change with a stop and a start.
 FIXED = (
     *("queue_directory", "data_directory", "mail_owner", "setgid_group"),
     *("inet_interfaces", "inet_protocols"),
 )
-STRESS = {"stress": "yes"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +39,23 @@ class Program:
 
     params: type[SuiteParams]
     serve: Callable[[Child], None]
-    transports: tuple[Transport, ...]  # that it can serve
     # Makes what all processes need of the parameters: once, before they are forked.
     prepare: Callable[[Any], object]
+    transports: tuple[Transport, ...]  # that it can serve
     native: bool = False  # it has a second socket, for our own daemons' form of its protocol
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """A service and where it is reached; as it stands, for a program of Postfix."""
 
     service: Service
     endpoints: tuple[Endpoint, ...]
-    prefork: int  # processes kept ready before any client comes
     program_path: str  # as in Postfix's log lines
     throttle_time: float
+    prefork: int = 0  # processes kept ready before any client comes
+    stress: str = ""  # "yes" in a plan for processes that are told of overload
+    stressed: "Plan | None" = None  # that plan
 
     @property
     def stressable(self) -> bool:
@@ -65,13 +68,29 @@ class Plan:
         """Seconds between two wake-up calls, 0 for none: nobody can connect to datagrams."""
         return 0 if self.service.transport is Transport.DATAGRAM else self.service.wakeup
 
-    def words(self, *, verbose: bool, stress: str = "") -> list[str]:
+    @property
+    def sockets(self) -> int:
+        """How many of its addresses its processes are told of."""
+        return len(self.endpoints)
+
+    def words(self, *, verbose: bool) -> list[str]:
         """Return the arguments that its processes are started with, the program's name first."""
         return self.service.words(
-            sockets=len(self.endpoints),
+            sockets=self.sockets,
             verbose=verbose,
-            stress=stress if self.stressable else None,
+            stress=self.stress if self.stressable else None,
         )
+
+    def with_stress(self) -> Self:
+        """Return the plan with one for processes that are told of overload, if it needs one.
+
+        Raises:
+            ConfigError: a value is wrong under stress.
+        """
+        return replace(self, stressed=self._under_stress()) if self.stressable else self
+
+    def _under_stress(self) -> "Plan":
+        return replace(self, stress="yes")
 
     def same_as(self, other: "Plan") -> bool:
         """Whether master.cf and the addresses say the same in both."""
@@ -83,7 +102,7 @@ class Plan:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NativePlan(Plan):
     """A service of our own."""
 
@@ -93,31 +112,16 @@ class NativePlan(Plan):
     prepared: object  # by the program, of its parameters
     personal: bool  # values differ from process to process: they must be loaded after the fork
     options: Options
-    stress: str = ""  # "yes" in a plan for processes that are told of overload
-    stressed: "NativePlan | None" = None  # that plan
 
     @property
     def wakeup(self) -> int:
         """No daemon of ours needs to be called."""
         return 0
 
-    def words(self, *, verbose: bool, stress: str = "") -> list[str]:
-        """Return the command line that its processes show."""
-        return self.service.words(
-            sockets=len(self.endpoints) - self.program.native,
-            verbose=verbose,
-            stress=stress or self.stress if self.stressable else None,
-        )
-
-    def with_stress(self) -> "NativePlan":
-        """Return the plan with one for processes that are told of overload, if it needs one.
-
-        Raises:
-            ConfigError: a value is wrong under stress.
-        """
-        if not self.stressable:
-            return self
-        return replace(self, stressed=replace(self, stress="yes")._with(self.main_cf))
+    @property
+    def sockets(self) -> int:
+        """How many of its addresses Postfix's master would tell it of."""
+        return len(self.endpoints) - self.program.native
 
     def fresh(self) -> "NativePlan":
         """Return the plan with main.cf as it is on disk now.
@@ -131,6 +135,9 @@ class NativePlan(Plan):
         elif not self.personal:
             return self
         return self._with(main_cf)
+
+    def _under_stress(self) -> "NativePlan":
+        return replace(self, stress="yes")._with(self.main_cf)
 
     def _with(self, main_cf: MainCf) -> "NativePlan":
         """Return the plan with another main.cf, the service's own settings on top of all."""

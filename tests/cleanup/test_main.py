@@ -325,6 +325,20 @@ def test_without_a_token_of_the_flow_control_there_is_one_pause(
     os.close(writer)
 
 
+@pytest.mark.parametrize(("flags", "left"), [(0, 1), (HOLD, 2)])
+def test_a_message_to_be_held_gives_its_token_back(
+    monkeypatch: pytest.MonkeyPatch, flags: int, left: int
+) -> None:
+    reader, writer = os.pipe2(os.O_NONBLOCK)
+    os.write(writer, b"xx")
+    monkeypatch.setattr(daemon, "FLOW_READ_FD", reader)
+    monkeypatch.setattr(daemon, "FLOW_WRITE_FD", writer)
+    assert converse(options(flags) + message(), {"in_flow_delay": "1s"}).status == 0
+    assert select_bytes(reader) == left
+    os.close(reader)
+    os.close(writer)
+
+
 def select_bytes(reader: int) -> int:
     """Return how many tokens are left."""
     try:

@@ -328,3 +328,15 @@ def test_a_chrooted_daemon_finds_names_that_the_system_knows(stopped: Relay) -> 
         submit(relay.port, b"Subject: one\n\n", b"s@smtp.test", b"r@smtp.test")
         relay.wait_for_log(r"relay=localhost\[127\.0\.0\.1\].*status=sent")
         assert (relay.spool / "etc/hosts").read_bytes() == Path("/etc/hosts").read_bytes()
+
+
+def test_check_knows_the_parameters_of_postfixs_programs(stopped: Relay) -> None:
+    """A relay host's main.cf is full of what only they read; a slip of the pen is still told."""
+    stopped.postfix("check")  # makes the folders
+    assert stopped.command("check").stderr == ""
+    stopped.configure({"smtpd_baner": "x"})
+    done = stopped.command("check")
+    assert done.returncode == 0
+    assert re.fullmatch(
+        r"postroom: warning: \S+, line \d+: unused parameter: smtpd_baner=x\n", done.stderr
+    )
