@@ -113,12 +113,11 @@ class EnvelopeStage:
     def client(self, records: bytes) -> None:
         """Take the attributes of a client that common.handover has made."""
         message = self.message
-        known = message.attribute_names | CLIENT_ATTRIBUTES
-        if len(known) > message.params.queue_file_attribute_count_limit:
+        names = message.attribute_names | CLIENT_ATTRIBUTES
+        if len(names) > message.params.queue_file_attribute_count_limit:
             self.advance(Reader(records))  # finds the one that is too many
-            return
-        message.attribute_names = known
-        message.write_raw(records)
+        else:
+            message.write_raw(records)
 
     def recipient(self, payload: bytes) -> None:
         """Take a recipient, with the attributes that were given before it."""
