@@ -10,9 +10,9 @@ import resource
 from common.child import Child
 from common.params import QmqpdParams
 from qmqpd.access import Access
-from qmqpd.connection import Rules, Service
 from qmqpd.experience import Experience
 from qmqpd.names import Resolver
+from qmqpd.service import Rules, Service
 from qmqpd.worker import Worker
 
 PARAMS = QmqpdParams

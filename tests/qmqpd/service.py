@@ -7,9 +7,9 @@ from common.client import UNKNOWN
 from common.log import Log
 from common.params import QmqpdParams, Seconds
 from qmqpd.access import Access
-from qmqpd.connection import Rules, Service
 from qmqpd.experience import Experience
 from qmqpd.names import Resolver
+from qmqpd.service import Rules, Service
 from tests.common.settings import load
 
 PACKET = b"57:14:Subject: e\n\nb\n,11:s@from.test,9:r@to.test,,"
