@@ -25,6 +25,8 @@ from common.cleanup_client import native_path
 from common.config import MainCf, read_text
 from common.errors import ConfigError
 from common.params import MasterParams, SuiteParams
+from common.rfc5424 import Target
+from common.sinks import check_openable, check_place
 from master import services
 from master.arguments import Options, parse_options
 from master.endpoints import Endpoint, Names, Network
@@ -110,6 +112,7 @@ class Plan:
         settings = {**settings, **own_settings(self.service, self.options)}
         main_cf = main_cf.override(settings, self.service.origin)
         params = main_cf.load(self.program.params)
+        check_log(main_cf, params)
         prepared = self.program.prepare(params)
         return replace(self, main_cf=main_cf, params=params, prepared=prepared)
 
@@ -141,6 +144,7 @@ class Configuration:
         """
         main_cf, postponed = read_main_cf(directory, running)
         params = main_cf.load(MasterParams)
+        check_log(main_cf, params)
         path = directory / "master.cf"
         found = services.parse(read_text(path), path, defaults(main_cf, params))
         network = Network.of(main_cf, params, names)
@@ -205,6 +209,7 @@ def plan(service: Service, main_cf: MainCf, params: MasterParams, network: Netwo
         endpoints += (Endpoint(socket.AF_UNIX, native_path(service.name)),)
     own = main_cf.override(own_settings(service, options), service.origin)
     own_params = own.load(program.params)
+    check_log(own, own_params)
     prefork = getattr(params, f"{service.command}_prefork_count", params.default_prefork_count)
     made = Plan(
         service=service,
@@ -219,6 +224,23 @@ def plan(service: Service, main_cf: MainCf, params: MasterParams, network: Netwo
         throttle_time=params.service_throttle_time,
     )
     return made.with_stress()
+
+
+def check_log(main_cf: MainCf, params: SuiteParams) -> None:
+    """Check where log lines shall go, before anything is opened.
+
+    Raises:
+        ConfigError: they cannot go there.
+    """
+    name = "maillog_file"
+    try:
+        check_place(params)
+        check_openable(params)
+        name = "syslog_network_target"
+        if params.syslog_network_target:
+            Target.parse(params.syslog_network_target)
+    except ConfigError as error:
+        raise ConfigError(f"{main_cf.origin(name)}: {error}") from None
 
 
 def own_settings(service: Service, options: Options) -> dict[str, str]:
