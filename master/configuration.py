@@ -22,13 +22,11 @@ from common import macro
 from common.cleanup_client import native_path
 from common.config import MainCf, read_text
 from common.errors import ConfigError
-from common.params import MasterParams, SuiteParams
-from common.rfc5424 import Target
-from common.sinks import check_place
+from common.params import MasterParams
 from master import services
 from master.arguments import parse_options
 from master.endpoints import Endpoint, Names, Network
-from master.plan import NativePlan, Plan, Program, own_settings, read_main_cf
+from master.plan import NativePlan, Plan, Program, check_log, own_settings, read_main_cf
 from master.services import Defaults, Service, Transport
 
 NATIVE_TRANSPORTS = (Transport.INET, Transport.UNIX)  # of a daemon of ours that names none
@@ -137,22 +135,6 @@ def native_plan(
         personal=own.refers_to("process_id"),
         options=options,
     )
-
-
-def check_log(main_cf: MainCf, params: SuiteParams) -> None:
-    """Check where log lines shall go, before anything is opened.
-
-    Raises:
-        ConfigError: they cannot go there.
-    """
-    name = "maillog_file"
-    try:
-        check_place(params)
-        name = "syslog_network_target"
-        if params.syslog_network_target:
-            Target.parse(params.syslog_network_target)
-    except ConfigError as error:
-        raise ConfigError(f"{main_cf.origin(name)}: {error}") from None
 
 
 def remarks(made: Plan, params: MasterParams) -> Iterator[str]:

@@ -18,7 +18,10 @@ from typing import Any, Self
 
 from common.child import Child
 from common.config import MainCf
+from common.errors import ConfigError
 from common.params import SuiteParams
+from common.rfc5424 import Target
+from common.sinks import check_openable, check_place
 from master.arguments import Options
 from master.endpoints import Endpoint
 from master.journal import PROGRAM
@@ -145,6 +148,7 @@ class NativePlan(Plan):
         settings = {**settings, **own_settings(self.service, self.options)}
         main_cf = main_cf.override(settings, self.service.origin)
         params = main_cf.load(self.program.params)
+        check_log(main_cf, params)
         prepared = self.program.prepare(params)
         return replace(self, main_cf=main_cf, params=params, prepared=prepared)
 
@@ -156,6 +160,23 @@ def read_main_cf(directory: Path, running: MainCf | None) -> tuple[MainCf, tuple
         return fresh, ()
     kept = {name: running.text(name) for name in FIXED if fresh.text(name) != running.text(name)}
     return fresh.override(kept, "kept until the next start"), tuple(kept)
+
+
+def check_log(main_cf: MainCf, params: SuiteParams) -> None:
+    """Check where log lines shall go, before anything is opened.
+
+    Raises:
+        ConfigError: they cannot go there.
+    """
+    name = "maillog_file"
+    try:
+        check_place(params)
+        check_openable(params)
+        name = "syslog_network_target"
+        if params.syslog_network_target:
+            Target.parse(params.syslog_network_target)
+    except ConfigError as error:
+        raise ConfigError(f"{main_cf.origin(name)}: {error}") from None
 
 
 def own_settings(service: Service, options: Options) -> dict[str, str]:
