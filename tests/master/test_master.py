@@ -375,7 +375,7 @@ def test_an_edit_that_leaves_no_log_is_not_followed(running: Running) -> None:
     for pid in running.workers():
         os.kill(pid, signal.SIGKILL)
     assert [facts["word"] for facts in visits(running, 1)] == ["one"]
-    running.wait_for_log('warning: parameter syslog_network_target: bad target "nowhere"')
+    running.wait_for_log("main.cf, line 14: parameter syslog_network_target: bad target")
     assert "the values of before stay in force" in running.log_text()
 
 
