@@ -3,6 +3,8 @@
 import os
 import select
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -59,6 +61,21 @@ def answers(asked: Lookups, count: int) -> list[Answer]:
 
 
 # One name.
+
+
+def test_a_lookup_imports_nothing() -> None:
+    # A worker is locked in when it looks a name up: perhaps it cannot read the library any more.
+    script = """if True:
+        import sys
+        from qmqpd.lookups import verified_name
+        before = set(sys.modules)
+        verified_name("127.0.0.1"), verified_name("::1")
+        print(sorted(set(sys.modules) - before))
+    """
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
 
 
 @pytest.mark.parametrize(

@@ -57,11 +57,10 @@ def order(lines: list[str]) -> list[str]:
 def test_where_frames_are_switched_off_the_public_socket_is_used() -> None:
     with Postroom({"native_submission": "no"}) as instance:
         instance.start()
-        (instance.spool / NATIVE).unlink()
         check_stored(submit(instance.port, MESSAGE), instance)
         assert order(instance.log_lines()) == ["client", "message-id", "disconnect"]
         (instance.spool / PUBLIC).unlink()
-        assert submit(instance.port, MESSAGE).verdict == "Z"
+        assert submit(instance.port, MESSAGE).verdict == "Z"  # whatever else is there
 
 
 def test_a_service_of_another_name_has_a_private_socket_of_that_name() -> None:
