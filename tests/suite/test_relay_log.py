@@ -101,7 +101,7 @@ def test_our_daemons_do_not_wait_for_the_log_service(relay: Relay) -> None:
 def test_whoever_is_at_work_when_the_mail_system_stops_can_log_until_the_end(
     relay: Relay,
 ) -> None:
-    """The log service leaves last."""
+    """The log service leaves last, and is replaced until then."""
     with socket.create_connection(("127.0.0.1", relay.smtp_port), 10) as connection:
         assert connection.recv(100).startswith(b"220 ")
         command = [str(peers.postroom()), "-c", str(relay.config_dir), "stop"]
@@ -116,6 +116,7 @@ def test_whoever_is_at_work_when_the_mail_system_stops_can_log_until_the_end(
             connection.close()
             assert stopping.wait(15) == 0
     assert any("disconnect from unknown[127.0.0.1]" in line for line in relay.log_lines(position))
+    assert "fatal" not in "".join(relay.log_lines())
 
 
 def test_in_the_foreground_all_lines_go_to_standard_output() -> None:
