@@ -502,3 +502,15 @@ def test_a_reload_wakes_up_at_once() -> None:
         wait_for(lambda: len(heard(running, "a")) == 1, SECONDS, "the first call")
         assert running.ask("reload")["ok"]
         wait_for(lambda: len(heard(running, "a")) == 2, SECONDS, "the call after the reload")
+
+
+def test_the_log_service_is_there_until_all_others_have_left() -> None:
+    lines = "a unix n - n - 1 execd\npostlog unix-dgram n - n - 1 execd\n"
+    with execd(lines) as running, Visitor(running) as held:
+        held.facts(b"hold")
+        assert running.ask("drain")["ok"]
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as program:
+            program.sendto(b"line", str(running.top / "spool/public/postlog"))
+        wait_for(lambda: heard(running, "postlog") == [b"line"], SECONDS, "the line")
+        held.connection.close()
+        assert running.wait() == 0
