@@ -42,7 +42,7 @@ class Pool:
     def __init__(self, plan: Plan, nursery: Nursery, loop: Loop, log: Log) -> None:
         self.plan = plan
         self.tally = Tally(plan.prefork, plan.service.process_limit)
-        self.wakeup = Wakeup(plan, loop, log, self._held)
+        self.wakeup = Wakeup(plan, loop, log)
         self.channel: Channel | None = None
         self.retired: list[Channel] = []
         self.on_change: Callable[[], None] = lambda: None
@@ -79,7 +79,7 @@ class Pool:
             self._retire(earlier)
         self.settle()
         self.wakeup.stop()
-        self.wakeup = Wakeup(plan, self._loop, self._log, self._held)
+        self.wakeup = Wakeup(plan, self._loop, self._log)
         self._wake_up()
 
     def leave(self) -> None:
@@ -228,10 +228,6 @@ class Pool:
         """Begin to call the service, once nobody is left who would take the call and leave."""
         if not self.tally.leaving:
             self.wakeup.start(self._listeners[0])
-
-    def _held(self) -> bool:
-        """Tell whether nothing is started at the moment."""
-        return time.monotonic() < max(self.tally.throttled_until, self.tally.backing_off_until)
 
     def _retire(self, channel: Channel) -> None:
         """Tell the processes of a channel to leave."""

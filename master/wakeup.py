@@ -4,10 +4,9 @@ DESCRIPTION
     A service with a number in the wakeup column of master.cf is called when
     it starts, and then every so many seconds; with a question mark, from its
     first use on. A Call is a client like any other: it brings the bytes W and
-    NUL, and stays until the service hangs up. As long as it stays, the service
-    has work to look for, and is not called again. A FIFO just gets its W.
-
-    A service that is held is left in peace. Nothing here makes the loop wait.
+    NUL, and stays until the service hangs up. As long as it stays, or waits
+    for somebody to accept it, the service is not called again. A FIFO just
+    gets its W. Nothing here makes the loop wait.
 
 SEE ALSO
     spec/master-protocol.md, section 4.5
@@ -17,7 +16,6 @@ SEE ALSO
 import errno
 import os
 import socket
-from collections.abc import Callable
 
 from common.log import Log
 from master.endpoints import Endpoint
@@ -30,15 +28,14 @@ PATIENCE = 101.0  # seconds for a service to hang up
 
 
 class Wakeup:
-    """When one service is called; held tells whether it can be just now."""
+    """When one service is called."""
 
-    def __init__(self, plan: Plan, loop: Loop, log: Log, held: Callable[[], bool]) -> None:
+    def __init__(self, plan: Plan, loop: Loop, log: Log) -> None:
         self._endpoint = plan.endpoints[0]
         self._seconds = plan.wakeup
         self._if_used = plan.service.wakeup_if_used
         self._loop = loop
         self._log = log
-        self._held = held
         self._timer: Timer | None = None
         self._call: Call | None = None
 
@@ -63,7 +60,7 @@ class Wakeup:
 
     def _time_came(self) -> None:
         self._timer = self._loop.call_later(self._seconds, self._time_came)
-        if self._held() or (self._call and not self._call.over):
+        if self._call and not self._call.over:
             return
         try:
             if self._endpoint.transport is Transport.FIFO:

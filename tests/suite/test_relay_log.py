@@ -98,15 +98,25 @@ def test_our_daemons_do_not_wait_for_the_log_service(relay: Relay) -> None:
     relay.wait_until_empty()
 
 
-def test_the_last_lines_of_all_are_logged(relay: Relay) -> None:
-    """anvil tells its statistics when it leaves: the log service leaves after it."""
+def test_whoever_is_at_work_when_the_mail_system_stops_can_log_until_the_end(
+    relay: Relay,
+) -> None:
+    """The log service leaves last, and is replaced until then."""
     with socket.create_connection(("127.0.0.1", relay.smtp_port), 10) as connection:
         assert connection.recv(100).startswith(b"220 ")
-    wait_for(lambda: relay.children("anvil"), 10, "anvil")
-    relay.stop()
-    lines = relay.log_lines()
-    end = next(number for number, line in enumerate(lines) if "terminating on signal" in line)
-    assert any("statistics: max connection rate" in line for line in lines[end:])
+        command = [str(peers.postroom()), "-c", str(relay.config_dir), "stop"]
+        with subprocess.Popen(command) as stopping:
+            relay.wait_for_log("terminating on signal")
+            wait_for(
+                lambda: relay.children() == relay.children("smtpd") + relay.children("postlogd"),
+                10,
+                "all others to leave",
+            )
+            position = relay.log_position()
+            connection.close()
+            assert stopping.wait(15) == 0
+    assert any("disconnect from unknown[127.0.0.1]" in line for line in relay.log_lines(position))
+    assert "fatal" not in "".join(relay.log_lines())
 
 
 def test_in_the_foreground_all_lines_go_to_standard_output() -> None:
