@@ -24,7 +24,7 @@ from common.config import MainCf, read_text
 from common.errors import ConfigError
 from common.params import MasterParams, SuiteParams
 from common.rfc5424 import Target
-from common.sinks import check_place
+from common.sinks import check_openable, check_place
 from master import services
 from master.arguments import parse_options
 from master.endpoints import Endpoint, Names, Network
@@ -148,6 +148,7 @@ def check_log(main_cf: MainCf, params: SuiteParams) -> None:
     name = "maillog_file"
     try:
         check_place(params)
+        check_openable(params)
         name = "syslog_network_target"
         if params.syslog_network_target:
             Target.parse(params.syslog_network_target)
