@@ -55,13 +55,13 @@ class Answer:
 
 def verified_name(address: str) -> Answer:
     """Return the client's name if it resolves to the client's address."""
+    # Bytes all along: text would be encoded by a codec that may have to be imported, too late for
+    # that.
     try:
         # Not getnameinfo(): in Debian 12's Python it keeps all other threads from running.
-        name, _, _ = socket.gethostbyaddr(address)
+        name, _, _ = socket.gethostbyaddr(address.encode())
     except OSError:
         return Answer(address, UNKNOWN)
-    # Bytes from here on: text would be encoded by a codec that may have to be imported, too late
-    # for that.
     encoded = name.encode("utf-8", "surrogateescape")
     if trouble := host_name.trouble(encoded):
         return Answer(address, UNKNOWN, trouble)

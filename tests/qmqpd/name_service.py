@@ -60,8 +60,12 @@ class NameService:
         self._wait(lambda: self._now >= count)
         return self._now
 
-    def gethostbyaddr(self, address: str) -> tuple[str, list[str], list[str]]:
-        """Return a name, as the function of the same name does."""
+    def gethostbyaddr(self, encoded: bytes) -> tuple[str, list[str], list[str]]:
+        """Return a name, as the function of the same name does.
+
+        Of bytes only: for text it needs a codec that may not be there.
+        """
+        address = encoded.decode()
         with self._changed:
             self.asked.append(address)
             self._now += 1
