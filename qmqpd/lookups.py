@@ -59,7 +59,7 @@ def verified_name(address: str) -> Answer:
     # that.
     try:
         # Not getnameinfo(): in Debian 12's Python it keeps all other threads from running.
-        name, _, _ = socket.gethostbyaddr(address.encode())
+        name, _, _ = socket.gethostbyaddr(address.encode())  # type: ignore[arg-type]  # takes it
     except OSError:
         return Answer(address, UNKNOWN)
     encoded = name.encode("utf-8", "surrogateescape")
