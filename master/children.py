@@ -60,6 +60,7 @@ class Nursery:
         self.log_descriptor = log_descriptor
         self.verbose = verbose
         self.generation = 0
+        self._log_is_socket = False  # looked at here: in the child its number is another
         self._signals: list[int] | None = None  # looked at when master has its handlers
         self._flow = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
@@ -88,6 +89,7 @@ class Nursery:
         """Make a copy of master that lives as the child; return its pid."""
         if self.log_descriptor is not None:
             descriptors.append(self.log_descriptor)
+            self._log_is_socket = refers_to_socket(self.log_descriptor)
         # What can be done here costs a tenth of what it costs in the child, whose memory is
         # copied page by page as it is touched.
         child = self._child(plan)
@@ -181,7 +183,7 @@ class Nursery:
         sink = None
         if self.log_descriptor is not None:
             inherited = LISTEN_FD + len(plan.endpoints)
-            sink = FileSink(inherited, is_socket=refers_to_socket(self.log_descriptor))
+            sink = FileSink(inherited, is_socket=self._log_is_socket)
         return open_log(plan.params, plan.service.command, inherited=sink)
 
 

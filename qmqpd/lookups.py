@@ -55,11 +55,11 @@ class Answer:
 
 def verified_name(address: str) -> Answer:
     """Return the client's name if it resolves to the client's address."""
+    # Bytes all along: text would be encoded by a codec that may have to be imported, too late for
+    # that.
     try:
         # Not getnameinfo(): in Debian 12's Python it keeps all other threads from running.
-        # And bytes: text would be encoded by a codec that may have to be imported, too late for
-        # that.
-        name, _, _ = socket.gethostbyaddr(address.encode())  # type: ignore[arg-type]  # takes both
+        name, _, _ = socket.gethostbyaddr(address.encode())  # type: ignore[arg-type]  # takes it
     except OSError:
         return Answer(address, UNKNOWN)
     encoded = name.encode("utf-8", "surrogateescape")

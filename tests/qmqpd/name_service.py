@@ -61,7 +61,10 @@ class NameService:
         return self._now
 
     def gethostbyaddr(self, encoded: bytes) -> tuple[str, list[str], list[str]]:
-        """Return a name, as the function of the same name does."""
+        """Return a name, as the function of the same name does.
+
+        Of bytes only: for text it needs a codec that may not be there.
+        """
         address = encoded.decode()
         with self._changed:
             self.asked.append(address)
