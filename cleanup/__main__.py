@@ -41,9 +41,8 @@ MISSING = (
     *("smtpd_milters", "non_smtpd_milters", "milter_header_checks"),
     *("virtual_alias_maps", "canonical_maps", "sender_canonical_maps", "recipient_canonical_maps"),
     *("always_bcc", "sender_bcc_maps", "recipient_bcc_maps", "masquerade_domains"),
-    *("remote_header_rewrite_domain", "message_reject_characters", "message_strip_characters"),
+    *("message_reject_characters", "message_strip_characters", "strict_mime_encoding_domain"),
     *("strict_8bitmime", "strict_8bitmime_body", "strict_7bit_headers"),
-    "strict_mime_encoding_domain",
 )
 
 READ_SIZE = 32 * 1024  # larger reads cost page faults: every buffer would be mapped anew
