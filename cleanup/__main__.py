@@ -35,6 +35,16 @@ from common.worker import serve_each
 PARAMS = CleanupParams
 NATIVE = True  # there is a socket for frames beside the public one
 
+# What Postfix's cleanup does to a message and ours does not, by the parameters that ask for it.
+MISSING = (
+    *("header_checks", "mime_header_checks", "nested_header_checks", "body_checks"),
+    *("smtpd_milters", "non_smtpd_milters", "milter_header_checks"),
+    *("virtual_alias_maps", "canonical_maps", "sender_canonical_maps", "recipient_canonical_maps"),
+    *("always_bcc", "sender_bcc_maps", "recipient_bcc_maps", "masquerade_domains"),
+    *("message_reject_characters", "message_strip_characters", "strict_mime_encoding_domain"),
+    *("strict_8bitmime", "strict_8bitmime_body", "strict_7bit_headers"),
+)
+
 READ_SIZE = 32 * 1024  # larger reads cost page faults: every buffer would be mapped anew
 NO_FILE_ID = "NOQUEUE"
 

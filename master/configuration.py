@@ -15,7 +15,7 @@ SEE ALSO
 import importlib
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from common import macro
@@ -24,7 +24,7 @@ from common.config import MainCf, read_text
 from common.errors import ConfigError
 from common.params import MasterParams
 from master import services
-from master.arguments import parse_options
+from master.arguments import Options, parse_options
 from master.endpoints import Endpoint, Names, Network
 from master.plan import NativePlan, Plan, Program, check_log, own_settings, read_main_cf
 from master.services import Defaults, Service, Transport
@@ -61,7 +61,7 @@ class Configuration:
             if services.disabled(service, params.master_service_disable):
                 continue
             plans[service.key] = made = plan(service, main_cf, params, network)
-            notices += remarks(made, params)
+            notices += remarks(made)
         refuse_shared_endpoints(plans.values())
         notices += log_remarks(plans.values(), params)
         warnings = (*main_cf.warnings, *found.warnings, *notices)
@@ -94,31 +94,43 @@ def plan(service: Service, main_cf: MainCf, params: MasterParams, network: Netwo
     Raises:
         ConfigError: its addresses are wrong, or the settings of a daemon of ours.
     """
-    program = load_program(service) if service.command in params.native_services else None
     foreign = Plan(
         service=service,
         endpoints=network.endpoints(service),
         program_path=f"{params.daemon_directory}/{service.command}",
         throttle_time=params.service_throttle_time,
     )
-    if program is None or service.transport not in program.transports:
+    if service.command not in params.native_services:
         return foreign.with_stress()
-    return native_plan(foreign, program, main_cf, params).with_stress()
+    program = load_program(service)
+    options = parse_options(service.arguments, f"{service.origin}: command {service.command}")
+    own = main_cf.override(own_settings(service, options), service.origin)
+    if reason := beyond(program, service, own):
+        if not executable(foreign.program_path):
+            raise ConfigError(f"{reason}, and there is no {foreign.program_path}")
+        return replace(foreign, substitute_for=reason).with_stress()
+    return native_plan(foreign, program, options, own, params).with_stress()
+
+
+def beyond(program: Program, service: Service, own: MainCf) -> str:
+    """Return what is asked of a service that our program does not do, nothing if it does all."""
+    if service.transport not in program.transports:
+        kind = service.transport.value
+        return f"{service.origin}: our {service.command} does not serve type {kind}"
+    return program.lacks(service.command, own)
 
 
 def native_plan(
-    foreign: Plan, program: Program, main_cf: MainCf, params: MasterParams
+    foreign: Plan, program: Program, options: Options, own: MainCf, params: MasterParams
 ) -> NativePlan:
     """Return how to run a service by a daemon of ours that takes the place of Postfix's.
 
     Raises:
-        ConfigError: its options or parameters are wrong.
+        ConfigError: its parameters are wrong.
     """
     service, endpoints = foreign.service, foreign.endpoints
-    options = parse_options(service.arguments, f"{service.origin}: command {service.command}")
     if program.native:
         endpoints += (Endpoint(Transport.UNIX, native_path(service.name)),)
-    own = main_cf.override(own_settings(service, options), service.origin)
     own_params = own.load(program.params)
     check_log(own, own_params)
     prefork = getattr(params, f"{service.command}_prefork_count", params.default_prefork_count)
@@ -137,7 +149,7 @@ def native_plan(
     )
 
 
-def remarks(made: Plan, params: MasterParams) -> Iterator[str]:
+def remarks(made: Plan) -> Iterator[str]:
     """Yield what an operator may want to know of a service that can be run nevertheless."""
     service = made.service
     native = isinstance(made, NativePlan)
@@ -145,12 +157,8 @@ def remarks(made: Plan, params: MasterParams) -> Iterator[str]:
         yield f"service {service.name}: our {service.command} needs no wakeup"
     elif service.wakeup and service.transport is Transport.DATAGRAM:
         yield f"service {service.name}: type {service.transport.value} cannot be woken up"
-    if not native and service.command in params.native_services:
-        kind = service.transport.value
-        yield (
-            f"service {service.name}: our {service.command} does not serve type {kind}:"
-            f" {made.program_path} is used"
-        )
+    if made.substitute_for:
+        yield f"{made.substitute_for}: {made.program_path} is used"
     if not native and not executable(made.program_path):
         yield f"service {service.name}: cannot execute {made.program_path}"
 
@@ -187,6 +195,7 @@ def load_program(service: Service) -> Program:
             prepare=getattr(module, "prepare", lambda params: None),
             transports=tuple(map(Transport, named)) if named else NATIVE_TRANSPORTS,
             native=getattr(module, "NATIVE", False),
+            missing=getattr(module, "MISSING", ()),
         )
     except (ImportError, AttributeError) as error:
         raise ConfigError(f"{service.origin}: command {command} cannot be used: {error}") from None

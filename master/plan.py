@@ -28,6 +28,7 @@ from master.journal import PROGRAM
 from master.services import Service, Transport
 
 STRESS = {"stress": "yes"}
+UNSET = ("", "no")  # texts of a parameter that asks for nothing
 
 # Directories, locks and sockets hang on these; they change with a stop and a start.
 FIXED = (
@@ -46,6 +47,14 @@ class Program:
     prepare: Callable[[Any], object]
     transports: tuple[Transport, ...]  # that it can serve
     native: bool = False  # it has a second socket, for our own daemons' form of its protocol
+    missing: tuple[str, ...] = ()  # parameters that ask for what it does not do
+
+    def lacks(self, command: str, main_cf: MainCf) -> str:
+        """Return what main.cf asks for that it does not do, nothing if there is no such thing."""
+        for name in self.missing:
+            if main_cf.text(name).lower() not in UNSET:
+                return f"{main_cf.origin(name)}: our {command} does not know {name}"
+        return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +65,7 @@ class Plan:
     endpoints: tuple[Endpoint, ...]
     program_path: str  # as in Postfix's log lines
     throttle_time: float
+    substitute_for: str = ""  # what a daemon of ours lacks, so that Postfix's is run
     prefork: int = 0  # processes kept ready before any client comes
     stress: str = ""  # "yes" in a plan for processes that are told of overload
     stressed: "Plan | None" = None  # that plan
@@ -147,6 +157,8 @@ class NativePlan(Plan):
         settings = STRESS if self.stress else {}
         settings = {**settings, **own_settings(self.service, self.options)}
         main_cf = main_cf.override(settings, self.service.origin)
+        if reason := self.program.lacks(self.service.command, main_cf):
+            raise ConfigError(f"{reason}: this takes a reload")
         params = main_cf.load(self.program.params)
         check_log(main_cf, params)
         prepared = self.program.prepare(params)

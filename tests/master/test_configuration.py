@@ -109,10 +109,10 @@ def test_other_services_are_programs_of_postfix(files: Files) -> None:
 @pytest.mark.parametrize(
     ("line", "warnings"),
     [
-        ("log unix-dgram n - n 9 1 echod",
-         ["service log: type unix-dgram cannot be woken up",
-          "service log: our echod does not serve type unix-dgram: {d}/echod is used",
-          "service log: cannot execute {d}/echod"]),
+        ("log unix-dgram n - n 9 1 program",
+         ["service log: type unix-dgram cannot be woken up"]),
+        ("log unix-dgram n - n - 1 echod",
+         ["{d}/master.cf, line 1: our echod does not serve type unix-dgram: {d}/echod is used"]),
         ("x unix n - n - - nosuch", ["service x: cannot execute {d}/nosuch"]),
         ("x unix n - n - - .", ["service x: cannot execute {d}/."]),
         ("echo unix n - n 60 - echod", ["service echo: our echod needs no wakeup"]),
@@ -120,10 +120,89 @@ def test_other_services_are_programs_of_postfix(files: Files) -> None:
 )  # fmt: skip
 def test_what_is_odd_but_can_be_run_is_told(files: Files, line: str, warnings: list[str]) -> None:
     folder = files.directory
+    for name in ("program", "echod"):
+        (folder / name).write_text("#!/bin/sh\n")
+        (folder / name).chmod(0o755)
     files.write(MAIN_CF + f"daemon_directory = {folder}\n", line + "\n")
     found = files.load()
     assert len(found.plans) == 1
     assert list(found.warnings) == [text.replace("{d}", str(folder)) for text in warnings]
+
+
+CLEANUP = "cleanup unix n - n - 0 cleanup"
+
+
+@pytest.fixture
+def postfix(files: Files) -> Files:
+    """A host with Postfix's cleanup, where ours is wanted."""
+    program = files.directory / "cleanup"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    files.write(
+        f"native_services = cleanup\ndaemon_directory = {files.directory}\n", CLEANUP + "\n"
+    )
+    return files
+
+
+def main_cf_with(files: Files, line: str) -> None:
+    """Add a line to main.cf."""
+    files.write((files.directory / "main.cf").read_text() + line + "\n")
+
+
+def test_what_ours_does_not_do_is_left_to_postfixs(postfix: Files) -> None:
+    old = postfix.load()
+    (plan,) = old.plans.values()
+    assert native(plan)
+    main_cf_with(postfix, "header_checks = regexp:/etc/postfix/header_checks")
+    new = postfix.load(old)
+    (plan,) = new.plans.values()
+    assert (type(plan), plan.prefork) == (Plan, 0)
+    folder = postfix.directory
+    assert new.warnings == (
+        f"{folder}/main.cf, line 3: our cleanup does not know header_checks:"
+        f" {folder}/cleanup is used",
+    )
+    assert changes.between(old, new).changed == ("cleanup/unix",)
+
+
+@pytest.mark.parametrize(
+    ("line", "setting", "ours"),
+    [
+        (CLEANUP, "strict_8bitmime = no", True),
+        (CLEANUP, "strict_8bitmime = yes", False),
+        (CLEANUP, "always_bcc =", True),
+        (CLEANUP, "virtual_alias_maps = $no_such_name", True),
+        (CLEANUP, "non_smtpd_milters = inet:127.0.0.1:8891", False),
+        (CLEANUP + " -o always_bcc=a@b.test", "", False),
+        (CLEANUP + " -o header_checks=", "header_checks = static:HOLD", True),
+    ],
+)
+def test_what_is_asked_for_is_what_is_in_force_for_the_service(
+    postfix: Files, line: str, setting: str, ours: bool
+) -> None:
+    postfix.write(master_cf=line + "\n")
+    main_cf_with(postfix, setting)
+    (plan,) = postfix.load().plans.values()
+    assert isinstance(plan, NativePlan) is ours
+
+
+def test_what_nobody_does_is_a_mistake(postfix: Files) -> None:
+    main_cf_with(postfix, "header_checks = static:HOLD")
+    (postfix.directory / "cleanup").unlink()
+    folder = postfix.directory
+    assert postfix.complaint() == (
+        f"{folder}/main.cf, line 3: our cleanup does not know header_checks,"
+        f" and there is no {folder}/cleanup"
+    )
+
+
+def test_a_process_does_not_pass_over_an_edit_that_asks_for_what_it_does_not_do(
+    postfix: Files,
+) -> None:
+    (plan,) = postfix.load().plans.values()
+    main_cf_with(postfix, "header_checks = static:HOLD")
+    with pytest.raises(ConfigError, match="does not know header_checks: this takes a reload"):
+        native(plan).fresh()
 
 
 def test_a_log_file_that_programs_of_postfix_cannot_reach_is_told(files: Files) -> None:
