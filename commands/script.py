@@ -35,6 +35,7 @@ class Script:
         """Log what is being done."""
         if self._log:
             self._log.info(text)
+            self._log.finish()
         if sys.stderr.isatty():
             print(f"{self._tag}: {text}", file=sys.stderr)
 
@@ -48,5 +49,6 @@ class Script:
         """Log and show why it was not done; return the exit status."""
         if self._log:
             self._log.fatal(text)
+            self._log.finish()
         print(f"postroom: fatal: {text}", file=sys.stderr)
         return 1

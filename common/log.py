@@ -8,8 +8,9 @@ DESCRIPTION
     A logger never stops a daemon. A line waits for a full socket or pipe at
     most `patience` seconds; then the sink counts as dead: lines are dropped
     and counted, the sink is tried again each second, and the count is logged
-    when it is back. master has no patience at all: it keeps a bounded backlog
-    instead, and flush() sends it later.
+    when it is back. master has no patience at all, nor has anybody with a
+    collector on the network: a bounded backlog is kept instead, and flush()
+    or the next line sends it later.
 
 SEE ALSO
     spec/logging.md
@@ -32,7 +33,8 @@ SEVERITY_WORDS = {INFO: "", WARNING: "warning: ", ERROR: "error: ", CRITICAL: "f
 LINE_LIMIT = select.PIPE_BUF - 1
 RETRY_SECONDS = 1.0
 WORKER_PATIENCE = 1.0
-BACKLOG_LIMIT = 1_000  # lines that master keeps while its logger is slow
+FINISH_SECONDS = 0.2  # enough for a connection round the world
+BACKLOG_LIMIT = 1_000  # lines that a log without patience keeps
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -62,7 +64,8 @@ def open_log(
         target = Target.parse(params.syslog_network_target)
         facility = FACILITY_CODES[params.syslog_facility]
         sink = NetworkSink(target, facility, params.myhostname)
-        log.copy = Log(tag, sink, patience=patience)
+        sink.prepare()
+        log.copy = Log(tag, sink, patience=0.0)  # nobody waits for the network
     return log
 
 
@@ -115,6 +118,14 @@ class Log:
             self.copy.relay(severity, head, text)
         line = head + text if self.sink.wants_time else text
         self._send(severity, line.encode("utf-8", "replace")[:LINE_LIMIT])
+
+    def finish(self) -> None:
+        """Send what was kept, as the process is about to end; wait for that only briefly."""
+        end = time.monotonic() + FINISH_SECONDS
+        for log in filter(None, (self, self.copy)):
+            while not log._flush() and log.sink.fileno() >= 0:
+                if not log._writable(max(0.0, end - time.monotonic())):
+                    break
 
     def flush(self) -> bool:
         """Send what was kept; tell whether nothing is left."""

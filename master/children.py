@@ -132,6 +132,8 @@ class Nursery:
             if log:
                 log_end(log, error, verbose=self.verbose or plan.options.verbose)
         finally:
+            if log:
+                log.finish()
             os._exit(status)
 
     def _own_child(self, plan: NativePlan) -> Child:
