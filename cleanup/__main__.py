@@ -113,7 +113,8 @@ class Cleanup:
         try:
             self._converse(connection, session)
         except (PeerError, OSError) as error:
-            session.message.warn(f"{error} while reading from the cleanup client")
+            reason = error.strerror if isinstance(error, OSError) else error
+            session.message.warn(f"{reason} while reading from the cleanup client")
         finally:
             self._discard_file()
 

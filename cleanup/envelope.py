@@ -7,7 +7,7 @@ SEE ALSO
 
 from cleanup.content import HeaderStage
 from cleanup.headers import HeaderRules
-from cleanup.message import EMPTY_SIZE_RECORD, Message, Utf8
+from cleanup.message import EMPTY_SIZE_RECORD, Message, Utf8, is_utf8
 from cleanup.recipients import Recipients
 from cleanup.stage import Stage, discard_from
 from common.handover import CLIENT_ATTRIBUTES
@@ -105,20 +105,19 @@ class EnvelopeStage:
         if message.sender is not None:
             return False
         message.sender = self.rules.rewriter.sender(payload)
-        if message.params.smtputf8_enable and is_utf8(message.sender):
-            message.utf8 |= Utf8.SENDER
+        if is_utf8(message.sender):
+            message.need_utf8(Utf8.SENDER)
         message.write(RecordType.SENDER, message.sender)
         return True
 
     def client(self, records: bytes) -> None:
         """Take the attributes of a client that common.handover has made."""
         message = self.message
-        known = message.attribute_names | CLIENT_ATTRIBUTES
-        if len(known) > message.params.queue_file_attribute_count_limit:
+        names = message.attribute_names | CLIENT_ATTRIBUTES
+        if len(names) > message.params.queue_file_attribute_count_limit:
             self.advance(Reader(records))  # finds the one that is too many
-            return
-        message.attribute_names = known
-        message.write_raw(records)
+        else:
+            message.write_raw(records)
 
     def recipient(self, payload: bytes) -> None:
         """Take a recipient, with the attributes that were given before it."""
@@ -151,14 +150,3 @@ class EnvelopeStage:
         message = self.message
         message.write_raw(CONTENT_RECORD)
         message.data_offset = message.length
-
-
-def is_utf8(text: bytes) -> bool:
-    """Tell whether text has bytes beyond ASCII that are proper UTF-8."""
-    if text.isascii():
-        return False
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

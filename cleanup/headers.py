@@ -147,8 +147,8 @@ class HeaderBlock:
             text = name + b":" + text[end:]
         kind = name.lower()
         self.seen.add(kind)
-        if not text.isascii() and self.rules.params.smtputf8_enable:
-            self.message.utf8 |= Utf8.HEADER
+        if not text.isascii():
+            self.message.need_utf8(Utf8.HEADER)
         action = NOTED.get(kind)
         if action:
             action(self, kind, text[len(name) + 1 :].lstrip(b" \t"))

@@ -41,7 +41,9 @@ class Option(enum.IntFlag):
 
 
 HOLD, DISCARD = Option.HOLD.value, Option.DISCARD.value
+SMTPUTF8, AUTOUTF8 = Option.SMTPUTF8.value, Option.AUTOUTF8.value
 LATE_OPTIONS = HOLD | DISCARD  # what a client may add in the middle
+SEEN_OPTIONS = LATE_OPTIONS | SMTPUTF8
 FLAGS_DIGITS = 10
 
 
@@ -137,9 +139,19 @@ class Message:
     def ask(self, flags: int) -> None:
         """Take the client's options."""
         self.options |= flags
-        if flags & LATE_OPTIONS:
+        if flags & SEEN_OPTIONS:
             self.hold = bool(self.options & HOLD)
             self.discard = bool(self.options & DISCARD)
+            if flags & SMTPUTF8:
+                self.utf8 |= Utf8.REQUESTED
+
+    def need_utf8(self, part: Utf8 = Utf8.NONE) -> None:
+        """Note what cannot do without SMTPUTF8; AUTOUTF8 makes that a request."""
+        if not self.params.smtputf8_enable:
+            return
+        self.utf8 |= part
+        if self.options & AUTOUTF8:
+            self.utf8 |= Utf8.REQUESTED
 
     def take_output(self) -> bytes:
         """Return what was added since the last call."""
@@ -168,3 +180,14 @@ class Message:
     def note(self, text: str) -> None:
         """Log a fact about this message."""
         self.log.info(f"{self.queue_id}: {text}")
+
+
+def is_utf8(text: bytes) -> bool:
+    """Tell whether text has bytes beyond ASCII that are proper UTF-8."""
+    if text.isascii():
+        return False
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

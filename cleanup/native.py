@@ -95,14 +95,15 @@ class NativeSession:
         handover, size, content_size = found
         text = data[size:]
         self._missing = content_size - len(text)
-        self._take_facts(handover)
+        self.message.ask(handover.options)
+        if not self.message.status:
+            self._take_facts(handover)
         if not self.message.status:
             self._take_opening(handover, text)
 
     def _take_facts(self, handover: Handover) -> None:
         """Write the envelope, up to the first error."""
         envelope, message = self._envelope, self.message
-        message.ask(handover.options)
         if not envelope.time(handover.time()):
             raise PeerError(f"unexpected time {handover.arrival} in a frame")
         if handover.content_filter:
@@ -110,8 +111,7 @@ class NativeSession:
         envelope.sender(handover.sender)
         if handover.delimiters:
             envelope.verp(handover.delimiters)
-        if not message.status:
-            envelope.client(handover.attributes())
+        envelope.client(handover.attributes())
         for recipient in handover.recipients:
             if message.status:
                 return

@@ -5,7 +5,7 @@ SEE ALSO
     spec/queue-file.md, section 4
 """
 
-from cleanup.message import Message
+from cleanup.message import Message, Utf8, is_utf8
 from cleanup.rewrite import Rewriter
 from common.log import printable
 from common.record import RecordType, encode
@@ -63,21 +63,31 @@ class Recipients:
         """Write the block of one recipient unless the same one was written before."""
         original = (raw if self.original is None else self.original).partition(b"\0")[0]
         final = self.rewriter.recipient(raw)
-        dsn = self.dsn_original or b"rfc822;" + final
+        kind = self._address_type(final)
+        dsn = self.dsn_original or kind + final
         if self._is_new(original, final, dsn):
             self._write(original, final, dsn)
         if self.original is not None or self.notify_flags or self.dsn_original:
             self.forget()
 
+    def _address_type(self, final: bytes) -> bytes:
+        """Return the type that a delivery report names a recipient by."""
+        if final.isascii():
+            return b"rfc822;"
+        if is_utf8(final):
+            self.message.need_utf8()
+        return b"utf-8;" if self.message.utf8 & Utf8.REQUESTED else b"rfc822;"
+
     def _is_new(self, original: bytes, final: bytes, dsn: bytes) -> bool:
-        """Tell whether the recipient was not seen; only so many are remembered."""
+        """Tell whether the recipient was not seen; only so many are remembered, or all."""
         params = self.message.params
         key: tuple[bytes, ...] = (final.lower(),)
         if params.enable_original_recipient:
             key = (*key, original.lower(), dsn.lower(), b"%d" % self.notify_flags)
         if key in self._known:
             return False
-        if len(self._known) < params.duplicate_filter_limit:
+        limit = params.duplicate_filter_limit
+        if not limit or len(self._known) < limit:
             self._known.add(key)
         return True
 

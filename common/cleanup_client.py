@@ -112,7 +112,7 @@ class Delivery:
         self.deadline = time.monotonic() + service.greeting_timeout
         self._service = service
         self._parcel = parcel
-        self._native = service.native and parcel is not None
+        self._native = service.native
         self._announce = announce
         self._warn = warn
         self._received = b""

@@ -46,7 +46,7 @@ def encode(handover: Handover, content_size: int) -> bytes:
     return b"".join((head, *facts, struct.pack(f"!{len(sizes)}I", *sizes), *recipients))
 
 
-def facts_size(buffer: bytearray) -> int:
+def facts_size(buffer: bytes | bytearray) -> int:
     """Return how many bytes stand in front of the content; of a short buffer, those of the head."""
     if len(buffer) < HEAD.size:
         return HEAD.size

@@ -5,7 +5,8 @@ DESCRIPTION
     qmqpd_authorized_clients: elements are tried from left to right and the
     first that matches decides; behind ! it decides for "no". An element that
     nobody can judge, as a missing file, raises TableError when its turn
-    comes: the question has no answer now.
+    comes: the question has no answer now. Often the address alone decides,
+    before anybody has asked a name server.
 
 SEE ALSO
     spec/config-syntax.md, section 4
@@ -17,7 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.config import split_words
+from common.host_name import is_address
 from common.tables import (
+    CidrTable,
     IPAddress,
     Table,
     TableError,
@@ -32,14 +35,15 @@ FILES_LIMIT = 1000  # files in one list, however they name each other
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """Who is looked for; the name in lower case."""
+    """Who is looked for; the name in lower case, None while nobody knows it."""
 
-    name: str
+    name: str | None
     address: IPAddress
 
 
-# Tells whether an element is about the host; raises TableError if nobody can tell.
-Matcher = Callable[[Host], bool]
+# Tells whether an element is about the host, None if that depends on its name; raises TableError
+# if nobody can tell.
+Matcher = Callable[[Host], bool | None]
 
 
 class HostList:
@@ -78,6 +82,24 @@ class HostList:
             if matches(host):
                 return not negated
         return False
+
+    def contains_address(self, address: str) -> bool | None:
+        """Tell whether a host of this address is in the list, None if that depends on its name.
+
+        Raises:
+            TableError: as contains.
+        """
+        host = Host(None, ipaddress.ip_address(address))
+        possible = set()  # answers, as the name may be
+        for negated, matches in self._elements:
+            matched = matches(host)
+            if matched is not False:
+                possible.add(not negated)
+            if matched:
+                break
+        else:
+            possible.add(False)
+        return possible.pop() if len(possible) == 1 else None
 
     def _prepare(
         self, elements: Iterable[str], *, negated: bool, depth: int
@@ -126,14 +148,15 @@ class HostList:
     def _table(self, table: Table) -> Matcher:
         self._tables.append(table)
 
-        def matches(host: Host) -> bool:
+        def matches(host: Host) -> bool | None:
             try:
-                return any(
-                    table.lookup(key) is not None for key in table_keys(host, table.patterns)
-                )
+                if any(table.lookup(key) is not None for key in table_keys(host, table.patterns)):
+                    return True
             except TableError as error:
                 problem = f"{self._parameter}: {table.name}: table lookup problem"
                 raise TableError(f"{error}\n{problem}".lstrip("\n")) from None
+            nameless = isinstance(table, CidrTable)  # it knows no names
+            return None if host.name is None and not nameless else False
 
         return matches
 
@@ -144,7 +167,9 @@ class HostList:
         covers_subdomains = self._match_parents or pattern.startswith(".")
         suffix = pattern if pattern.startswith(".") else f".{pattern}"
 
-        def matches(host: Host) -> bool:
+        def matches(host: Host) -> bool | None:
+            if host.name is None:
+                return None
             return host.name == exact or (covers_subdomains and host.name.endswith(suffix))
 
         return matches
@@ -152,17 +177,10 @@ class HostList:
 
 def table_keys(host: Host, patterns: bool) -> list[str]:
     """Return the keys under which a table may know a host: name, parent domains, address."""
+    if host.name is None:
+        return [str(host.address)]
     keys = [host.name]
     if not patterns:
         labels = host.name.split(".")
         keys += [".".join(labels[start:]) for start in range(1, len(labels))]
     return [*keys, str(host.address)]
-
-
-def is_address(text: str) -> bool:
-    """Tell whether text is an IPv4 or IPv6 address."""
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True

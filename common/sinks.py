@@ -20,6 +20,8 @@ from common.errors import ConfigError
 from common.params import SuiteParams
 
 SYSLOG_SOCKET = "/dev/log"
+STANDARD_OUTPUT = "/dev/stdout"
+OPEN_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 FACILITY_CODES = {
     "kern": 0,
     "user": 1,
@@ -147,12 +149,42 @@ def open_sink(params: SuiteParams, inherited: Sink | None = None) -> Sink:
     path = params.maillog_file
     if not path:
         return SyslogSink(params.syslog_facility)
-    if not path.startswith(params.maillog_file_prefixes):
+    check_place(params)
+    return FileSink(open_log_file(path))
+
+
+def check_place(params: SuiteParams) -> None:
+    """Check that the log file, if there is one, is where it may be.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    path, prefixes = params.maillog_file, params.maillog_file_prefixes
+    if path and not path.startswith(prefixes):
         raise ConfigError(
             f"parameter maillog_file: {path} begins with nothing of maillog_file_prefixes"
-            f" ({' '.join(params.maillog_file_prefixes)})"
+            f" ({' '.join(prefixes)})"
         )
-    return FileSink(open_log_file(path))
+
+
+def check_openable(params: SuiteParams) -> None:
+    """Check that the log file can be opened or made; it is left as it is.
+
+    Raises:
+        ConfigError: it cannot.
+    """
+    path = params.maillog_file
+    if path in ("", STANDARD_OUTPUT):
+        return
+    try:
+        os.close(os.open(path, OPEN_FLAGS & ~os.O_CREAT))
+    except FileNotFoundError as error:
+        folder = os.path.dirname(path) or "."
+        if not os.path.isdir(folder) or not os.access(folder, os.W_OK | os.X_OK):
+            reason = "Permission denied" if os.path.isdir(folder) else error.strerror
+            raise ConfigError(f"parameter maillog_file: open {path}: {reason}") from None
+    except OSError as error:
+        raise ConfigError(f"parameter maillog_file: open {path}: {error.strerror}") from None
 
 
 def open_log_file(path: str) -> int:
@@ -164,12 +196,11 @@ def open_log_file(path: str) -> int:
     Raises:
         ConfigError: it cannot be opened.
     """
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
     try:
-        if path != "/dev/stdout":
-            return os.open(path, flags, 0o600)
+        if path != STANDARD_OUTPUT:
+            return os.open(path, OPEN_FLAGS, 0o600)
         if stat.S_ISREG(os.fstat(1).st_mode) or stat.S_ISSOCK(os.fstat(1).st_mode):
             return os.dup(1)
-        return os.open("/proc/self/fd/1", flags & ~os.O_CREAT)
+        return os.open("/proc/self/fd/1", OPEN_FLAGS & ~os.O_CREAT)
     except OSError as error:
         raise ConfigError(f"open {path}: {error.strerror}") from None

@@ -60,6 +60,7 @@ class Nursery:
         self.log_descriptor = log_descriptor
         self.verbose = verbose
         self.generation = 0
+        self._log_is_socket = False  # looked at here: in the child its number is another
         self._signals: list[int] | None = None  # looked at when master has its handlers
         self._flow = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
@@ -88,6 +89,7 @@ class Nursery:
         """Make a copy of master that lives as the child; return its pid."""
         if self.log_descriptor is not None:
             descriptors.append(self.log_descriptor)
+            self._log_is_socket = refers_to_socket(self.log_descriptor)
         # What can be done here costs a tenth of what it costs in the child, whose memory is
         # copied page by page as it is touched.
         child = self._child(plan)
@@ -117,12 +119,10 @@ class Nursery:
             arrange(descriptors)
             os.umask(UMASK)
             os.environ["GENERATION"] = f"{self.generation:o}"
-            if not self._log_is_simple(plan):
-                child.log = self._open_log(plan)
+            if changed or plan.personal or not self._log_is_simple(plan):
+                child = self._own_child(plan)
             log = child.log
             log.renew()
-            if changed:
-                child = self._fresh_child(plan, child)
             child.set_title()
             plan.program.serve(child)
             status = 0
@@ -134,13 +134,23 @@ class Nursery:
         finally:
             os._exit(status)
 
-    def _fresh_child(self, plan: NativePlan, child: Child) -> Child:
-        """Return what the daemon is started with, by main.cf as it is now."""
+    def _own_child(self, plan: NativePlan) -> Child:
+        """Return what the daemon is started with, as only the process itself can tell.
+
+        That is: by main.cf as it is now. If that has become unusable the log
+        says so, and the values of before stay in force.
+
+        Raises:
+            ConfigError: the log cannot be opened in either way.
+        """
         try:
-            plan = plan.fresh()
+            return self._with_log(plan.fresh())
         except ConfigError as error:
+            child = self._with_log(plan)
             child.log.warning(f"{error}: the values of before stay in force")
             return child
+
+    def _with_log(self, plan: NativePlan) -> Child:
         child = self._child(plan)
         child.log = self._open_log(plan)
         return child
@@ -173,7 +183,7 @@ class Nursery:
         sink = None
         if self.log_descriptor is not None:
             inherited = LISTEN_FD + len(plan.endpoints)
-            sink = FileSink(inherited, is_socket=refers_to_socket(self.log_descriptor))
+            sink = FileSink(inherited, is_socket=self._log_is_socket)
         return open_log(plan.params, plan.service.command, inherited=sink)
 
 

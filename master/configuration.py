@@ -26,7 +26,7 @@ from common.params import MasterParams
 from master import services
 from master.arguments import Options, parse_options
 from master.endpoints import Endpoint, Names, Network
-from master.plan import NativePlan, Plan, Program, own_settings, read_main_cf
+from master.plan import NativePlan, Plan, Program, check_log, own_settings, read_main_cf
 from master.services import Defaults, Service, Transport
 
 NATIVE_TRANSPORTS = (Transport.INET, Transport.UNIX)  # of a daemon of ours that names none
@@ -52,6 +52,7 @@ class Configuration:
         """
         main_cf, postponed = read_main_cf(directory, running)
         params = main_cf.load(MasterParams)
+        check_log(main_cf, params)
         path = directory / "master.cf"
         found = services.parse(read_text(path), path, defaults(main_cf, params))
         network = Network.of(main_cf, params, names)
@@ -131,6 +132,7 @@ def native_plan(
     if program.native:
         endpoints += (Endpoint(Transport.UNIX, native_path(service.name)),)
     own_params = own.load(program.params)
+    check_log(own, own_params)
     prefork = getattr(params, f"{service.command}_prefork_count", params.default_prefork_count)
     return NativePlan(
         service=service,
@@ -142,6 +144,7 @@ def native_plan(
         main_cf=own,
         params=own_params,
         prepared=program.prepare(own_params),
+        personal=own.refers_to("process_id"),
         options=options,
     )
 

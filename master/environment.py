@@ -10,6 +10,7 @@ SEE ALSO
 """
 
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -44,6 +45,7 @@ def adopt(params: MasterParams) -> None:
     wanted = selected(os.environ, params)
     os.environ.clear()
     os.environ.update(wanted)
+    time.tzset()  # TZ may be another now
 
 
 def config_directory() -> Path:

@@ -20,8 +20,11 @@ from common.child import Child
 from common.config import MainCf
 from common.errors import ConfigError
 from common.params import SuiteParams
+from common.rfc5424 import Target
+from common.sinks import check_openable, check_place
 from master.arguments import Options
 from master.endpoints import Endpoint
+from master.journal import PROGRAM
 from master.services import Service, Transport
 
 STRESS = {"stress": "yes"}
@@ -29,8 +32,8 @@ UNSET = ("", "no")  # texts of a parameter that asks for nothing
 
 # Directories, locks and sockets hang on these; they change with a stop and a start.
 FIXED = (
-    *("queue_directory", "process_id_directory", "data_directory"),
-    *("mail_owner", "setgid_group", "inet_interfaces", "inet_protocols"),
+    *("queue_directory", "data_directory", "mail_owner", "setgid_group"),
+    *("inet_interfaces", "inet_protocols"),
 )
 
 
@@ -120,6 +123,7 @@ class NativePlan(Plan):
     main_cf: MainCf  # with the service's own settings
     params: SuiteParams
     prepared: object  # by the program, of its parameters
+    personal: bool  # values differ from process to process: they must be loaded after the fork
     options: Options
 
     @property
@@ -138,9 +142,11 @@ class NativePlan(Plan):
         Raises:
             ConfigError: it has become unusable.
         """
-        if not self.main_cf.changed():
+        main_cf = self.main_cf
+        if main_cf.changed():
+            main_cf, _ = read_main_cf(main_cf.directory, main_cf)
+        elif not self.personal:
             return self
-        main_cf, _ = read_main_cf(self.main_cf.directory, self.main_cf)
         return self._with(main_cf)
 
     def _under_stress(self) -> "NativePlan":
@@ -154,20 +160,44 @@ class NativePlan(Plan):
         if reason := self.program.lacks(self.service.command, main_cf):
             raise ConfigError(f"{reason}: this takes a reload")
         params = main_cf.load(self.program.params)
+        check_log(main_cf, params)
         prepared = self.program.prepare(params)
         return replace(self, main_cf=main_cf, params=params, prepared=prepared)
 
 
 def read_main_cf(directory: Path, running: MainCf | None) -> tuple[MainCf, tuple[str, ...]]:
     """Return main.cf with fixed values kept, and the names of those that wanted to change."""
-    fresh = MainCf.read(directory)
+    fresh = MainCf.read(directory).override({"process_name": PROGRAM}, "master")
     if running is None:
         return fresh, ()
     kept = {name: running.text(name) for name in FIXED if fresh.text(name) != running.text(name)}
     return fresh.override(kept, "kept until the next start"), tuple(kept)
 
 
+def check_log(main_cf: MainCf, params: SuiteParams) -> None:
+    """Check where log lines shall go, before anything is opened.
+
+    Raises:
+        ConfigError: they cannot go there.
+    """
+    name = "maillog_file"
+    try:
+        check_place(params)
+        check_openable(params)
+        name = "syslog_network_target"
+        if params.syslog_network_target:
+            Target.parse(params.syslog_network_target)
+    except ConfigError as error:
+        raise ConfigError(f"{main_cf.origin(name)}: {error}") from None
+
+
 def own_settings(service: Service, options: Options) -> dict[str, str]:
-    """Return what a service sets on top of main.cf: its names, and the options of its line."""
-    names = {"service_name": service.name, "process_name": service.command}
-    return {**names, **options.settings}
+    """Return what a service sets on top of main.cf: its names, and the options of its line.
+
+    As in Postfix an option can give the process another name, the service not.
+    """
+    return {
+        "process_name": service.command,
+        **options.settings,
+        "service_name": service.name,
+    }

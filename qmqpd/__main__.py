@@ -10,12 +10,14 @@ import resource
 from common.child import Child
 from common.params import QmqpdParams
 from qmqpd.access import Access
-from qmqpd.connection import Rules, Service
+from qmqpd.experience import Experience
 from qmqpd.names import Resolver
+from qmqpd.service import Rules, Service
 from qmqpd.worker import Worker
 
 PARAMS = QmqpdParams
 
+EXPERIENCE = Experience()  # of all workers: made once, in master, and forked with them
 SPARE_DESCRIPTORS = 64  # beside one for each client and one for its conversation with cleanup
 
 
@@ -27,10 +29,9 @@ def serve(child: Child) -> None:
     rules: Rules = child.prepared
     params = rules.params
     allow_descriptors(2 * params.qmqpd_worker_connection_limit + SPARE_DESCRIPTORS)
-    resolver = Resolver(child.log)
     access = Access(params, child.log)
+    resolver = Resolver(child.log, access.permits_address, EXPERIENCE)
     child.drop_privileges(params.mail_owner, params.queue_directory)
-    resolver.start()
     Worker(child, Service(rules, child.log, access, resolver)).run()
 
 

@@ -36,6 +36,13 @@ class Access:
             self._log.error(self._problems.pop(0))
         return self._contains(self._authorized, client)
 
+    def permits_address(self, address: str) -> bool | None:
+        """Tell whether clients of an address may submit mail, None if their names decide."""
+        try:
+            return self._authorized.contains_address(address)
+        except TableError:
+            return None
+
     def verbosity(self, client: Client) -> int:
         """Return how much more than usual is logged of the client's session."""
         return self._debug_level if self._contains(self._debugged, client) else 0

@@ -17,17 +17,14 @@ from dataclasses import dataclass
 from socket import SocketType
 
 from common import netstring
-from common.cleanup_client import CONNECT_RETRY, CleanupService, Delivery
+from common.cleanup_client import CONNECT_RETRY, Delivery
 from common.client import UNKNOWN, Client
-from common.log import Log, printable
-from common.params import QmqpdParams
+from common.log import printable
 from common.status import Status, Verdict, reply_to
-from qmqpd.access import Access
-from qmqpd.handover import HandoverRules, Parcel
-from qmqpd.names import Resolver
+from qmqpd.handover import Parcel
+from qmqpd.service import Service
 from qmqpd.session import (
     ANSWERED,
-    Limits,
     Phase,
     Session,
     SessionError,
@@ -60,44 +57,6 @@ class Wait:
     descriptor: int
     events: int
     deadline: float  # monotonic
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What the parameters say about connections, prepared once."""
-
-    params: QmqpdParams
-    limits: Limits
-    handover: HandoverRules
-    cleanup: CleanupService
-
-    @classmethod
-    def of(cls, params: QmqpdParams) -> "Rules":
-        """Prepare them."""
-        cleanup = CleanupService(
-            params.cleanup_service_name,
-            params.native_submission,
-            params.qmqpd_cleanup_timeout,
-            params.ipc_timeout,
-        )
-        limits = Limits(message=params.message_size_limit, address=params.line_length_limit)
-        return cls(params, limits, HandoverRules.of(params), cleanup)
-
-
-class Service:
-    """What all connections of a process share."""
-
-    def __init__(
-        self, rules: Rules, log: Log, access: Access, resolver: Resolver, verbosity: int = 0
-    ) -> None:
-        self.params = rules.params
-        self.limits = rules.limits
-        self.handover = rules.handover
-        self.cleanup = rules.cleanup
-        self.log = log
-        self.access = access
-        self.resolver = resolver
-        self.verbosity = verbosity
 
 
 class Connection:

@@ -22,8 +22,9 @@ import time
 from common.child import AVAILABLE, STATUS_FD, TAKEN, Child
 from common.client import Client
 from common.sockets import accept
-from qmqpd.connection import Connection, Service, Wait
+from qmqpd.connection import Connection, Wait
 from qmqpd.parking import Parking
+from qmqpd.service import Service
 
 ACCEPT_PAUSE = 1.0  # seconds without accepting when the system is out of descriptors or memory
 EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}

@@ -28,6 +28,7 @@ from common.sinks import (
     FACILITY_CODES,
     FileSink,
     SyslogSink,
+    check_openable,
     open_log_file,
     open_sink,
     refers_to_socket,
@@ -275,6 +276,38 @@ def test_the_configuration_chooses_the_sink(tmp_path: Path) -> None:
     with open("/dev/null", "ab") as inherited:
         given = FileSink(inherited.fileno())
         assert open_sink(named, inherited=given) is given
+
+
+def test_a_log_file_is_checked_without_being_made(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    named = load(SuiteParams, maillog_file=str(path), maillog_file_prefixes="/")
+    check_openable(named)
+    assert not path.exists()
+    path.write_text("line\n")
+    check_openable(named)
+    assert path.read_text() == "line\n"
+    check_openable(load(SuiteParams))
+    check_openable(load(SuiteParams, maillog_file="/dev/stdout"))
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        ("", "Is a directory"),
+        ("no/log", "No such file or directory"),
+        ("file/log", "Not a directory"),
+        ("fifo", "No such device or address"),
+    ],
+)
+def test_a_log_file_that_cannot_be_opened_is_found_out(
+    tmp_path: Path, place: str, reason: str
+) -> None:
+    (tmp_path / "file").touch()
+    os.mkfifo(tmp_path / "fifo")
+    path = tmp_path / place
+    with pytest.raises(ConfigError) as found:
+        check_openable(load(SuiteParams, maillog_file=str(path), maillog_file_prefixes="/"))
+    assert str(found.value) == f"parameter maillog_file: open {path}: {reason}"
 
 
 @pytest.mark.parametrize("is_socket", [False, True])

@@ -240,8 +240,31 @@ def test_disabled_services_are_not_mentioned(files: Files) -> None:
          "{d}/main.cf, line 6: invalid default_process_limit parameter value 0 < 1"),
         (MAIN_CF + "inet_protocols = ipx\n", "",
          '{d}/main.cf, line 6: unknown inet_protocols value "ipx" in "ipx"'),
+        (MAIN_CF + "syslog_network_target = udp:host:514\n", "",
+         '{d}/main.cf, line 6: parameter syslog_network_target: bad target "udp:host:514":'
+         " need udp:address:port or tcp:address:port"),
+        (MAIN_CF + "maillog_file = /nowhere/log\n", "",
+         "{d}/main.cf, line 6: parameter maillog_file: /nowhere/log begins with nothing of"
+         " maillog_file_prefixes (/var /dev/stdout)"),
+        (MAIN_CF + "maillog_file = /var\n", "",
+         "{d}/main.cf, line 6: parameter maillog_file: open /var: Is a directory"),
+        (MAIN_CF + "maillog_file = /var/no/such\n", "",
+         "{d}/main.cf, line 6: parameter maillog_file: open /var/no/such:"
+         " No such file or directory"),
+        ("", "echo unix n - - - 2 echod -o syslog_network_target=udp:\n",
+         '{d}/master.cf, line 1: parameter syslog_network_target: bad target "udp:":'
+         " need udp:address:port or tcp:address:port"),
         ("compatibility_level = x\n", "",
          '{d}/main.cf, line 1: parameter compatibility_level: bad compatibility level: "x"'),
+        (MAIN_CF + "maillog_file = /etc/log\n", "",
+         "{d}/main.cf, line 6: parameter maillog_file: /etc/log begins with nothing of"
+         " maillog_file_prefixes (/var /dev/stdout)"),
+        (MAIN_CF + "syslog_network_target = localhost\n", "",
+         '{d}/main.cf, line 6: parameter syslog_network_target: bad target "localhost":'
+         " need udp:address:port or tcp:address:port"),
+        ("", "echo unix n - - - 2 echod -o syslog_network_target=x\n",
+         '{d}/master.cf, line 1: parameter syslog_network_target: bad target "x":'
+         " need udp:address:port or tcp:address:port"),
         ("", "echo unix n - - - 2 echod -o max_use=0\n",
          "{d}/master.cf, line 1: invalid max_use parameter value 0 < 1"),
         ("", "\necho unix n - - - 2 echod -x\n",

@@ -360,6 +360,25 @@ def test_an_edit_is_seen_by_processes_that_start_later(running: Running) -> None
     assert [facts["word"] for facts in visits(running, 1)] == ["two"]
 
 
+def test_the_log_of_such_a_process_has_its_new_name_with_its_own_pid(running: Running) -> None:
+    running.configure(syslog_name="late/$process_id")
+    for pid in running.workers():
+        os.kill(pid, signal.SIGKILL)
+    with running.connect() as visit:
+        visit.say("log")
+        pid = visit.facts["pid"]
+        running.wait_for_log(f"late/{pid}/echod[{pid}]: a line from echod")
+
+
+def test_an_edit_that_leaves_no_log_is_not_followed(running: Running) -> None:
+    running.configure(echod_word="two", syslog_network_target="nowhere")
+    for pid in running.workers():
+        os.kill(pid, signal.SIGKILL)
+    assert [facts["word"] for facts in visits(running, 1)] == ["one"]
+    running.wait_for_log("main.cf, line 14: parameter syslog_network_target: bad target")
+    assert "the values of before stay in force" in running.log_text()
+
+
 def test_a_rotated_log_is_let_go_by_a_reload(running: Running) -> None:
     running.log.rename(running.top / "mail.log.1")
     assert running.ask("reload")["ok"]

@@ -7,8 +7,9 @@ from common.client import UNKNOWN
 from common.log import Log
 from common.params import QmqpdParams, Seconds
 from qmqpd.access import Access
-from qmqpd.connection import Rules, Service
+from qmqpd.experience import Experience
 from qmqpd.names import Resolver
+from qmqpd.service import Rules, Service
 from tests.common.settings import load
 
 PACKET = b"57:14:Subject: e\n\nb\n,11:s@from.test,9:r@to.test,,"
@@ -18,7 +19,7 @@ class KnownNames(Resolver):
     """Knows every name at once; one that is None is still being looked up."""
 
     def __init__(self, log: Log, known: Mapping[str, str | None]) -> None:
-        super().__init__(log)
+        super().__init__(log, lambda address: None, Experience())
         self.known = dict(known)
         self.given_up: list[str] = []
 

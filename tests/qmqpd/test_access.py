@@ -48,6 +48,22 @@ def test_the_list_says_who_may_come_in(clients: str, client: Client, answer: boo
     assert journal.lines() == []
 
 
+@pytest.mark.parametrize(
+    ("clients", "answer"),
+    [
+        ("192.0.2.0/24", True),
+        ("198.51.100.0/24", False),
+        ("example.test", None),
+        ("fail:x", None),
+        ("/no/such/file", None),
+    ],
+)
+def test_an_address_may_decide_without_a_name(clients: str, answer: bool | None) -> None:
+    found, journal = access(qmqpd_authorized_clients=clients)
+    assert found.permits_address(HOST.address) is answer
+    assert journal.lines() == []  # complaints come with the client's name
+
+
 def test_parents_count_only_where_the_operator_says_so() -> None:
     settings = {"parent_domain_matches_subdomains": "debug_peer_list"}
     plain, _ = access(qmqpd_authorized_clients="example.test", **settings)
