@@ -124,7 +124,7 @@ class Log:
         end = time.monotonic() + FINISH_SECONDS
         for log in filter(None, (self, self.copy)):
             while not log._flush() and log.sink.fileno() >= 0:
-                if not log._writable(max(0.0, end - time.monotonic())):
+                if (left := end - time.monotonic()) <= 0 or not log._writable(left):
                     break
 
     def flush(self) -> bool:
