@@ -23,11 +23,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from bench import MEMORY
 from bench.load import Round, Shape, play
 from tests.suite.instance import Instance, Postroom
 from tests.suite.reference import Postfix
 
-MEMORY = "/dev/shm"
 SETTINGS: Mapping[str, str] = {"in_flow_delay": "0"}
 SESSIONS = 10
 SHAPES = {
