@@ -20,6 +20,7 @@ from collections.abc import Iterator, Sequence
 import psutil
 
 from bench import MEMORY
+from bench.load import running
 from tests.suite import peers
 from tests.suite.instance import Instance, Postroom
 from tests.suite.processes import Process
@@ -38,8 +39,7 @@ Usage = dict[str, int]  # bytes by program
 def main() -> int:
     """Measure, print, judge."""
     tempfile.tempdir = MEMORY
-    with Postroom(SETTINGS) as instance:
-        instance.start()
+    with running(Postroom(SETTINGS)) as instance:
         found = list(usages(instance, COUNTS))
     for count, usage in zip(COUNTS, found, strict=True):
         print(f"{count:7} messages", *(f"{name} {size:9,}" for name, size in usage.items()))
