@@ -137,11 +137,14 @@ class HostList:
 
     def _network(self, element: str) -> Matcher:
         network = parse_network(element)
+        version = 6 if ":" in element else 4
 
         def matches(host: Host) -> bool:
+            if host.address.version != version:
+                return False  # however wrong the rest of it is
             if isinstance(network, str):
                 raise TableError(f"{self._parameter}: {network}")
-            return host.address.version == network.version and host.address in network
+            return host.address in network
 
         return matches
 

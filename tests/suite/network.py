@@ -3,8 +3,9 @@
 DESCRIPTION
     private_network() takes the calling thread, and whatever it starts then,
     into fresh network and mount namespaces: every address of 10.66.0.0/15 is
-    local there, and /etc/hosts, /etc/resolv.conf and /etc/nsswitch.conf are
-    the test's own. Nothing reaches the world or the machine's own files.
+    local there, and a few of IPv6; /etc/hosts, /etc/resolv.conf and
+    /etc/nsswitch.conf are the test's own. Nothing reaches the world or the
+    machine's own files.
 
 SEE ALSO
     namespaces(7), resolv.conf(5)
@@ -20,7 +21,7 @@ from pathlib import Path
 
 from tests.suite import peers
 
-HOSTS = "10.66.0.0/15"  # all of them are this machine
+HOSTS = ["10.66.0.0/15", "fd66::7/128", "fd66::8/128"]  # all of them are this machine
 NAME_SERVER = "127.0.0.53"
 
 FILES: Mapping[str, str] = {
@@ -48,7 +49,8 @@ def private_network(files: Mapping[str, str] | None = None) -> Iterator[None]:
         call(LIBC.unshare, CLONE_FS | CLONE_NEWNS | CLONE_NEWNET)
         command("mount", "--make-rprivate", "/")
         command("ip", "link", "set", "lo", "up")
-        command("ip", "address", "add", HOSTS, "dev", "lo")
+        for hosts in HOSTS:
+            command("ip", "address", "add", hosts, "dev", "lo")
         texts = Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="pr-etc-")))
         for name, text in {**FILES, **(files or {})}.items():
             (texts / name).write_text(text)
