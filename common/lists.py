@@ -11,20 +11,13 @@ SEE ALSO
     spec/config-syntax.md, section 4
 """
 
-import ipaddress
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from common.config import split_words
-from common.tables import (
-    IPAddress,
-    Table,
-    TableError,
-    open_table,
-    parse_network,
-    unavailable,
-)
+from common.network import parse_address, parse_network
+from common.tables import Options, Table, TableError, open_table, unavailable
 
 FILE_NESTING_LIMIT = 20
 FILES_LIMIT = 1000  # files in one list, however they name each other
@@ -35,7 +28,8 @@ class Host:
     """Who is looked for; the name in lower case."""
 
     name: str
-    address: IPAddress
+    address: str
+    number: tuple[int, int]  # the address as bits and number
 
 
 # Tells whether an element is about the host; raises TableError if nobody can tell.
@@ -46,22 +40,24 @@ class HostList:
     """A prepared list of hosts."""
 
     def __init__(
-        self, parameter: str, elements: Iterable[str], *, match_parents: bool = False
+        self,
+        parameter: str,
+        elements: Iterable[str],
+        options: Options,
+        *,
+        match_parents: bool = False,
     ) -> None:
         """Prepare the list of that parameter.
 
-        match_parents: a plain domain covers its subdomains too, as
-        parent_domain_matches_subdomains says.
+        options: for the tables in it. match_parents: a plain domain covers
+        its subdomains too, as parent_domain_matches_subdomains says.
         """
         self._parameter = parameter
+        self._options = options
         self._match_parents = match_parents
         self._tables: list[Table] = []
         self._files = 0
         self._elements = list(self._prepare(elements, negated=False, depth=0))
-
-    def problems(self) -> list[str]:
-        """Return complaints about tables and files, for the log."""
-        return [problem for table in self._tables for problem in table.problems]
 
     def changed(self) -> Table | None:
         """Return a table whose source is no longer what was read."""
@@ -73,7 +69,9 @@ class HostList:
         Raises:
             TableError: an element that comes before any match cannot be judged.
         """
-        host = Host(name.lower(), ipaddress.ip_address(address))
+        number = parse_address(address)
+        assert number is not None, address
+        host = Host(name.lower(), address, number)
         for negated, matches in self._elements:
             if matches(host):
                 return not negated
@@ -103,25 +101,27 @@ class HostList:
                 words = split_words(" ".join(lines))
                 yield from self._prepare(words, negated=negated, depth=depth)
                 return
-        yield negated, self._table(unavailable(f"non-existent:{path}", reason))
+        yield negated, self._table(unavailable(f"non-existent:{path}", self._options, reason))
 
     def _matcher(self, element: str) -> Matcher:
         """Return the test for one element without its exclamation marks."""
-        if is_address(element.partition("/")[0].strip("[]")):
+        if parse_address(element.partition("/")[0].strip("[]")):
             return self._network(element)
         if ":" in element:
-            return self._table(open_table(element))
+            return self._table(open_table(element, self._options))
         return self._domain(element.lower())
 
     def _network(self, element: str) -> Matcher:
-        network = parse_network(element)
+        try:
+            network = parse_network(element)
+        except ValueError as error:
+            complaint = f"{self._parameter}: {error}"
 
-        def matches(host: Host) -> bool:
-            if isinstance(network, str):
-                raise TableError(f"{self._parameter}: {network}")
-            return host.address.version == network.version and host.address in network
+            def fails(host: Host) -> bool:
+                raise TableError(complaint)
 
-        return matches
+            return fails
+        return lambda host: network.contains(*host.number)
 
     def _table(self, table: Table) -> Matcher:
         self._tables.append(table)
@@ -132,8 +132,10 @@ class HostList:
                     table.lookup(key) is not None for key in table_keys(host, table.patterns)
                 )
             except TableError as error:
+                if str(error):
+                    self._options.log.warning(str(error))
                 problem = f"{self._parameter}: {table.name}: table lookup problem"
-                raise TableError(f"{error}\n{problem}".lstrip("\n")) from None
+                raise TableError(problem) from None
 
         return matches
 
@@ -156,13 +158,4 @@ def table_keys(host: Host, patterns: bool) -> list[str]:
     if not patterns:
         labels = host.name.split(".")
         keys += [".".join(labels[start:]) for start in range(1, len(labels))]
-    return [*keys, str(host.address)]
-
-
-def is_address(text: str) -> bool:
-    """Tell whether text is an IPv4 or IPv6 address."""
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
+    return [*keys, host.address]

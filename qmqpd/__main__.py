@@ -26,7 +26,7 @@ def serve(child: Child) -> None:
     params = child.main_cf.load(QmqpdParams)
     allow_descriptors(2 * params.qmqpd_worker_connection_limit + SPARE_DESCRIPTORS)
     resolver = Resolver(child.log)
-    access = Access(params, child.log)
+    access = Access(params, child.main_cf, child.log)
     child.drop_privileges(params.mail_owner, params.queue_directory)
     resolver.start()
     limits = Limits(message=params.message_size_limit, address=params.line_length_limit)

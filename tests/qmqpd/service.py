@@ -11,7 +11,7 @@ from qmqpd.connection import Service
 from qmqpd.handover import HandoverRules
 from qmqpd.names import Resolver
 from qmqpd.session import Limits
-from tests.common.settings import load
+from tests.common.settings import load, main_cf
 
 PACKET = b"57:14:Subject: e\n\nb\n,11:s@from.test,9:r@to.test,,"
 
@@ -47,5 +47,6 @@ def make_service(
     params = replace(params, **seconds)  # type: ignore[arg-type]  # names of times only
     limits = Limits(message=params.message_size_limit, address=params.line_length_limit)
     known = {"127.0.0.1": "localhost"} if names is None else names
-    access, resolver = Access(params, log), KnownNames(log, known)
+    access = Access(params, main_cf(**texts), log)
+    resolver = KnownNames(log, known)
     return Service(params, log, access, resolver, limits, HandoverRules.of(params))

@@ -14,7 +14,7 @@ from common.params import QmqpdParams
 from qmqpd.access import Access
 from qmqpd.client import Client
 from tests.common.journal import Journal
-from tests.common.settings import load
+from tests.common.settings import load, main_cf
 
 LOCAL = Client(socket.AF_INET, "127.0.0.1", 1, "localhost")
 HOST = Client(socket.AF_INET, "192.0.2.7", 1, "mail.example.test")
@@ -22,7 +22,7 @@ HOST = Client(socket.AF_INET, "192.0.2.7", 1, "mail.example.test")
 
 def access(**settings: str) -> tuple[Access, Journal]:
     journal = Journal()
-    return Access(load(QmqpdParams, **settings), journal), journal
+    return Access(load(QmqpdParams, **settings), main_cf(**settings), journal), journal
 
 
 @pytest.mark.parametrize(
