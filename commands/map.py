@@ -27,7 +27,6 @@ SEE ALSO
     postmap(1)
 """
 
-import getopt
 import os
 import sys
 from collections.abc import Iterator
@@ -45,13 +44,18 @@ from common.params import MapParams, Words
 from common.tables.table import Duplicates, Options
 
 USAGE = "[-bfFhimnNoprsuUvw] [-c config_dir] [-d key] [-q key] [map_type:]file..."
-LETTERS = "bc:d:fFhimnNopq:rsuUvw"
+LETTERS, WITH_VALUE = "bcdfFhimnNopqrsuUvw", "cdq"
+EITHER = {"n": "N", "N": "n", "r": "w", "w": "r"}  # of these the last one counts
 STDIN = "-"  # as a key: the keys are on standard input
 DUPLICATES = {"r": Duplicates.REPLACE, "w": Duplicates.IGNORE}
 
 
 class UsageError(Exception):
-    """The command line makes no sense."""
+    """The command line names no table."""
+
+
+class OptionError(Exception):
+    """An option that is not known, or has no value."""
 
 
 @dataclass(slots=True)
@@ -83,8 +87,8 @@ def run(program: str, config_dir: Path, arguments: list[str]) -> int:
         with open(sys.stdout.fileno(), "wb", closefd=False) as output:
             request = parse(config_dir, arguments)
             return perform(request, complaints, output)
-    except getopt.GetoptError as error:
-        complaints.plain(error.msg)
+    except OptionError as error:
+        complaints.plain(str(error))
         complaints.fatal(f"usage: {program} {USAGE}")
     except UsageError:
         complaints.fatal(f"usage: {program} {USAGE}")
@@ -99,8 +103,7 @@ def parse(config_dir: Path, arguments: list[str]) -> Request:
     """Return what the command line asks for.
 
     Raises:
-        GetoptError: an unknown option, or one without its argument.
-        UsageError: no table.
+        OptionError: an unknown option, or one without its argument.
         ConfigError: options that exclude each other.
     """
     request = Request(config_dir)
@@ -117,41 +120,50 @@ def parse(config_dir: Path, arguments: list[str]) -> Request:
         elif letter == "q":
             request.query = value
         else:
+            request.flags.discard(EITHER.get(letter, ""))
             request.flags.add(letter)
-    if request.flags & set("bhm") and request.query != STDIN:
-        raise ConfigError('specify -b -h or -m only with "-q -"')
-    if not request.tables and "s" not in request.flags:
-        raise UsageError
     return request
 
 
 def options_of(arguments: list[str], rest: list[str]) -> Iterator[tuple[str, str]]:
-    """Yield letter and value of each option; what follows them is added to rest.
+    """Yield letter and value of each option as it comes; what follows them is added to rest.
 
     Raises:
-        GetoptError: in the words of the C library.
+        OptionError: in the words of the C library.
     """
-    try:
-        pairs, others = getopt.getopt(arguments, LETTERS)
-    except getopt.GetoptError as error:
-        letter = error.opt[:1] if "--" + error.opt not in " ".join(arguments) else "-"
-        if "requires argument" in error.msg:
-            raise getopt.GetoptError(f"option requires an argument -- '{letter}'") from None
-        raise getopt.GetoptError(f"invalid option -- '{letter}'") from None
-    rest += others
-    yield from ((option[1], value) for option, value in pairs)
+    left = list(arguments)
+    while left and left[0].startswith("-") and left[0] != "-":
+        word = left.pop(0)
+        if word == "--":
+            break
+        for place, letter in enumerate(word[1:], 2):
+            if letter not in LETTERS:
+                raise OptionError(f"invalid option -- '{letter}'")
+            if letter not in WITH_VALUE:
+                yield letter, ""
+                continue
+            if not word[place:] and not left:
+                raise OptionError(f"option requires an argument -- '{letter}'")
+            yield letter, word[place:] or left.pop(0)
+            break
+    rest += left
 
 
 def perform(request: Request, complaints: Complaints, output: BinaryIO) -> int:
     """Do it; return the exit status.
 
     Raises:
+        UsageError: no table is named.
         ConfigError: it cannot be done.
     """
     main_cf = MainCf.read(request.config_dir)
     complaints.utf8 = main_cf.text("smtputf8_enable").lower() == "yes"
     complaints.join_log(main_cf)
     params = main_cf.load(MapParams)
+    if request.flags & set("bhm") and request.query != STDIN:
+        raise ConfigError('specify -b -h or -m only with "-q -"')
+    if not request.tables and "s" not in request.flags:
+        raise UsageError
     update_environment(params.import_environment)
     options = table_options(request.flags, main_cf, complaints)
     tables = [

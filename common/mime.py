@@ -63,8 +63,6 @@ class Splitter:
         self._segment = Segment.PRIMARY
         self._header: bytearray | None = None
         self._type = PLAIN
-        self._parameters: dict[bytes, bytes] = {}
-        self._default_type = PLAIN
         self._boundaries: list[Boundary] = []
 
     def receive_line(self, line: bytes, *, begins: bool = True) -> Iterator[Piece]:
@@ -99,20 +97,24 @@ class Splitter:
         text = bytes(self._header)
         self._header = None
         if self._parts and text[:13].lower() == b"content-type:":
-            self._type, self._parameters = parse_content_type(text[13:])
+            self._take_type(text[13:])
         yield Piece(self._segment, text)
 
     def _end_headers(self, line: bytes) -> Iterator[Piece]:
         """Go on to what the headers say is next."""
         if not line or self._segment is Segment.PRIMARY:
             yield Piece(Segment.BODY, b"")
-        kind, subtype = self._type
-        self._segment = Segment.BODY
-        if kind == MULTIPART and b"boundary" in self._parameters:
-            self._push(subtype, self._parameters[b"boundary"])
-        elif self._parts and (kind, subtype) in (MESSAGE, (b"message", b"global")):
-            self._segment = Segment.NESTED
-        self._type, self._parameters = PLAIN, {}
+        # What begins with no header is body, whatever it was said to be.
+        nested = self._type in (MESSAGE, (b"message", b"global")) and not line
+        self._segment = Segment.NESTED if self._parts and nested else Segment.BODY
+        self._type = PLAIN
+
+    def _take_type(self, value: bytes) -> None:
+        """Learn what is to come from a Content-Type."""
+        self._type, boundaries = parse_content_type(value)
+        if self._type[0] == MULTIPART:
+            for boundary in boundaries:
+                self._push(self._type[1], boundary)
 
     def _push(self, subtype: bytes, boundary: bytes) -> None:
         if len(self._boundaries) <= self._params.mime_nesting_limit + 1:
@@ -131,20 +133,23 @@ class Splitter:
             else:
                 del self._boundaries[place + 1 :]
                 self._segment = Segment.MIME
-                self._type, self._parameters = boundary.default_type, {}
+                self._type = boundary.default_type
             return
 
 
-def parse_content_type(value: bytes) -> tuple[tuple[bytes, bytes], dict[bytes, bytes]]:
-    """Return type and subtype in lower case, and the parameters, of a Content-Type."""
+def parse_content_type(value: bytes) -> tuple[tuple[bytes, bytes], list[bytes]]:
+    """Return type and subtype in lower case, and the boundaries, of a Content-Type."""
     words = list(tokens(value))
     kind = words[0].lower() if words else b""
     subtype = words[2].lower() if words[1:2] == [b"/"] and words[2:] else b""
-    parameters: dict[bytes, bytes] = {}
-    for place in range(len(words) - 3):
-        if words[place] == b";" and words[place + 2] == b"=":
-            parameters.setdefault(words[place + 1].lower(), words[place + 3])
-    return (kind, subtype), parameters
+    boundaries = [
+        words[place + 3]
+        for place in range(len(words) - 3)
+        if words[place] == b";"
+        and words[place + 1].lower() == b"boundary"
+        and words[place + 2] == b"="
+    ]
+    return (kind, subtype), boundaries
 
 
 def tokens(value: bytes) -> Iterator[bytes]:

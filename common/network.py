@@ -52,18 +52,15 @@ def parse_network(text: str) -> Network:
     plain = unbracketed(text)
     host, slash, length = plain.partition("/")
     address = parse_address(host)
-    if not slash:
-        if address is None:
-            raise ValueError(f'bad address pattern: "{plain}"')
-        return Network(address[0], address[0], address[1])
-    if not (length.isascii() and length.isdigit()):
+    bits = IPV6_BITS if ":" in host else IPV4_BITS
+    if slash and not (length.isascii() and length.isdigit()):
         raise ValueError(f'bad mask value in "{plain}"')
-    if address is None:
-        raise ValueError(f'bad network value in "{plain}"')
-    bits, number = address
-    prefix = int(length) if len(length) < 10 else bits + 1
-    if prefix > bits:
+    if slash and int(length) > bits:
         raise ValueError(f'bad mask length in "{plain}"')
+    if address is None:
+        raise ValueError(f'bad {"network value in" if slash else "address pattern:"} "{plain}"')
+    number = address[1]
+    prefix = int(length) if slash else bits
     behind = bits - prefix
     network = Network(bits, prefix, number >> behind << behind)
     if network.number != number:

@@ -99,6 +99,7 @@ class CdbWriter(StoredTable):
 
     def __init__(self, name: str, options: Options) -> None:
         super().__init__("cdb", name, ".cdb", options)
+        self.place = name  # the file is not yet there
         self._draft = Draft(self.path)
         self._entries: dict[bytes, bytes] = {}
 

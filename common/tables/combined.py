@@ -76,10 +76,17 @@ def open_all(kind: str, name: str, options: Options) -> list[Table]:
     Raises:
         ConfigError: it is no such thing, or with options.strict: one cannot be opened.
     """
+    complaint = f'bad syntax: "{kind}:{name}"; need "{kind}:{{type:name...}}"'
     try:
         texts = list(braces.elements(name))
-        if not texts or not all(":" in text for text in texts):
-            raise ConfigError("bad syntax")
-    except ConfigError as error:
-        raise ConfigError(f'{error}: "{kind}:{name}"; need "{kind}:{{type:name...}}"') from None
-    return [open_table(text, options) for text in texts]
+    except ConfigError:
+        texts = []
+    if not texts:
+        raise ConfigError(complaint)
+    tables: dict[str, Table] = {}  # one that is named twice is opened once
+    for text in texts:
+        if ":" not in text:
+            raise ConfigError(complaint)
+        if text not in tables:
+            tables[text] = open_table(text, options)
+    return [tables[text] for text in texts]

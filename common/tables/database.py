@@ -22,11 +22,13 @@ from common.tables.templates import Template
 NESTING_LIMIT = 20  # of files in a list of domains
 
 
-class DatabaseTable(Table):
+class DatabaseTable(Table, abc.ABC):
     """A table whose values come from some database."""
 
-    def __init__(self, kind: str, name: str, options: Options) -> None:
+    def __init__(self, kind: str, name: str, options: Options, *, first: str) -> None:
         """Read the settings.
+
+        first: the name of the one that tells where the database is.
 
         Raises:
             ConfigError: one of them is wrong.
@@ -34,30 +36,31 @@ class DatabaseTable(Table):
         super().__init__(f"{kind}:{name}", options)
         self.kind = kind
         self.settings = Settings(name, options)
-        self.result = self.template("result_format", self.default_result())
+        self.place = self.settings.text(first, least=1)
+        queries = self.query_texts()
+        result = self.settings.text("result_format", self.default_result(), least=1)
         self.limit = self.settings.number("expansion_limit", 0, least=None)
-        self.domains = DomainList(self.settings.words("domain"), options)
+        where = f"db_common_parse: {name}: Invalid"
+        self.queries = [Template(text, f"{where} query") for text in queries]
+        self.result = Template(result, f"{where} result")
+        self.domains = DomainList(name, self.settings.words("domain"), options)
+
+    @abc.abstractmethod
+    def query_texts(self) -> list[str]:
+        """Return the settings that are templates for queries."""
 
     def default_result(self) -> str:
         """Return the result_format of tables that have none."""
         return "%s"
-
-    def template(self, name: str, default: str) -> Template:
-        """Return a setting that is a template.
-
-        Raises:
-            ConfigError: it is none.
-        """
-        which = "result" if name == "result_format" else "query"
-        where = f"db_common_parse: {self.settings.name}: Invalid {which}"
-        return Template(self.settings.text(name, default, least=1), where)
 
     def is_wanted(self, key: str) -> bool:
         """Tell whether a key may be in the table at all."""
         local, at, domain = key.rpartition("@")
         if self.domains and not (at and local and self.domains.contains(domain)):
             return False
-        return self.result.can_be_about(key)
+        if not key:
+            self.options.log.warning(f'table "{self.name}": empty query string -- ignored')
+        return bool(key) and self.result.can_be_about(key)
 
     def joined(self, key: str, values: Iterable[str | None]) -> str | None:
         """Return all values as one, None if there is none.
@@ -99,21 +102,12 @@ class DatabaseTable(Table):
         self.settings.close()
 
 
-class SqlTable(DatabaseTable, abc.ABC):
+class SqlTable(DatabaseTable):
     """A table whose query is SQL."""
 
-    def __init__(self, kind: str, name: str, options: Options, *, first: str) -> None:
-        """Read the settings.
-
-        first: the name of one that must not be empty.
-
-        Raises:
-            ConfigError: one of them is wrong.
-        """
-        super().__init__(kind, name, options)
-        self.settings.text(first, least=1)
-        query = self.settings.text("query") or self.old_query()
-        self.query = Template(query, f"db_common_parse: {name}: Invalid query")
+    def query_texts(self) -> list[str]:
+        """Return the query."""
+        return [self.settings.text("query") or self.old_query()]
 
     def old_query(self) -> str:
         """Return the query that older settings stand for.
@@ -130,7 +124,7 @@ class SqlTable(DatabaseTable, abc.ABC):
     def _find(self, key: str) -> str | None:
         if not self.is_wanted(key):
             return None
-        query = self.query.about(key, self.quote)
+        query = self.queries[0].about(key, self.quote)
         return None if query is None else self.joined(key, self.values(query))
 
     @abc.abstractmethod
@@ -149,12 +143,13 @@ class SqlTable(DatabaseTable, abc.ABC):
 class DomainList:
     """Domains that are in a database: names, !names, type:table, /file."""
 
-    def __init__(self, elements: Iterable[str], options: Options) -> None:
-        """Prepare the list.
+    def __init__(self, owner: str, elements: Iterable[str], options: Options) -> None:
+        """Prepare the list. owner: whose it is, for complaints.
 
         Raises:
             ConfigError: a file cannot be read, or files nest too deeply.
         """
+        self._owner = owner
         self._options = options
         self._elements = list(self._prepared(elements, negated=False, depth=0))
 
@@ -171,10 +166,19 @@ class DomainList:
             if isinstance(element, str):
                 found = element == domain.lower()
             else:
-                found = element.lookup(domain) is not None
+                found = self._is_in(element, domain)
             if found:
                 return not negated
         return False
+
+    def _is_in(self, table: Table, domain: str) -> bool:
+        try:
+            return table.lookup(domain) is not None
+        except TableError as error:
+            if str(error):
+                self._options.log.warning(str(error))
+            self._options.log.warning(f"{self._owner}: {table.name}: table lookup problem")
+            raise TableError from None
 
     def changed(self) -> bool:
         """Tell whether a table in the list has changed."""

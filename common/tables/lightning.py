@@ -37,6 +37,7 @@ class LightningReader(StoredTable):
             ConfigError: it cannot be opened, or is no such database.
         """
         super().__init__("lmdb", name, ".lmdb", options)
+        self.name = self.place = f"lmdb:{name}"
         self._file = SourceFile(self.path, what="open database")
         self._environment = open_environment(self.path, options)
         self.warn_if_old()
@@ -91,6 +92,7 @@ class LightningWriter(StoredTable):
             ConfigError: it cannot be opened, or is no such database.
         """
         super().__init__("lmdb", name, ".lmdb", options)
+        self.name = self.place = f"lmdb:{name}"
         flags = os.O_RDWR | os.O_CREAT
         self._file = SourceFile(self.path, what="open database", flags=flags)
         fcntl.lockf(self._file.descriptor, fcntl.LOCK_EX)

@@ -23,6 +23,7 @@ from common.tables.values import encode_files
 
 MACRO_NAME = re.compile(r"[A-Za-z0-9_]*", re.ASCII)
 NUMBER = re.compile(r"[0-9]+\Z", re.ASCII)
+NARROW = "latin-1"
 C_LONG_MAX = 2**63 - 1  # a longer index counts as -1
 
 Groups = list[bytes | None]
@@ -98,11 +99,11 @@ Result = tuple[bytes | int, ...]
 
 
 class SkipError(Exception):
-    """A rule that is left out; str() is the complaint, empty if that was made."""
+    """A rule that is left out; str() is the complaint."""
 
 
 class Parser:
-    """Turns lines into rules."""
+    """Turns lines into rules. Inside, each byte of a line is a letter: delimiters are bytes."""
 
     def __init__(self, dialect: Dialect, options: Options) -> None:
         self.dialect = dialect
@@ -115,17 +116,16 @@ class Parser:
         """Return the rules; complain about bad ones."""
         for self._line in lines:
             try:
-                self._parse_line(self._line.text)
+                self._parse_line(narrow(self._line.text))
             except SkipError as error:
-                if str(error):
-                    self._warn(str(error))
+                self._warn(str(error))
         for rule, line in reversed(self._blocks):
             rule.end = len(self.rules)
             self.options.log.warning(f"{line.origin}: IF has no matching ENDIF")
         return self.rules
 
     def _warn(self, text: str) -> None:
-        self.options.log.warning(f"{self._line.origin}: {text}")
+        self.options.log.warning(f"{self._line.origin}: {wide(text)}")
 
     def _parse_line(self, text: str) -> None:
         word, rest = source.statement(text)
@@ -140,6 +140,7 @@ class Parser:
 
     def _open_block(self, text: str) -> None:
         pattern, rest = self._pattern(text)
+        rest = rest.strip(BLANKS)
         if rest:
             self._warn(f'ignoring extra text after IF statement: "{rest}"')
             self._warn("do not prepend whitespace to statements between IF and ENDIF")
@@ -148,10 +149,10 @@ class Parser:
         self.rules.append(rule)
 
     def _close_block(self, rest: str) -> None:
-        if rest:
-            self._warn("ignoring extra text after ENDIF")
         if not self._blocks:
             raise SkipError("ignoring ENDIF without matching IF")
+        if rest:
+            self._warn("ignoring extra text after ENDIF")
         rule, _ = self._blocks.pop()
         rule.end = len(self.rules)
 
@@ -160,28 +161,29 @@ class Parser:
         exception = None
         if self.dialect.pairs and rest.startswith("!"):
             exception, rest = self._pattern(rest[1:])
+        rest = rest.strip(BLANKS)
         if not rest:
             self._warn("no replacement text: using empty string")
         elif self.options.files:
             try:
-                rest = encode_files(rest)
+                rest = encode_files(wide(rest))
             except ConfigError as error:
-                raise SkipError(f"{error}: skipping this rule") from None
+                raise SkipError(narrow(f"{error}: skipping this rule")) from None
         result = self._result(rest)
         numbers = [part for part in result if isinstance(part, int)]
         if pattern.negated and numbers:
             raise SkipError("$number found in negative match replacement text: skipping this rule")
-        matcher = self._compile(pattern, max(numbers, default=0))
+        highest = -1 if -1 in numbers else max(numbers, default=0)
+        matcher = self._compile(pattern, max(highest, 0))
+        if highest > matcher.groups or highest < 0:
+            raise SkipError(f'out of range replacement index "{highest}": skipping this rule')
         rule = Rule(self._line.origin, pattern, matcher, result=result)
-        for number in numbers:
-            if not 0 < number <= matcher.groups:
-                raise SkipError(f'out of range replacement index "{number}": skipping this rule')
         if exception:
             rule.exception = self._compile(exception, 0)
         self.rules.append(rule)
 
     def _pattern(self, text: str) -> tuple[Pattern, str]:
-        """Return the pattern that a text begins with, and what follows."""
+        """Return the pattern that a text begins with, and what follows right behind it."""
         bare = text.lstrip("!" + BLANKS)
         negated = text[: len(text) - len(bare)].count("!") % 2 == 1
         if not bare:
@@ -195,8 +197,8 @@ class Parser:
         letters = bare[end + 1 :]
         rest = letters.lstrip("".join(set(letters) - set(stoppers)))
         flags = self._flags(letters[: len(letters) - len(rest)])
-        pattern = Pattern(encoded(bare[1:end]), flags, negated)
-        return pattern, rest.strip(BLANKS)
+        pattern = Pattern(bare[1:end].encode(NARROW), flags, negated)
+        return pattern, rest
 
     def _flags(self, letters: str) -> int:
         flags = self.dialect.default
@@ -220,14 +222,14 @@ class Parser:
         parts: list[bytes | int] = []
         place = 0
         while (dollar := text.find("$", place)) >= 0:
-            parts.append(encoded(text[place:dollar]))
+            parts.append(text[place:dollar].encode(NARROW))
             if text.startswith("$", dollar + 1):
                 parts.append(b"$")
                 place = dollar + 2
                 continue
             name, place = self._macro(text, dollar + 1)
             parts.append(self._index(name))
-        parts.append(encoded(text[place:]))
+        parts.append(text[place:].encode(NARROW))
         return tuple(part for part in parts if part != b"")
 
     def _macro(self, text: str, start: int) -> tuple[str, int]:
@@ -252,7 +254,7 @@ class Parser:
         return name, end
 
     def _complain_of_macro(self, complaint: str) -> None:
-        self.options.log.warning(complaint)
+        self.options.log.warning(wide(complaint))
         raise SkipError("bad replacement syntax: skipping this rule")
 
     def _index(self, name: str) -> int:
@@ -286,6 +288,16 @@ def shape_of(pattern: bytes, pieces: "re.Pattern[bytes]") -> Shape | None:
     if level or not pattern or pattern[:1] in b"*+?{":
         return None
     return Shape(anchored=pattern.startswith(b"^") and not bars)
+
+
+def narrow(text: str) -> str:
+    """Return a text with one letter for each of its bytes."""
+    return encoded(text).decode(NARROW)
+
+
+def wide(text: str) -> str:
+    """Return the text that narrow() was given."""
+    return decoded(text.encode(NARROW))
 
 
 def closing_delimiter(text: str) -> int:

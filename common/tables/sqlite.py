@@ -26,11 +26,10 @@ class SqliteTable(SqlTable):
             ConfigError: it cannot be opened, or a setting is wrong.
         """
         super().__init__("sqlite", name, options, first="dbpath")
-        path = self.settings.text("dbpath")
         try:
             # Not made if it is not there.
             self._database = sqlite3.connect(
-                f"file:{quoted_path(path)}?mode=rw",
+                f"file:{quoted_path(self.place)}?mode=rw",
                 uri=True,
                 isolation_level=None,
                 timeout=BUSY_SECONDS,

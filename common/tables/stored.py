@@ -32,19 +32,16 @@ OLD_SECONDS = 100
 class StoredTable(WritableTable, abc.ABC):
     """Keys and values as bytes in a file."""
 
-    ends_with_nul = True  # what is written, unless the options leave no choice
+    ends_with_nul = True  # what is written if the options leave the choice
 
     def __init__(self, kind: str, name: str, suffix: str, options: Options) -> None:
         super().__init__(f"{kind}:{name}{suffix}", options)
-        self.path = name + suffix
+        self.path = self.place = name + suffix
         self.source = name
-        # What may stand behind keys; a lookup that finds something leaves one.
+        # What may stand behind keys; whatever is found first leaves one.
         self._nul = [b"\0"] * options.with_nul + [b""] * options.without_nul
-
-    @property
-    def place(self) -> str:
-        """The file."""
-        return self.path
+        if len(self._nul) == 1:
+            self.ends_with_nul = options.with_nul
 
     def _find(self, key: str) -> str | None:
         data = encoded(key)
@@ -61,18 +58,17 @@ class StoredTable(WritableTable, abc.ABC):
             yield decoded(key.partition(b"\0")[0]), decoded(value.partition(b"\0")[0])
 
     def _store(self, key: str, value: str) -> bool:
-        nul = b"\0" if self._writes_nul() else b""
+        nul = b"\0" if self.ends_with_nul else b""
         replace = self.options.duplicates is Duplicates.REPLACE
         return self._put(encoded(key) + nul, encoded(value) + nul, replace=replace)
 
-    def _writes_nul(self) -> bool:
-        if self.options.with_nul == self.options.without_nul:
-            return self.ends_with_nul and self.options.with_nul
-        return self.options.with_nul
-
     def _remove(self, key: str) -> bool:
         data = encoded(key)
-        return any(self._discard(data + nul) for nul in self._nul)
+        for nul in self._nul:
+            if self._discard(data + nul):
+                self._nul = [nul]
+                return True
+        return False
 
     @abc.abstractmethod
     def _get(self, key: bytes) -> bytes | None:

@@ -164,6 +164,8 @@ class Table(abc.ABC):
 class WritableTable(Table):
     """A table whose entries can be changed. Without commit() nothing may have been."""
 
+    place = ""  # where the entries are, for complaints about them
+
     def commit(self) -> None:
         """Make the changes last.
 
@@ -192,11 +194,6 @@ class WritableTable(Table):
         if self.options.utf8 and not self._is_good_key(key):
             return True  # as Postfix: such a key is no failure
         return self._remove(self.folded(key))
-
-    @property
-    def place(self) -> str:
-        """Where the entries are, for complaints about them: a file's name."""
-        return self.name.partition(":")[2]
 
     @abc.abstractmethod
     def _store(self, key: str, value: str) -> bool:

@@ -69,6 +69,6 @@ def part_of(letter: str, text: str) -> str | None:
     if letter in "uU":
         return (local or None) if at else text
     if letter in "dD":
-        return domain if at else None
+        return domain or None if at else None
     labels = [label for label in domain.split(".") if label] if at else []
     return labels[-int(letter)] if int(letter) <= len(labels) else None
