@@ -25,10 +25,12 @@ NESTING_LIMIT = 20  # of files in a list of domains
 class DatabaseTable(Table, abc.ABC):
     """A table whose values come from some database."""
 
+    limit_words = "key:"  # in the complaint about too many results
+
     def __init__(self, kind: str, name: str, options: Options, *, first: str) -> None:
         """Read the settings.
 
-        first: the name of the one that tells where the database is.
+        first: the name of one that must tell where the database is.
 
         Raises:
             ConfigError: one of them is wrong.
@@ -36,7 +38,7 @@ class DatabaseTable(Table, abc.ABC):
         super().__init__(f"{kind}:{name}", options)
         self.kind = kind
         self.settings = Settings(name, options)
-        self.place = self.settings.text(first, least=1)
+        self.place = self.settings.text(first, least=1) if first else ""
         queries = self.query_texts()
         result = self.settings.text("result_format", self.default_result(), least=1)
         self.limit = self.settings.number("expansion_limit", 0, least=None)
@@ -89,7 +91,7 @@ class DatabaseTable(Table, abc.ABC):
         if 0 < self.limit < count:
             self.options.log.warning(
                 f"dict_{self.kind}_lookup: {self.settings.name}:"
-                f" Expansion limit exceeded for key '{key}'"
+                f" Expansion limit exceeded for {self.limit_words} '{key}'"
             )
             raise TableError
 

@@ -19,6 +19,8 @@ BUSY_SECONDS = 1.0  # that a lookup waits for a writer
 class SqliteTable(SqlTable):
     """A query, its first column."""
 
+    limit_words = "key"
+
     def __init__(self, name: str, options: Options) -> None:
         """Open the database.
 

@@ -41,19 +41,14 @@ class Template:
 
     def about_value(self, value: str, key: str, quote: Quote = str) -> str | None:
         """Return the text for a value found under a key, None if one has not all it needs."""
-        missing = False
-
-        def field(match: re.Match[str]) -> str:
-            nonlocal missing
-            letter = match[1]
-            part = "%" if letter == "%" else part_of(letter, value if letter.islower() else key)
-            if part is None:
-                missing = True
-                return ""
-            return part if letter == "%" else quote(part)
-
-        text = FIELD.sub(field, self.text)
-        return None if missing else text
+        parts = {
+            letter: "%" if letter == "%" else part_of(letter, value if letter.islower() else key)
+            for letter in self.fields
+        }
+        if None in parts.values():
+            return None
+        quoted = {letter: quote(part or "") for letter, part in parts.items() if letter != "%"}
+        return FIELD.sub(lambda match: quoted.get(match[1], "%"), self.text)
 
     def can_be_about(self, key: str) -> bool:
         """Tell whether a key has all that the fields about keys need."""
