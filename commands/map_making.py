@@ -20,7 +20,7 @@ from commands.map_queries import failure
 from common.config import decoded
 from common.errors import ConfigError
 from common.tables import source
-from common.tables.opening import open_table
+from common.tables.opening import open_table, opener, split
 from common.tables.source import SourceFile
 from common.tables.table import Mode, Options, TableError, WritableTable
 
@@ -37,6 +37,9 @@ def make_table(text: str, options: Options, *, keep_root: bool, own_mode: bool) 
     name = text.partition(":")[2]
     file = SourceFile(name)
     try:
+        # While we may read our own modules.
+        kind, _ = split(text, Mode.CREATE)
+        opener(kind)
         facts = os.fstat(file.descriptor)
         mask = MASK if own_mode else MASK | (READ_BITS & ~facts.st_mode)
         with rights_of(facts, keep_root=keep_root), file_mode_mask(mask):

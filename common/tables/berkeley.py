@@ -12,6 +12,7 @@ SEE ALSO
 import fcntl
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 
 from berkeleydb import db
 
@@ -100,15 +101,17 @@ class BerkeleyWriter(StoredTable):
         """Make the changes last."""
         try:
             self._database.sync()
+            if self._draft:
+                self._database.close()
         except db.DBError as error:
             raise ConfigError(f"close database {self.path}: {reason(error)}") from None
         if self._draft:
-            self._database.close()
             self._draft.commit()
 
     def close(self) -> None:
         """Give up the file, and a new one that was not committed."""
-        self._database.close()
+        with suppress(db.DBError):  # it tries to save what cannot be
+            self._database.close()
         if self._file:
             self._file.close()
         if self._draft:

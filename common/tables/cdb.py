@@ -10,6 +10,7 @@ SEE ALSO
     postmap(1)
 """
 
+import errno
 import mmap
 import os
 import struct
@@ -138,7 +139,7 @@ def write(path: Path, entries: dict[bytes, bytes]) -> None:
         slots[wanted % TABLES].append((wanted, size))
         size += PAIR.size + len(key) + len(value)
     if size + 2 * PAIR.size * len(entries) >= SIZE_LIMIT:
-        raise OSError(27, "File too large")
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
     with path.open("wb", buffering=WRITE_SIZE) as file:
         file.seek(HEADER_SIZE)
         for key, value in entries.items():

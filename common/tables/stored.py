@@ -11,6 +11,7 @@ SEE ALSO
 """
 
 import abc
+import errno
 import fcntl
 import os
 import shutil
@@ -110,11 +111,13 @@ class Draft:
         self._target = Path(path).resolve()  # a link to the file stays one
         self._beside = os.access(self._target.parent, os.W_OK, effective_ids=True)
         try:
+            if self._target.is_dir():
+                raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
             if not self._beside:
-                # Then the old content is overwritten in the end: see that it can be.
+                if not self._target.exists():
+                    raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+                # The old content is overwritten in the end: see that it can be.
                 self._target.open("r+b").close()
-            elif self._target.is_dir():
-                raise IsADirectoryError(21, "Is a directory")
             folder = self._target.parent if self._beside else None
             descriptor, name = tempfile.mkstemp(prefix=f".{self._target.name}.", dir=folder)
         except OSError as error:
