@@ -16,7 +16,8 @@ import time
 from common.config import encoded
 from common.tables import braces, source
 from common.tables.filters import SLOW_SECONDS, runs
-from common.tables.rules import Dialect, Groups, MatchError, Parser, Rule, expanded
+from common.tables.replacement import Groups, expanded
+from common.tables.rules import Dialect, MatchError, Parser, Rule
 from common.tables.source import SourceFile
 from common.tables.table import Options, Table, TableError
 

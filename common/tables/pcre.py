@@ -16,9 +16,9 @@ from ctypes import POINTER, byref, c_char_p, c_int, c_size_t, c_uint32, c_void_p
 
 from common.errors import ConfigError
 from common.tables.patterns import open_patterns
+from common.tables.replacement import Groups
 from common.tables.rules import (
     Dialect,
-    Groups,
     Matcher,
     MatchError,
     Pattern,

@@ -14,9 +14,9 @@ import re
 
 from common.errors import ConfigError
 from common.tables.patterns import open_patterns
+from common.tables.replacement import Groups
 from common.tables.rules import (
     Dialect,
-    Groups,
     Matcher,
     MatchError,
     Pattern,

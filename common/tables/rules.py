@@ -17,16 +17,12 @@ from typing import Protocol
 from common.config import BLANKS, decoded, encoded
 from common.errors import ConfigError
 from common.tables import source
+from common.tables.replacement import Groups, MacroError, Result, parse_result
 from common.tables.source import SourceLine
 from common.tables.table import Options
 from common.tables.values import encode_files
 
-MACRO_NAME = re.compile(r"[A-Za-z0-9_]*", re.ASCII)
-NUMBER = re.compile(r"[0-9]+\Z", re.ASCII)
 NARROW = "latin-1"
-C_LONG_MAX = 2**63 - 1  # a longer index counts as -1
-
-Groups = list[bytes | None]
 
 
 class Matcher(Protocol):
@@ -90,12 +86,8 @@ class Rule:
     pattern: Pattern
     matcher: Matcher
     exception: Matcher | None = None  # must not match
-    result: "Result | None" = None  # None: if
+    result: Result | None = None  # None: if
     end: int = 0  # of an if: the place of the rule behind its endif
-
-
-# Text and the numbers of groups, as they follow each other.
-Result = tuple[bytes | int, ...]
 
 
 class SkipError(Exception):
@@ -182,6 +174,15 @@ class Parser:
             rule.exception = self._compile(exception, 0)
         self.rules.append(rule)
 
+    def _result(self, text: str) -> Result:
+        try:
+            return parse_result(text, zero=self.dialect.zero)
+        except MacroError as error:
+            self.options.log.warning(wide(str(error)))
+        except IndexError as error:
+            self._warn(str(error))
+        raise SkipError("bad replacement syntax: skipping this rule")
+
     def _pattern(self, text: str) -> tuple[Pattern, str]:
         """Return the pattern that a text begins with, and what follows right behind it."""
         bare = text.lstrip("!" + BLANKS)
@@ -216,57 +217,6 @@ class Parser:
             return self.dialect.compile(pattern.text, pattern.flags, wanted)
         except PatternError as error:
             raise SkipError(str(error)) from None
-
-    def _result(self, text: str) -> Result:
-        """Return what $1, ${1}, $(1) and $$ leave of a replacement text."""
-        parts: list[bytes | int] = []
-        place = 0
-        while (dollar := text.find("$", place)) >= 0:
-            parts.append(text[place:dollar].encode(NARROW))
-            if text.startswith("$", dollar + 1):
-                parts.append(b"$")
-                place = dollar + 2
-                continue
-            name, place = self._macro(text, dollar + 1)
-            parts.append(self._index(name))
-        parts.append(text[place:].encode(NARROW))
-        return tuple(part for part in parts if part != b"")
-
-    def _macro(self, text: str, start: int) -> tuple[str, int]:
-        """Return the name behind a dollar, and the place behind the name."""
-        opener = text[start : start + 1]
-        if opener and opener in "{(":
-            closer = "})"["{(".index(opener)]
-            level = 0
-            for place in range(start, len(text)):
-                level += (text[place] == opener) - (text[place] == closer)
-                if level == 0:
-                    name = text[start + 1 : place]
-                    break
-            else:
-                self._complain_of_macro(f'truncated macro reference: "{text}"')
-            end = place + 1
-        else:
-            name = MACRO_NAME.match(text, start)[0]  # type: ignore[index]  # matches always
-            end = start + len(name)
-        if not name:
-            self._complain_of_macro(f'empty macro name: "{text}"')
-        return name, end
-
-    def _complain_of_macro(self, complaint: str) -> None:
-        self.options.log.warning(wide(complaint))
-        raise SkipError("bad replacement syntax: skipping this rule")
-
-    def _index(self, name: str) -> int:
-        complaint = ""
-        if not NUMBER.match(name):
-            complaint = f'non-numeric replacement index "{name}"'
-        elif int(name) == 0:
-            complaint = f'{self.dialect.zero} replacement index "{int(name)}"'
-        if complaint:
-            self._warn(complaint)
-            raise SkipError("bad replacement syntax: skipping this rule")
-        return int(name) if int(name) < C_LONG_MAX else -1
 
 
 def shape_of(pattern: bytes, pieces: "re.Pattern[bytes]") -> Shape | None:
@@ -310,9 +260,3 @@ def closing_delimiter(text: str) -> int:
             return place
         place += 1
     return -1
-
-
-def expanded(result: Result, groups: Groups) -> str:
-    """Return a rule's value with the groups of its match in place."""
-    parts = [part if isinstance(part, bytes) else groups[part - 1] or b"" for part in result]
-    return decoded(b"".join(parts))

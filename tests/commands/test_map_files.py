@@ -4,8 +4,8 @@ import os
 import pwd
 import resource
 import stat
+import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
@@ -19,7 +19,7 @@ SUFFIX = {"hash": "db", "btree": "db", "lmdb": "lmdb", "cdb": "cdb"}
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
+def folder(tmp_path: Path) -> Path:
     """A folder with an empty configuration, which other accounts may enter."""
     (tmp_path / "etc").mkdir()
     put(tmp_path / "etc/main.cf", "")
@@ -274,7 +274,5 @@ def test_the_command_is_there_under_both_names(folder: Path) -> None:
 
 def run(command: list[str], environment: dict[str, str]) -> tuple[int, bytes, bytes]:
     """Run a program."""
-    import subprocess
-
     done = subprocess.run(command, capture_output=True, check=False, env=environment, timeout=60)
     return done.returncode, done.stdout, done.stderr
