@@ -16,12 +16,16 @@ SEE ALSO
 from typing import Any
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from common.config import decoded, encoded
 from common.errors import ConfigError
 from common.tables.connection import Endpoint, words_of
 from common.tables.database import DatabaseTable
 from common.tables.table import Options, Table, TableError
+
+ATTEMPTS = 2  # a connection may have been lost since its last use
 
 
 class RedisTable(DatabaseTable):
@@ -41,6 +45,7 @@ class RedisTable(DatabaseTable):
             "db": self.settings.number("dbname", 0),
             "socket_timeout": timeout,
             "socket_connect_timeout": timeout,
+            "retry": Retry(NoBackoff(), ATTEMPTS - 1),
         }
         if "://" in self.place:
             try:
