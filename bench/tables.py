@@ -101,7 +101,7 @@ def header_checks(kind: str, top: Path) -> tuple[float, float]:
     os.utime(checks, (1, 1))
     (top / "main.cf").touch()
     os.utime(top / "main.cf", (1, 1))
-    theirs = [str(peers.program("postmap")), "-c", str(top)]
+    theirs = [str(peers.postmap()), "-c", str(top)]
     ours = [str(peers.postroom()), "map", "-c", str(top)]
     question = ["-q", "-", f"{kind}:{checks}"]
     times: dict[str, list[float]] = {"theirs": [], "ours": []}

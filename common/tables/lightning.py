@@ -12,6 +12,7 @@ SEE ALSO
 
 import fcntl
 import os
+import weakref
 from collections.abc import Iterator
 
 import lmdb
@@ -23,6 +24,10 @@ from common.tables.stored import StoredTable, locked
 from common.tables.table import Mode, Options, Table, TableError
 
 MAP_SIZE = 16 * 1024 * 1024  # lmdb_map_size where no main.cf tells it
+
+# The library refuses to open a file twice, and two parameters may name the same table.
+READERS: "weakref.WeakValueDictionary[tuple[int, int], lmdb.Environment]"
+READERS = weakref.WeakValueDictionary()
 
 Step = tuple[bytes, bytes | None, bool]  # key, value or None to remove it, replace
 
@@ -39,7 +44,7 @@ class LightningReader(StoredTable):
         super().__init__("lmdb", name, ".lmdb", options)
         self.name = self.place = f"lmdb:{name}"
         self._file = SourceFile(self.path, what="open database")
-        self._environment = open_environment(self.path, options)
+        self._environment = reader_environment(self._file, options)
         self.warn_if_old()
 
     def _get(self, key: bytes) -> bytes | None:
@@ -77,8 +82,7 @@ class LightningReader(StoredTable):
         return self._file.changed(content=False)
 
     def close(self) -> None:
-        """Give up the file."""
-        self._environment.close()
+        """Give up the file; the library's side of it goes with the last of its tables."""
         self._file.close()
 
 
@@ -171,6 +175,19 @@ def apply(transaction: lmdb.Transaction, step: Step) -> bool:
     return bool(transaction.put(key, value, overwrite=replace))
 
 
+def reader_environment(file: SourceFile, options: Options) -> lmdb.Environment:
+    """Return the library's side of a file for lookups; a process has only one for each file.
+
+    Raises:
+        ConfigError: the library does not accept it.
+    """
+    identity = file.identity()
+    found = READERS.get(identity)
+    if found is None:
+        found = READERS[identity] = open_environment(file.path, options)
+    return found
+
+
 def open_environment(path: str, options: Options) -> lmdb.Environment:
     """Open the library's side of a file.
 
@@ -189,7 +206,7 @@ def open_environment(path: str, options: Options) -> lmdb.Environment:
 
 def reason(error: lmdb.Error) -> str:
     """Return the library's reason, without the place where it found it."""
-    return str(error).partition(": ")[2]
+    return str(error).partition(": ")[2] or str(error)
 
 
 def open_lmdb(name: str, options: Options) -> Table:

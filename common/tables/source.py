@@ -59,6 +59,10 @@ class SourceFile:
         except OSError as error:
             raise ConfigError(f"read {self.path}: {error.strerror}") from None
 
+    def identity(self) -> tuple[int, int]:
+        """Return what tells this file from all others: device and inode."""
+        return self._first.st_dev, self._first.st_ino
+
     def changed(self, *, content: bool = True) -> bool:
         """Tell whether the path leads to something else now, or with content: holds another."""
         now = os.fstat(self.descriptor)

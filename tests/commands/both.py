@@ -79,7 +79,7 @@ def compare(scripts: Iterable[Script], top: Path, *, complaints: bool = True) ->
     """
     all_scripts = list(scripts)
     folders = [top / str(number) for number in range(len(all_scripts))]
-    program = str(peers.program("postmap"))
+    program = str(peers.postmap())
     for one, folder in zip(all_scripts, folders, strict=True):
         one.lay_out(folder / "theirs")
         one.lay_out(folder / "ours")

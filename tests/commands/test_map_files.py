@@ -21,6 +21,7 @@ SUFFIX = {"hash": "db", "btree": "db", "lmdb": "lmdb", "cdb": "cdb"}
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder with an empty configuration, which other accounts may enter."""
+    peers.table_library("hash")
     (tmp_path / "etc").mkdir()
     put(tmp_path / "etc/main.cf", "")
     for one in (tmp_path, *tmp_path.parents):
@@ -54,7 +55,7 @@ def content(count: int) -> dict[str, str]:
 def test_a_file_of_one_side_is_read_by_the_other(
     kind: str, maker: str, flag: str, folder: Path
 ) -> None:
-    program = str(peers.program("postmap"))
+    program = str(peers.postmap())
     entries = content(2000)
     source = "".join(f"{key} {value}\n" for key, value in entries.items())
     put(folder / "t", source)
@@ -75,7 +76,7 @@ def test_a_file_of_one_side_is_read_by_the_other(
 
 @pytest.mark.parametrize("kind", ["hash", "btree", "lmdb"])
 def test_both_list_a_file_in_the_same_order(kind: str, folder: Path) -> None:
-    program = str(peers.program("postmap"))
+    program = str(peers.postmap())
     put(folder / "t", "".join(f"{key} {value}\n" for key, value in content(500).items()))
     for maker in (debians(program, Step((f"{kind}:t",)), folder), make(folder, f"{kind}:t")):
         assert maker.status == 0
@@ -84,7 +85,7 @@ def test_both_list_a_file_in_the_same_order(kind: str, folder: Path) -> None:
 
 
 def test_a_cdb_file_is_the_same_byte_for_byte(folder: Path) -> None:
-    program = str(peers.program("postmap"))
+    program = str(peers.postmap())
     put(folder / "t", "".join(f"{key} {value}\n" for key, value in content(500).items()))
     assert debians(program, Step(("cdb:t",)), folder).status == 0
     theirs = (folder / "t.cdb").read_bytes()
@@ -239,7 +240,7 @@ def test_a_file_older_than_its_source_is_complained_about(kind: str, folder: Pat
 
 
 def test_an_lmdb_table_grows_beyond_its_first_size(folder: Path) -> None:
-    program = str(peers.program("postmap"))
+    program = str(peers.postmap())
     put(folder / "etc/main.cf", "lmdb_map_size = 65536\n")
     put(folder / "t", "".join(f"{n} {'x' * 400}\n" for n in range(2000)))
     assert make(folder, "lmdb:t") == Outcome(0, b"", [b""])

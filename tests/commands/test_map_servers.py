@@ -4,15 +4,18 @@ SEE ALSO
     tests.suite.databases, for the servers and what is in them
 """
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from common.tables import opening
-from tests.commands.both import Script, Step, compare
-from tests.suite import databases
+from tests.commands.both import Script, Step, compare, debians, ours, shown
+from tests.common.tables.servers import ReplayServer
+from tests.suite import databases, peers
 from tests.suite.databases import Server
+from tests.suite.reference import Postfix
 
 # Here, lest each fork does it again.
 for kind in ("ldap", "mysql", "pgsql"):
@@ -138,3 +141,52 @@ def test_a_directory_gives_both_the_same(ldap: Server, tmp_path: Path) -> None:
         scripts.append(asking("ldap", text + settings, *keys))
     # Of what goes wrong it is the library that tells.
     compare(scripts, tmp_path, complaints=False)
+
+
+TCP_REPLIES = [
+    *(b"200 x\n", b"200 a%20b%3A\n", b"200 a b\n", b"200 \n", b"200\n", b"500 no\n", b"400 e\n"),
+    *(b"300 x\n", b"nonsense\n", b"200 %zz\n", b"200 a%\n", b"200 x\r\n", b"500\n", b"200  x\n"),
+    *(b"200x\n", b"2000 x\n", b"200\tx y\n", b"200 \xe9\n"),
+]
+SOCKETMAP_REPLIES = [
+    *(b"4:OK x,", b"3:OK ,", b"2:OK,", b"9:NOTFOUND ,", b"8:NOTFOUND,", b"8:TEMP why,", b"4:ok x,"),
+    *(b"9:TIMEOUT t,", b"6:PERM p,", b"5:TEMP ,", b"5:FOO x,", b"0:,", b"nonsense", b"4:OK xX"),
+    *(b"6:OK a\0b,", b"10:NOTFOUND x,", b"100004:OK " + b"y" * 100_001 + b",", b"5:OK a\xe9,"),
+]
+
+
+def test_servers_of_lines_and_netstrings_give_both_the_same(tmp_path: Path) -> None:
+    with contextlib.ExitStack() as stack:
+        scripts = []
+        for kind, replies in (("tcp", TCP_REPLIES), ("socketmap", SOCKETMAP_REPLIES)):
+            for reply in replies:
+                server = stack.enter_context(ReplayServer(reply))
+                name = f"tcp:127.0.0.1:{server.port}"
+                if kind == "socketmap":
+                    name = f"socketmap:inet:127.0.0.1:{server.port}:name"
+                scripts.append(Script((Step(("-q", "a B%", name)),)))
+        compare(scripts, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def postfix() -> Iterator[Postfix]:
+    settings = {
+        "proxy_read_maps": "proxy:hash:$config_directory/t proxy:regexp:$config_directory/r"
+        " proxy:texthash:$config_directory/none proxy:fail:x"
+    }
+    with Postfix(settings) as instance:
+        (instance.config_dir / "t").write_text("a 1\nB two words\n")
+        (instance.config_dir / "r").write_text("/^x(.)/ $1\n")
+        make = Step((f"hash:{instance.config_dir}/t",))
+        assert debians(str(peers.postmap()), make, instance.top).status == 0
+        yield instance.start()
+
+
+@pytest.mark.parametrize("key", ["a", "B", "c", "XY"])
+@pytest.mark.parametrize("table", ["hash:{}/t", "regexp:{}/r", "hash:{}/other", "fail:x"])
+def test_the_real_proxymap_gives_both_the_same(table: str, key: str, postfix: Postfix) -> None:
+    program = str(peers.postmap())
+    name = f"proxy:{table.format(postfix.config_dir)}"
+    for step in (Step(("-q", key, name)), Step(("-q", "-", name), b"a\nxz\nb\n")):
+        theirs = debians(program, step, postfix.top)
+        assert shown(ours(step, postfix.top)) == shown(theirs)

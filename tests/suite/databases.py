@@ -13,6 +13,7 @@ SEE ALSO
 """
 
 import contextlib
+import glob
 import os
 import pwd
 import shutil
@@ -27,7 +28,7 @@ from tests.suite import peers
 from tests.suite.instance import free_port
 from tests.suite.waiting import wait_for
 
-SEARCH = "/usr/sbin:/usr/bin:/usr/lib/postgresql/17/bin:/usr/lib/postgresql/15/bin"
+SEARCH = ":".join(["/usr/sbin", "/usr/bin", *sorted(glob.glob("/usr/lib/postgresql/*/bin"))])
 START_SECONDS = 30.0
 STOP_SECONDS = 20.0
 ROWS = [

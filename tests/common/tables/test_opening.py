@@ -7,6 +7,7 @@ from common.tables import TableError, opening, table_types
 from common.tables.opening import Library
 from common.tables.table import Mode
 from tests.common.tables.opened import opened
+from tests.suite import peers
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,7 @@ def test_a_type_whose_library_is_missing_names_the_extra(monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("kind", sorted(opening.OPENERS))
 def test_every_type_has_a_function_to_open_it(kind: str) -> None:
+    peers.table_library(kind)
     assert callable(opening.opener(kind))
     assert kind in table_types()
 
