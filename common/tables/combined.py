@@ -15,11 +15,12 @@ from common.tables.table import Options, Table
 
 
 class CombinedTable(Table):
-    """Some tables in an order."""
+    """Some tables in an order; the first one tells whether parts of a key are looked up."""
 
     def __init__(self, name: str, options: Options, tables: list[Table]) -> None:
         super().__init__(name, options)
         self.tables = tables
+        self.patterns = tables[0].patterns
 
     def folded(self, key: str) -> str:
         """Return the key as it is: each table folds as it needs."""
@@ -56,18 +57,12 @@ class PipeTable(CombinedTable):
 
 def open_unionmap(name: str, options: Options) -> Table:
     """Return the union of the tables in the name."""
-    tables = open_all("unionmap", name, options)
-    union = UnionTable(f"unionmap:{name}", options, tables)
-    union.patterns = all(table.patterns for table in tables)
-    return union
+    return UnionTable(f"unionmap:{name}", options, open_all("unionmap", name, options))
 
 
 def open_pipemap(name: str, options: Options) -> Table:
     """Return the chain of the tables in the name."""
-    tables = open_all("pipemap", name, options)
-    pipe = PipeTable(f"pipemap:{name}", options, tables)
-    pipe.patterns = tables[0].patterns
-    return pipe
+    return PipeTable(f"pipemap:{name}", options, open_all("pipemap", name, options))
 
 
 def open_all(kind: str, name: str, options: Options) -> list[Table]:

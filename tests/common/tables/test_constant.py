@@ -78,3 +78,11 @@ def test_a_combination_changes_with_its_tables(tmp_path: Path) -> None:
     assert not table.changed()
     path.write_text("a 22\n")
     assert table.changed()
+
+
+@pytest.mark.parametrize("kind", ["unionmap", "pipemap"])
+def test_the_first_table_of_a_combination_tells_whether_keys_have_parts(kind: str) -> None:
+    # Seen with virtual_alias_maps of Postfix 3.7.11 and a key of "@domain".
+    fixed, pattern = "inline:{a=b}", "regexp:{{/a/ b}}"
+    assert not quiet(f"{kind}:{{{fixed},{pattern}}}").patterns
+    assert quiet(f"{kind}:{{{pattern},{fixed}}}").patterns
