@@ -4,9 +4,10 @@ SYNOPSIS
     postroom check
 
 DESCRIPTION
-    Reads main.cf and master.cf as start does, and looks at the directories of
-    the queue. A mistake that start would refuse gives exit status 1; whatever
-    else deserves attention is a warning.
+    Reads main.cf and master.cf as start does, opens the tables that main.cf
+    names, and looks at the directories of the queue. A mistake that start
+    would refuse gives exit status 1; whatever else deserves attention is a
+    warning.
 
 SEE ALSO
     spec/logging.md, section 6
@@ -18,6 +19,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from commands import check_tables
 from master import guard, spool
 from master.configuration import Configuration
 from master.endpoints import Names
@@ -43,6 +45,7 @@ def warnings(configuration: Configuration) -> Iterator[str]:
     params = configuration.params
     yield from configuration.warnings
     yield from configuration.main_cf.unused()
+    yield from check_tables.complaints(configuration.main_cf)
     yield from spool.problems(params, spool.mail_owner(params))
     yield from guard.complaints(configuration)
     if os.geteuid() != 0:

@@ -12,6 +12,7 @@ SEE ALSO
 """
 
 import time
+from typing import Self
 
 from common.config import encoded
 from common.tables import braces, source
@@ -39,6 +40,23 @@ class PatternTable(Table):
         self.rules = rules
         self._runs = list(runs(rules, dialect))
         self._file = file
+
+    @classmethod
+    def read(cls, dialect: Dialect, name: str, options: Options) -> Self:
+        """Read rules out of a file, or out of "{{rule} {rule}...}".
+
+        Raises:
+            ConfigError: there is no such file, or there are no such braces.
+        """
+        kind = f"{dialect.kind} map"
+        if name.startswith("{"):
+            text, file = braces.rule_lines(name, kind), None
+        else:
+            file = SourceFile(name)
+            text = file.text()
+        lines = source.lines(text, name, options, kind=f"{kind} ")
+        rules = Parser(dialect, options).parse(lines)
+        return cls(f"{dialect.kind}:{name}", options, dialect, rules, file)
 
     def _find(self, key: str) -> str | None:
         subject = encoded(key).partition(b"\0")[0]
@@ -82,16 +100,3 @@ class PatternTable(Table):
         """Close the file."""
         if self._file:
             self._file.close()
-
-
-def open_patterns(dialect: Dialect, name: str, options: Options) -> PatternTable:
-    """Read rules out of a file, or out of "{{rule} {rule}...}"."""
-    kind = f"{dialect.kind} map"
-    if name.startswith("{"):
-        text, file = braces.rule_lines(name, kind), None
-    else:
-        file = SourceFile(name)
-        text = file.text()
-    lines = source.lines(text, name, options, kind=f"{kind} ")
-    rules = Parser(dialect, options).parse(lines)
-    return PatternTable(f"{dialect.kind}:{name}", options, dialect, rules, file)

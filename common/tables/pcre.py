@@ -15,7 +15,7 @@ import re
 from ctypes import POINTER, byref, c_char_p, c_int, c_size_t, c_uint32, c_void_p
 
 from common.errors import ConfigError
-from common.tables.patterns import open_patterns
+from common.tables.patterns import PatternTable
 from common.tables.replacement import Groups
 from common.tables.rules import (
     Dialect,
@@ -195,4 +195,4 @@ DIALECT = Dialect(
 def open_pcre(name: str, options: Options) -> Table:
     """Read a table of Perl's patterns."""
     library()  # first: without it no rule is worth reading
-    return open_patterns(DIALECT, name, options)
+    return PatternTable.read(DIALECT, name, options)

@@ -13,7 +13,7 @@ import ctypes
 import re
 
 from common.errors import ConfigError
-from common.tables.patterns import open_patterns
+from common.tables.patterns import PatternTable
 from common.tables.replacement import Groups
 from common.tables.rules import (
     Dialect,
@@ -166,10 +166,22 @@ DIALECT = Dialect(
 )
 
 
+class RegexpTable(PatternTable):
+    """Rules with POSIX patterns."""
+
+    def cautions(self) -> list[str]:
+        """Name the patterns that refer to groups of their own."""
+        return [
+            f"{rule.origin}: a pattern with back-references: a search may take for ever"
+            for rule in self.rules
+            if has_back_reference(rule.pattern.text)
+        ]
+
+
 def open_regexp(name: str, options: Options) -> Table:
     """Read a table of POSIX patterns."""
     check_library()
-    return open_patterns(DIALECT, name, options)
+    return RegexpTable.read(DIALECT, name, options)
 
 
 def check_library() -> None:

@@ -143,6 +143,10 @@ class Table(abc.ABC):
         """Tell whether the source is no longer what was read."""
         return False
 
+    def cautions(self) -> list[str]:
+        """Return what an operator should know although nothing is wrong."""
+        return []
+
     def close(self) -> None:
         """Give up what is held open."""
         return  # mostly nothing

@@ -359,6 +359,12 @@ TYPES += [
     "image/png; b=c",
 ]
 TYPES += ['multipart/mixed; boundary="b1\\""', "multipart/mixed; boundary=b1; boundary=b3", "/", ""]
+TYPES += [
+    "multipart mixed; boundary=b1",
+    "(",
+    "multipart/mixed; boundary = (x) b3 ; c",
+    "multipart;boundary=b1",
+]
 BODY_LINES = [
     "body",
     "--b1",
@@ -385,8 +391,12 @@ def message(random: Random) -> Script:
         lines += random.choices(BODY_LINES, k=random.randint(0, 5))
     text = "\n".join(lines).encode() + random.choice([b"\n", b""])
     flags = random.choice(["-h", "-b", "-hb", "-hm", "-bm", "-hbm", "-hm", "-bm", "-m", "-hmU"])
+    limits = {"header_size_limit": 20, "mime_nesting_limit": 1, "mime_boundary_length_limit": 2}
+    main_cf = "".join(
+        f"{name} = {number}\n" for name, number in limits.items() if random.random() < 0.2
+    )
     step = Step((flags, "-q", "-", "regexp:{{/(.*)/ [$1]}}"), text)
-    return Script((step,))
+    return Script((step,), {}, main_cf)
 
 
 LETTERS = ["É", "é", "straße", "STRASSE", "K", "İ", "ﬁ", "x\udce9", "\udcff", "日本", "ǅ", "ς", "Σ"]
