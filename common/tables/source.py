@@ -146,6 +146,9 @@ def word_end(text: str, enders: str = BLANKS) -> int:
 
     -1: a quote is not closed.
     """
+    plain = re.match(rf'[^"\\{enders}]*', text).end()  # type: ignore[union-attr]  # matches always
+    if plain == len(text) or text[plain] in enders:
+        return plain  # as nearly always
     quoted = escaped = False
     for place, letter in enumerate(text):
         if escaped:
