@@ -89,7 +89,6 @@ class BerkeleyWriter(StoredTable):
         if options.mode is Mode.CREATE:
             self._draft = Draft(self.path)
             path = str(self._draft.path)
-            os.unlink(path)  # the library wants no file rather than an empty one
         self._database = open_database(kind, path, buffer_size(options), flags)
         if not self._draft:
             # Only now: the library closes descriptors while it opens, and locks go with them.

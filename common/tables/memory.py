@@ -64,7 +64,7 @@ class EnvironmentTable(Table):
 
 def open_texthash(name: str, options: Options) -> Table:
     """Read a source file; bad lines and all but the first of a key are complained about."""
-    file = SourceFile(name)
+    file = SourceFile(name, what="open database")
     table = MemoryTable(f"texthash:{name}", options, file)
     regret = " -- ignoring this line"
     for line, key, value in source.entries(file.text(), name, options, regret=regret):

@@ -56,6 +56,11 @@ def test_a_message_in_a_message_has_nested_headers() -> None:
     ]
 
 
+def test_what_was_announced_as_a_message_but_begins_with_no_header_is_body() -> None:
+    text = b"Content-Type: message/rfc822\nno header\nA: b\n"
+    assert [segment for segment, _ in pieces(text)] == [PRIMARY] + [BODY] * 4
+
+
 def test_parts_of_a_digest_are_messages() -> None:
     text = b"Content-Type: multipart/digest; boundary=xx\n\n--xx\n\nA: b\n"
     assert (NESTED, b"A: b") in pieces(text)

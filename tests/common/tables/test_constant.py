@@ -86,3 +86,10 @@ def test_the_first_table_of_a_combination_tells_whether_keys_have_parts(kind: st
     fixed, pattern = "inline:{a=b}", "regexp:{{/a/ b}}"
     assert not quiet(f"{kind}:{{{fixed},{pattern}}}").patterns
     assert quiet(f"{kind}:{{{pattern},{fixed}}}").patterns
+
+
+def test_a_table_that_is_named_twice_is_opened_once(tmp_path: Path) -> None:
+    path = tmp_path / "t"
+    path.write_text("a a\nlonely\n")
+    table, journal = opened(f"pipemap:{{texthash:{path},texthash:{path}}}")
+    assert (table.lookup("a"), len(journal.lines())) == ("a", 1)

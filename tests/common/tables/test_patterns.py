@@ -128,6 +128,20 @@ def test_filters_change_no_answer(kind: str, seed: int, tmp_path: Path) -> None:
         assert table.lookup(subject) == one_by_one(table, subject)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_back_reference_among_many_rules_is_its_own_patterns(kind: str, tmp_path: Path) -> None:
+    others = "".join(f"/q{number}(w)(e)/ other\n" for number in range(20))
+    table, journal = file_table(kind, tmp_path / "t", others + "/(a)\\1/ twice\n")
+    assert (lookups(table, "xaa", "a", "q3we"), journal.lines()) == (["twice", None, "other"], [])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_rules_of_different_sorts_keep_their_order(kind: str, tmp_path: Path) -> None:
+    sorts = "".join(f"/^x{number}/ no\n/y{number}/ no\n" for number in range(10))
+    table, _ = file_table(kind, tmp_path / "t", f"{sorts}/b$/ first\n/^a/ second\n{sorts}")
+    assert lookups(table, "ab", "a", "b") == ["first", "second", "first"]
+
+
 def one_by_one(table: PatternTable, subject: str) -> str | None:
     """Return what the rules say of a subject, each tried in its turn."""
     place = 0

@@ -139,12 +139,20 @@ def test_a_lookup_waits_for_whoever_changes_the_file(kind: str, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "texthash"])
-def test_a_table_works_in_a_jail_that_does_not_hold_its_file(kind: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("other", [False, True])
+def test_a_table_works_in_a_jail_that_does_not_hold_its_file(
+    kind: str, other: bool, tmp_path: Path
+) -> None:
     peers.superuser("a jail")
     path = tmp_path / "t"
     name = made(kind, path) if kind != "texthash" else f"texthash:{path}"
     path.write_text("a 1\n")
     (tmp_path / "jail").mkdir()
+    if other:
+        inside = tmp_path / "jail" / str(path).lstrip("/")
+        inside.parent.mkdir(parents=True)
+        for suffix in ("", *(f".{suffix}" for suffix in SUFFIX.values())):
+            inside.with_name(f"t{suffix}").write_text("another file of the same name\n")
 
     def in_jail() -> bytes:
         table: Table = quiet(name)
