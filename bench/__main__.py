@@ -13,21 +13,19 @@ DESCRIPTION
 """
 
 import argparse
-import contextlib
-import io
 import json
 import statistics
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bench.load import Round, Shape, play
+from bench import MEMORY
+from bench.load import Round, Shape, play, running
 from tests.suite.instance import Instance, Postroom
 from tests.suite.reference import Postfix
 
-MEMORY = "/dev/shm"
 SETTINGS: Mapping[str, str] = {"in_flow_delay": "0"}
 SESSIONS = 10
 SHAPES = {
@@ -129,16 +127,6 @@ def table(results: list[Comparison]) -> str:
 def as_json(one: Comparison) -> dict[str, object]:
     """Return one result for programs."""
     return {**asdict(one), "rate_ratio": one.rate_ratio, "cpu_ratio": one.cpu_ratio}
-
-
-@contextlib.contextmanager
-def running(instance: Instance) -> Iterator[Instance]:
-    """Start the instance; the log that it shows at its end is not of interest here."""
-    try:
-        yield instance.start()
-    finally:
-        with contextlib.redirect_stdout(io.StringIO()):
-            instance.close()
 
 
 if __name__ == "__main__":

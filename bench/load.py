@@ -6,9 +6,12 @@ DESCRIPTION
     every message was answered, is in the queue, and is wholly in the log.
 """
 
+import contextlib
+import io
 import os
 import subprocess
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tests.suite import peers
@@ -69,3 +72,13 @@ def check(instance: Instance, shape: Shape, position: int) -> None:
     for path in queued.values():
         path.unlink()
     instance.log_path.open("r+").truncate(0)
+
+
+@contextlib.contextmanager
+def running(instance: Instance) -> Iterator[Instance]:
+    """Start the instance; the log that it shows at its end is not of interest here."""
+    try:
+        yield instance.start()
+    finally:
+        with contextlib.redirect_stdout(io.StringIO()):
+            instance.close()

@@ -14,13 +14,17 @@ import os
 import signal
 import socket
 import time
+from contextlib import suppress
+from socket import SocketType
+from typing import Protocol
 
 from cleanup.headers import HeaderRules
-from cleanup.message import Option
+from cleanup.message import Journal, Message
+from cleanup.native import NativeSession
 from cleanup.session import Session
 from cleanup.trigger import wake_queue_manager
-from cleanup.writer import QueueFile, remove_stale_logs
-from common.child import FLOW_READ_FD, Child
+from cleanup.writer import QueueFile, StaleLogs
+from common.child import FLOW_READ_FD, FLOW_WRITE_FD, Child
 from common.errors import PeerError, QueueError
 from common.log import Log
 from common.params import CleanupParams
@@ -29,41 +33,88 @@ from common.status import Status
 from common.worker import serve_each
 
 PARAMS = CleanupParams
+NATIVE = True  # there is a socket for frames beside the public one
+
+# What Postfix's cleanup does to a message and ours does not, by the parameters that ask for it.
+MISSING = (
+    *("header_checks", "mime_header_checks", "nested_header_checks", "body_checks"),
+    *("smtpd_milters", "non_smtpd_milters", "milter_header_checks"),
+    *("virtual_alias_maps", "canonical_maps", "sender_canonical_maps", "recipient_canonical_maps"),
+    *("always_bcc", "sender_bcc_maps", "recipient_bcc_maps", "masquerade_domains"),
+    *("message_reject_characters", "message_strip_characters", "strict_mime_encoding_domain"),
+    *("strict_8bitmime", "strict_8bitmime_body", "strict_7bit_headers"),
+)
 
 READ_SIZE = 32 * 1024  # larger reads cost page faults: every buffer would be mapped anew
 NO_FILE_ID = "NOQUEUE"
 
 
+prepare = HeaderRules.of  # by master, for all processes
+
+
 def serve(child: Child) -> None:
     """Serve messages until it is time to leave."""
-    params = child.main_cf.load(CleanupParams)
+    rules: HeaderRules = child.prepared
+    params = rules.params
     child.drop_privileges(params.mail_owner, params.queue_directory)
-    cleanup = Cleanup(params, child.log)
+    cleanup = Cleanup(rules, child.log)
     signal.signal(signal.SIGTERM, cleanup.terminate)
-    serve_each(child, params, cleanup.serve)
+    serve_each(child, params, cleanup.serve, cleanup.serve_native)
+
+
+class Dialogue(Protocol):
+    """A message's way from its client into a queue file; no I/O."""
+
+    message: Message
+
+    def __init__(self, rules: HeaderRules, log: Journal, queue_id: str, now: int) -> None: ...
+
+    @property
+    def finished(self) -> bool:
+        """Whether everything has come."""
+
+    def greeting(self) -> bytes:
+        """Return what the client is told first."""
+
+    def receive_data(self, data: bytes) -> bytes:
+        """Take bytes from the client, return bytes for the queue file."""
+
+    def fail(self, bit: int) -> None:
+        """Refuse the message for a reason outside the dialogue."""
+
+    def verdict(self) -> bytes:
+        """Return what the client is told last."""
 
 
 class Cleanup:
     """The daemon between two signals: its rules, and the file it is writing."""
 
-    def __init__(self, params: CleanupParams, log: Log) -> None:
-        self.params = params
+    def __init__(self, rules: HeaderRules, log: Log) -> None:
+        self.params = rules.params
         self.log = log
-        self.rules = HeaderRules.of(params)
+        self.rules = rules
+        self.stale_logs = StaleLogs(self.params.hash_queue_names, self.params.hash_queue_depth)
         self.file: QueueFile | None = None
 
-    def serve(self, connection: socket.socket) -> None:
-        """Take one message and answer."""
-        set_io_timeout(connection, self.params.ipc_timeout)
+    def serve(self, connection: SocketType) -> None:
+        """Take one message as records and answer."""
+        self._serve(connection, Session)
+
+    def serve_native(self, connection: SocketType) -> None:
+        """Take one message as a frame and answer."""
+        self._serve(connection, NativeSession)
+
+    def _serve(self, connection: SocketType, kind: type[Dialogue]) -> None:
         self._wait_for_queue_manager()
         self.file = self._create_file()
         name = self.file.queue_id if self.file else NO_FILE_ID
         created = self.file.created if self.file else int(time.time())
-        session = Session(self.rules, self.log, name, created)
+        session = kind(self.rules, self.log, name, created)
         try:
             self._converse(connection, session)
         except (PeerError, OSError) as error:
-            session.message.warn(f"{error} while reading from the cleanup client")
+            reason = error.strerror if isinstance(error, OSError) else error
+            session.message.warn(f"{reason} while reading from the cleanup client")
         finally:
             self._discard_file()
 
@@ -72,48 +123,59 @@ class Cleanup:
         self._discard_file()
         os._exit(number)
 
-    def _converse(self, connection: socket.socket, session: Session) -> None:
-        connection.sendall(session.greeting())
+    def _converse(self, connection: SocketType, session: Dialogue) -> None:
+        if greeting := session.greeting():
+            connection.sendall(greeting)
         # While the client makes records of its message:
         if self.file is None:
             session.fail(Status.WRITE_FAILED)
         else:
-            hashed = self.params.hash_queue_names
-            remove_stale_logs(self.file.queue_id, hashed, self.params.hash_queue_depth)
+            self.stale_logs.remove(self.file.queue_id)
         while not session.finished:
-            data = connection.recv(READ_SIZE)
+            data = self._receive(connection)
             if not data:
                 return  # given up; whoever did that has logged why
             self._store(session, session.receive_data(data))
         self._complete(session)
         connection.sendall(session.verdict())
 
-    def _store(self, session: Session, data: bytes) -> None:
-        if self.file is None or not data or session.status:
+    def _receive(self, connection: SocketType) -> bytes:
+        """Return what comes next, mostly here already; empty at the end."""
+        try:
+            return connection.recv(READ_SIZE, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            set_io_timeout(connection, self.params.ipc_timeout)
+            return connection.recv(READ_SIZE)
+
+    def _store(self, session: Dialogue, data: bytes) -> None:
+        if self.file is None or not data or session.message.verdict():
             return
         try:
             self.file.write(data)
         except QueueError as error:
             self._fail(session, error)
 
-    def _complete(self, session: Session) -> None:
+    def _complete(self, session: Dialogue) -> None:
         """Make the message part of the queue, or see that nothing of it stays."""
-        if session.status & Status.TOO_LARGE:
+        message = session.message
+        status = message.verdict()
+        if status and status & Status.TOO_LARGE:
             self.log.warning("mail_stream_cleanup: close error")
-        if session.status or self.file is None or session.message.options & Option.DISCARD:
+        if status or self.file is None or message.discard:
             self._discard_file()
             return
         try:
-            if session.message.options & Option.HOLD:
+            if message.hold:
                 self.file.hold()
-            self.file.commit(session.size_record())
+                self._return_token()
+            self.file.commit(message.size_record())
         except QueueError as error:
             self._fail(session, error)
             return
         self.file = None
         wake_queue_manager(self.params.queue_service_name, self.log)
 
-    def _fail(self, session: Session, error: QueueError) -> None:
+    def _fail(self, session: Dialogue, error: QueueError) -> None:
         session.message.warn(f"queue file write error: {error}")
         session.fail(Status.WRITE_FAILED)
         self._discard_file()
@@ -139,3 +201,9 @@ class Cleanup:
             os.read(FLOW_READ_FD, 1)
         except BlockingIOError:
             time.sleep(self.params.in_flow_delay)
+
+    def _return_token(self) -> None:
+        """Give the token back: of a message that is held the queue manager hears nothing."""
+        if self.params.in_flow_delay:
+            with suppress(BlockingIOError):
+                os.write(FLOW_WRITE_FD, b"\0")

@@ -86,7 +86,7 @@ class HeaderStage:
             self.message.warn("no Received header")
             self.message.refuse(Status.BAD)
         if not self.message.status:
-            self.block.finish()
+            self.message.write_lines(self.block.finish())
 
     def _body(self, kind: int, text: bytes) -> Stage | None:
         """End the header with an empty line, whether the client sent one or not."""
@@ -158,7 +158,7 @@ def refuse_record(message: Message, kind: int) -> None:
     message.refuse(Status.BAD)
 
 
-def extracted_stage(message: Message, recipients: Recipients) -> Stage:
+def extracted_stage(message: Message, recipients: Recipients) -> ExtractedStage:
     """End the content and begin the part behind it."""
     message.content_length = message.length - message.data_offset
     message.write(RecordType.EXTRACTED)

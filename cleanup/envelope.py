@@ -5,15 +5,13 @@ SEE ALSO
     spec/queue-file.md, section 4
 """
 
-from dataclasses import dataclass, field
-
 from cleanup.content import HeaderStage
 from cleanup.headers import HeaderRules
-from cleanup.message import Message, Utf8
+from cleanup.message import EMPTY_SIZE_RECORD, Message, Utf8, is_utf8
 from cleanup.recipients import Recipients
-from cleanup.rewrite import sanitize
 from cleanup.stage import Stage, discard_from
-from common.record import Reader, RecordType
+from common.handover import CLIENT_ATTRIBUTES
+from common.record import Reader, RecordType, encode
 from common.status import Status
 
 WARN_TIME_FORMAT = b"%15d"
@@ -24,21 +22,20 @@ COPIED = (
     *(RecordType.DSN_RET, RecordType.DSN_ENVID, RecordType.KILLED),
 )
 AFTER_SENDER = frozenset(b"RODn/oKM")  # these make no sense before we know who sends, and when
+ATTRIBUTE = RecordType.ATTRIBUTE[0]
+CONTENT_RECORD = encode(RecordType.CONTENT)
 TIME_DIGITS = 12  # of the seconds; more are beyond all calendars
 
 
-@dataclass(slots=True)
 class EnvelopeStage:
     """Takes records until the content begins."""
 
-    message: Message
-    rules: HeaderRules
-    recipients: Recipients = field(init=False)
-    _written: set[RecordType] = field(default_factory=set)  # of those that count once
-
-    def __post_init__(self) -> None:
-        self.recipients = Recipients(self.message, self.rules.rewriter)
-        self.message.write_raw(self.message.size_record())
+    def __init__(self, message: Message, rules: HeaderRules) -> None:
+        self.message = message
+        self.rules = rules
+        self.recipients = Recipients(message, rules.rewriter)
+        self._written: set[RecordType] = set()  # of those that count once
+        message.write_raw(EMPTY_SIZE_RECORD)
 
     def advance(self, records: Reader) -> Stage | None:
         """Take what is there; return the stage that follows, None when bytes are missing."""
@@ -56,29 +53,28 @@ class EnvelopeStage:
     def _take(self, kind: int, payload: bytes) -> bool:
         """Act on one record; False if it has no place here."""
         message = self.message
+        if kind == ATTRIBUTE:
+            return self.recipients.attribute(payload)
         letter = bytes((kind,))
         if kind in AFTER_SENDER and (message.sender is None or message.arrival is None):
             return False
         match letter:
-            case b"A":
-                return self.recipients.attribute(payload)
             case b"R":
-                self._warn_time()
-                self.recipients.add(payload)
+                self.recipient(payload)
             case b"T":
-                return self._time(payload)
+                return self.time(payload)
             case b"S":
-                return self._sender(payload)
+                return self.sender(payload)
             case b"O":
                 self.recipients.original = payload
             case b"D" | b"/":
                 self.recipients.forget()
             case b"V":
-                self._verp(payload)
+                self.verp(payload)
             case b"f":
                 return message.add_flags(payload)
             case b"M":
-                return self._content()
+                self.content()
             case b"W" | b"F":
                 self._first_wins(RecordType(letter), payload)
             case b"C" | b"c" | b"o" | b"n":
@@ -89,27 +85,45 @@ class EnvelopeStage:
                 return False
         return True
 
-    def _time(self, payload: bytes) -> bool:
+    def time(self, payload: bytes) -> bool:
+        """Take the time of arrival: seconds and microseconds."""
         message = self.message
         seconds = payload.split(b" ")[0]
         if not seconds.isdigit() or len(seconds) > TIME_DIGITS:
             return False
+        records = encode(RecordType.ATTRIBUTE, b"create_time=%d" % message.now)
         if message.arrival is None:
             message.arrival = int(seconds)
-            message.write(RecordType.TIME, payload)
+            records = encode(RecordType.TIME, payload) + records
         message.attribute_names.add(b"create_time")
-        message.write(RecordType.ATTRIBUTE, b"create_time=%d" % message.now)
+        message.write_raw(records)
         return True
 
-    def _sender(self, payload: bytes) -> bool:
+    def sender(self, payload: bytes) -> bool:
+        """Take the sender; there is one."""
         message = self.message
         if message.sender is not None:
             return False
-        message.sender = self.rules.rewriter.sender(sanitize(payload))
-        if message.params.smtputf8_enable and is_utf8(message.sender):
-            message.utf8 |= Utf8.SENDER
+        message.sender = self.rules.rewriter.sender(payload)
+        if is_utf8(message.sender):
+            message.need_utf8(Utf8.SENDER)
         message.write(RecordType.SENDER, message.sender)
         return True
+
+    def client(self, records: bytes) -> None:
+        """Take the attributes of a client that common.handover has made."""
+        message = self.message
+        names = message.attribute_names | CLIENT_ATTRIBUTES
+        if len(names) > message.params.queue_file_attribute_count_limit:
+            self.advance(Reader(records))  # finds the one that is too many
+        else:
+            message.write_raw(records)
+
+    def recipient(self, payload: bytes) -> None:
+        """Take a recipient, with the attributes that were given before it."""
+        if self.message.params.delay_warning_time:
+            self._warn_time()
+        self.recipients.add(payload)
 
     def _warn_time(self) -> None:
         message = self.message
@@ -124,25 +138,15 @@ class EnvelopeStage:
             self._written.add(kind)
             self.message.write(kind, payload)
 
-    def _verp(self, payload: bytes) -> None:
+    def verp(self, payload: bytes) -> None:
+        """Take the two delimiters that a sender of its own for each recipient is made with."""
         message = self.message
         allowed = message.params.verp_delimiter_filter.encode()
         if message.sender and len(payload) == 2 and set(payload) <= set(allowed):
             message.write(RecordType.VERP, payload)
 
-    def _content(self) -> bool:
+    def content(self) -> None:
+        """Mark where the content begins."""
         message = self.message
-        message.write(RecordType.CONTENT)
+        message.write_raw(CONTENT_RECORD)
         message.data_offset = message.length
-        return True
-
-
-def is_utf8(text: bytes) -> bool:
-    """Tell whether text has bytes beyond ASCII that are proper UTF-8."""
-    if text.isascii():
-        return False
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

@@ -30,7 +30,7 @@ class ExtractedStage:
         while (found := records.next_record()) is not None:
             kind, payload = found
             if kind == END:
-                return self._finish()
+                return self.finish()
             if not self._take(bytes((kind,)), payload):
                 self.message.warn(f"unexpected record type {chr(kind)!r} behind the content")
                 self.message.refuse(Status.BAD)
@@ -60,7 +60,8 @@ class ExtractedStage:
                 return False
         return True
 
-    def _finish(self) -> Stage:
+    def finish(self) -> Stage:
+        """End the message."""
         message = self.message
         message.write(RecordType.END)
         if not message.recipient_count:

@@ -12,7 +12,8 @@ SEE ALSO
 
 import enum
 import re
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from cleanup import address_list
 from cleanup.message import Message, Utf8
@@ -28,8 +29,11 @@ from common.status import Status
 # A header's name: printable ASCII without blanks; blanks may stand before the colon.
 HEADER = re.compile(rb"([!-9;-~]+)[ \t]*:")
 
+PLAIN_HEADER = re.compile(rb"([!-9;-~]+):([^\n]*+(?:\n[ \t][^\n]*+)*+)\n")
+
 # A header longer than the limit is cut at a line end if that loses less than this part of it.
 CUT_LOSS = 0.1
+FLUSH_SIZE = 32 * 1024  # bytes of lines that are kept before they are encoded
 
 
 class Role(enum.Flag):
@@ -75,6 +79,7 @@ class HeaderRules:
     host: bytes
     undisclosed: bytes
     complete_list: re.Pattern[bytes]  # address lists that need no rewriting
+    active: frozenset[bytes]  # headers that are looked at
 
     @classmethod
     def of(cls, params: CleanupParams) -> "HeaderRules":
@@ -83,60 +88,91 @@ class HeaderRules:
         undisclosed = encoded(params.undisclosed_recipients_header)
         complete = address_list.complete_list(dotless=not params.append_dot_mydomain)
         host = encoded(params.myhostname)
-        return cls(params, Rewriter(params), drop, host, undisclosed, complete)
+        active = frozenset((*ROLES, *NOTED))
+        return cls(params, Rewriter(params), drop, host, undisclosed, complete, active)
 
 
-@dataclass(slots=True)
 class HeaderBlock:
     """The primary header of one message, in progress."""
 
-    message: Message
-    rules: HeaderRules
     hops: int = 0
-    seen: set[bytes] = field(default_factory=set)
     message_id_logged: bool = False
+
+    def __init__(self, message: Message, rules: HeaderRules) -> None:
+        self.message = message
+        self.rules = rules
+        self.seen: set[bytes] = set()
+        self._text = bytearray()  # lines that are not written yet
+
+    def add_plain(self, text: bytes) -> bool:
+        """Take many headers at once, whole lines, if none of them needs a change.
+
+        Nothing is done where one might: they must be added one by one.
+        """
+        headers = PLAIN_HEADER.findall(text)
+        kinds = [name.lower() for name, _ in headers]
+        rules = self.rules
+        if not (text.isascii() and rules.drop.isdisjoint(kinds)) or b"\0" in text:
+            return False
+        if len(text) > min(rules.params.header_size_limit, FLUSH_SIZE):
+            return False
+        if max(map(len, kinds)) >= rules.params.line_length_limit:
+            return False  # a line whose first piece has no colon is no header
+        if kinds.count(b"received") >= rules.params.hopcount_limit:
+            return False
+        active = [
+            (kind, header[1])
+            for kind, header in zip(kinds, headers, strict=True)
+            if kind in rules.active
+        ]
+        for kind, value in active:
+            if kind in ROLES and not (self.message.remote or rules.complete_list.match(value)):
+                return False
+        self.seen.update(kinds)
+        for kind, value in active:
+            if kind in NOTED:
+                NOTED[kind](self, kind, value.lstrip(b" \t"))
+        self._text += text
+        return True
 
     def add(self, text: bytes) -> None:
         """Take one logical header: its lines joined by newlines."""
-        text = text.partition(b"\0")[0]
+        if b"\0" in text:
+            text = text.partition(b"\0")[0]
         match = HEADER.match(text)
         if match is None:
             return
-        name, value = match[1], text[match.end() :]
-        text = name + b":" + value
+        name, end = match[1], match.end()
+        if len(name) + 1 < end:  # blanks before the colon
+            text = name + b":" + text[end:]
         kind = name.lower()
         self.seen.add(kind)
-        if not text.isascii() and self.rules.params.smtputf8_enable:
-            self.message.utf8 |= Utf8.HEADER
-        self._note(kind, value.lstrip(b" \t"))
-        completed = self._completed(name, value) if kind in ROLES else None
+        if not text.isascii():
+            self.message.need_utf8(Utf8.HEADER)
+        action = NOTED.get(kind)
+        if action:
+            action(self, kind, text[len(name) + 1 :].lstrip(b" \t"))
+        completed = self._completed(name, text[len(name) + 1 :]) if kind in ROLES else None
         if kind not in self.rules.drop:
-            self._write_lines(completed or self._cut(text))
+            self._write(completed or self._cut(text))
 
-    def finish(self) -> None:
-        """Add the headers that every message must have."""
+    def finish(self) -> bytes:
+        """Add the headers that every message must have; return the lines not written yet."""
         message = self.message
         if not message.remote or self.rules.params.always_add_missing_headers:
             self._add_missing()
         if not self.message_id_logged:
             message.note("message-id=<>")
+        return bytes(self._text)
 
-    def _note(self, kind: bytes, value: bytes) -> None:
-        """Act on what a header says, apart from its addresses."""
-        if kind == b"received":
-            self._count_hop()
-        elif kind in (b"message-id", b"resent-message-id"):
-            self._log_message_id(kind, value)
-        elif kind == b"content-transfer-encoding":
-            self._note_encoding(value)
-
-    def _note_encoding(self, value: bytes) -> None:
+    def _note_encoding(self, kind: bytes, value: bytes) -> None:
         """Remember an 8-bit body; 7bit is what nobody needs to be told."""
         detect = self.rules.params.detect_8bit_encoding_header
         if detect and value.strip().lower() in (b"8bit", b"binary"):
             self.message.encoding = b"8bit"
 
-    def _count_hop(self) -> None:
+    def _count_hop(self, kind: bytes, value: bytes) -> None:
+        """Count a Received header; too many of them mean that the mail runs in circles."""
         self.hops += 1
         if self.hops >= self.rules.params.hopcount_limit:
             self.message.warn("message rejected: hopcount exceeded")
@@ -163,15 +199,15 @@ class HeaderBlock:
         arrival = message.arrival or message.now
         if lower + b"message-id" not in self.seen:
             identity = self._message_id(arrival)
-            self._write_lines(prefix + b"Message-Id: " + identity)
+            self._write(prefix + b"Message-Id: " + identity)
             self._log_message_id(lower + b"message-id", identity)
         if lower + b"date" not in self.seen:
-            self._write_lines(prefix + b"Date: " + format_date(arrival).encode())
+            self._write(prefix + b"Date: " + format_date(arrival).encode())
         if lower + b"from" not in self.seen:
             sender = address.quote(message.sender) if message.sender else b"MAILER-DAEMON"
-            self._write_lines(prefix + b"From: " + sender)
+            self._write(prefix + b"From: " + sender)
         if rules.undisclosed and not self.seen & NAMES_RECIPIENTS:
-            self._write_lines(rules.undisclosed)
+            self._write(rules.undisclosed)
 
     def _message_id(self, arrival: int) -> bytes:
         unique = self.message.queue_id
@@ -187,6 +223,23 @@ class HeaderBlock:
         line_end = text.rfind(b"\n", 0, limit)
         return text[: line_end if limit - line_end < limit * CUT_LOSS else limit]
 
-    def _write_lines(self, text: bytes) -> None:
-        for line in text.split(b"\n"):
-            self.message.write_line(line)
+    def _write(self, text: bytes) -> None:
+        """Add lines; they are encoded many at a time."""
+        self._text += text
+        self._text += b"\n"
+        if len(self._text) > FLUSH_SIZE:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._text:
+            self.message.write_lines(bytes(self._text))
+            self._text.clear()
+
+
+# What is done about a header apart from its addresses.
+NOTED: dict[bytes, Callable[[HeaderBlock, bytes, bytes], None]] = {
+    b"received": HeaderBlock._count_hop,
+    b"message-id": HeaderBlock._log_message_id,
+    b"resent-message-id": HeaderBlock._log_message_id,
+    b"content-transfer-encoding": HeaderBlock._note_encoding,
+}

@@ -11,15 +11,17 @@ SEE ALSO
 
 import enum
 import sys
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from common import record
 from common.params import CleanupParams
 from common.record import RecordType
 from common.status import Status
+from common.text import whole_lines
 
 SIZE_FORMAT = b"%15d %15d %15d %15d %15d %15d"
+SIZE_HEAD = record.encode(RecordType.SIZE, SIZE_FORMAT % (0, 0, 0, 0, 0, 0))[:2]
+EMPTY_SIZE_RECORD = SIZE_HEAD + SIZE_FORMAT % (0, 0, 0, 0, 0, 0)  # until the sizes are known
 
 
 class Option(enum.IntFlag):
@@ -38,7 +40,10 @@ class Option(enum.IntFlag):
     AUTOUTF8 = 512
 
 
-LATE_OPTIONS = Option.HOLD | Option.DISCARD  # what a client may add in the middle
+HOLD, DISCARD = Option.HOLD.value, Option.DISCARD.value
+SMTPUTF8, AUTOUTF8 = Option.SMTPUTF8.value, Option.AUTOUTF8.value
+LATE_OPTIONS = HOLD | DISCARD  # what a client may add in the middle
+SEEN_OPTIONS = LATE_OPTIONS | SMTPUTF8
 FLAGS_DIGITS = 10
 
 
@@ -61,33 +66,35 @@ class Journal(Protocol):
         """Note trouble."""
 
 
-@dataclass(slots=True)
 class Message:
     """One message between its client and its queue file."""
 
-    params: CleanupParams
-    log: Journal
-    queue_id: str
-    now: int  # seconds; when the queue file was created
-    options: Option = Option.NONE
-    status: Status = Status.OK
+    # What is not set here in __init__ is the same for most messages.
+    options: int = 0  # bits of Option
+    hold: bool = False
+    discard: bool = False
+    status: int = 0  # bits of Status
     reason: bytes = b""
     arrival: int | None = None  # seconds, from the client's time record
     sender: bytes | None = None
     recipient_count: int = 0
     notify_flags: int = 0  # of all recipients together
-    attribute_names: set[bytes] = field(default_factory=set)
     utf8: Utf8 = Utf8.NONE
     encoding: bytes = b""  # of the body, as its header names it
     remote: bool = False  # rewriting context of the headers
     length: int = 0  # bytes of the queue file so far
     data_offset: int = 0  # of the first content record
     content_length: int = 0
-    _output: list[bytes] = field(default_factory=list)
-    _size_limit: int = field(init=False)
 
-    def __post_init__(self) -> None:
-        self._size_limit = self.params.message_size_limit or sys.maxsize
+    def __init__(self, params: CleanupParams, log: Journal, queue_id: str, now: int) -> None:
+        """Begin; now: when the queue file was created, in seconds."""
+        self.params = params
+        self.log = log
+        self.queue_id = queue_id
+        self.now = now
+        self.attribute_names: set[bytes] = set()
+        self._output: list[bytes] = []
+        self._size_limit = params.message_size_limit or sys.maxsize
 
     def write(self, kind: RecordType, payload: bytes = b"") -> None:
         """Add one record to the queue file."""
@@ -96,16 +103,20 @@ class Message:
     def write_raw(self, records: bytes) -> None:
         """Add records that are encoded already."""
         self.length += len(records)
-        if self.length <= self._size_limit:
+        if self.length > self._size_limit:
+            self._exceed_size()
+        else:
             self._output.append(records)
-            return
+
+    def _exceed_size(self) -> None:
         if not self.status & Status.TOO_LARGE:
             self.warn("queue file size limit exceeded")
         self.refuse(Status.TOO_LARGE)
 
-    def write_line(self, line: bytes) -> None:
-        """Add a text line without its newline, in pieces where it is too long."""
-        self.write_text(RecordType.TEXT, line)
+    def write_lines(self, lines: bytes) -> None:
+        """Add text lines, a newline behind each, in pieces where they are too long."""
+        if lines:
+            self.write_raw(whole_lines(lines, self.params.line_length_limit))
 
     def write_text(self, kind: RecordType, text: bytes) -> None:
         """Add text whose last piece is of that kind, in pieces where it is too long."""
@@ -122,22 +133,42 @@ class Message:
         added = int(payload)
         if added & ~LATE_OPTIONS:
             self.warn(f"ignored flags {added}")
-        self.options |= Option(added & LATE_OPTIONS)
+        self.ask(added & LATE_OPTIONS)
         return True
+
+    def ask(self, flags: int) -> None:
+        """Take the client's options."""
+        self.options |= flags
+        if flags & SEEN_OPTIONS:
+            self.hold = bool(self.options & HOLD)
+            self.discard = bool(self.options & DISCARD)
+            if flags & SMTPUTF8:
+                self.utf8 |= Utf8.REQUESTED
+
+    def need_utf8(self, part: Utf8 = Utf8.NONE) -> None:
+        """Note what cannot do without SMTPUTF8; AUTOUTF8 makes that a request."""
+        if not self.params.smtputf8_enable:
+            return
+        self.utf8 |= part
+        if self.options & AUTOUTF8:
+            self.utf8 |= Utf8.REQUESTED
 
     def take_output(self) -> bytes:
         """Return what was added since the last call."""
-        output = b"".join(self._output)
-        self._output.clear()
-        return output
+        output, self._output = self._output, []
+        return b"".join(output)
 
     def size_record(self) -> bytes:
         """Return the size record as far as it is known; it always has the same length."""
         size, hints = self.content_length, self.notify_flags << 1
-        fields = (size, self.data_offset, self.recipient_count, hints, size, int(self.utf8))
-        return record.encode(RecordType.SIZE, SIZE_FORMAT % fields)
+        fields = (size, self.data_offset, self.recipient_count, hints, size, self.utf8)
+        return SIZE_HEAD + SIZE_FORMAT % fields
 
-    def refuse(self, bit: Status, reason: bytes = b"") -> None:
+    def verdict(self) -> int:
+        """Return the status so far. Whoever wants a message dropped hears of no error in it."""
+        return 0 if self.discard else self.status
+
+    def refuse(self, bit: int, reason: bytes = b"") -> None:
         """Note an error; the first reason given is the one that the client hears."""
         self.status |= bit
         self.reason = self.reason or reason
@@ -149,3 +180,14 @@ class Message:
     def note(self, text: str) -> None:
         """Log a fact about this message."""
         self.log.info(f"{self.queue_id}: {text}")
+
+
+def is_utf8(text: bytes) -> bool:
+    """Tell whether text has bytes beyond ASCII that are proper UTF-8."""
+    if text.isascii():
+        return False
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -5,28 +5,27 @@ SEE ALSO
     spec/queue-file.md, section 4
 """
 
-from dataclasses import dataclass, field
-
-from cleanup.message import Message
-from cleanup.rewrite import Rewriter, sanitize
-from common.config import encoded
+from cleanup.message import Message, Utf8, is_utf8
+from cleanup.rewrite import Rewriter
 from common.log import printable
-from common.record import RecordType
+from common.record import RecordType, encode
 
 NOTIFY_NEVER = 1
 NOTIFY_VALUES = frozenset({0, NOTIFY_NEVER, 2, 4, 6, 8, 10, 12, 14})
 
 
-@dataclass(slots=True)
 class Recipients:
     """Takes recipients one by one; attributes given before one apply to it alone."""
 
-    message: Message
-    rewriter: Rewriter
+    # Of the next recipient:
     original: bytes | None = None
     notify_flags: int = 0
     dsn_original: bytes = b""
-    _known: set[tuple[bytes, ...]] = field(default_factory=set)
+
+    def __init__(self, message: Message, rewriter: Rewriter) -> None:
+        self.message = message
+        self.rewriter = rewriter
+        self._known: set[tuple[bytes, ...]] = set()
 
     def forget(self) -> None:
         """Drop the attributes that wait for their recipient."""
@@ -62,23 +61,33 @@ class Recipients:
 
     def add(self, raw: bytes) -> None:
         """Write the block of one recipient unless the same one was written before."""
-        params = self.message.params
-        original = raw if self.original is None else self.original
-        original = original.partition(b"\0")[0]
-        final = self.rewriter.complete(sanitize(raw) or encoded(params.empty_address_recipient))
-        dsn = self.dsn_original or b"rfc822;" + final
+        original = (raw if self.original is None else self.original).partition(b"\0")[0]
+        final = self.rewriter.recipient(raw)
+        kind = self._address_type(final)
+        dsn = self.dsn_original or kind + final
         if self._is_new(original, final, dsn):
             self._write(original, final, dsn)
-        self.forget()
+        if self.original is not None or self.notify_flags or self.dsn_original:
+            self.forget()
+
+    def _address_type(self, final: bytes) -> bytes:
+        """Return the type that a delivery report names a recipient by."""
+        if final.isascii():
+            return b"rfc822;"
+        if is_utf8(final):
+            self.message.need_utf8()
+        return b"utf-8;" if self.message.utf8 & Utf8.REQUESTED else b"rfc822;"
 
     def _is_new(self, original: bytes, final: bytes, dsn: bytes) -> bool:
-        """Tell whether the recipient was not seen; only so many are remembered."""
+        """Tell whether the recipient was not seen; only so many are remembered, or all."""
+        params = self.message.params
         key: tuple[bytes, ...] = (final.lower(),)
-        if self.message.params.enable_original_recipient:
-            key += (original.lower(), dsn.lower(), b"%d" % self.notify_flags)
+        if params.enable_original_recipient:
+            key = (*key, original.lower(), dsn.lower(), b"%d" % self.notify_flags)
         if key in self._known:
             return False
-        if len(self._known) < self.message.params.duplicate_filter_limit:
+        limit = params.duplicate_filter_limit
+        if not limit or len(self._known) < limit:
             self._known.add(key)
         return True
 
@@ -87,9 +96,11 @@ class Recipients:
         if self.notify_flags:
             message.write(RecordType.ATTRIBUTE, b"notify_flags=%d" % self.notify_flags)
             message.notify_flags |= self.notify_flags
-        message.write(RecordType.ATTRIBUTE, b"dsn_orig_rcpt=" + dsn)
-        message.write(RecordType.ORIGINAL_RECIPIENT, original)
-        message.write(RecordType.RECIPIENT, final)
+        message.write_raw(
+            encode(RecordType.ATTRIBUTE, b"dsn_orig_rcpt=" + dsn)
+            + encode(RecordType.ORIGINAL_RECIPIENT, original)
+            + encode(RecordType.RECIPIENT, final)
+        )
         message.recipient_count += 1
 
 

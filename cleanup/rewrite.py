@@ -19,6 +19,11 @@ from common.params import CleanupParams
 ROUTE = re.compile(rb"\A@[^:]*:(?=.)", re.DOTALL)  # "@one,@two:" in front of an address
 
 
+# The usual address: clean, and complete; the second is so only if dots are not asked for.
+COMPLETE = re.compile(rb"[^@\0\n]+@[\w-]+(?:\.[\w-]+)+\Z")
+COMPLETE_DOTLESS = re.compile(rb"[^@\0\n]+@[\w-]+(?:\.[\w-]+)*\Z")
+
+
 def sanitize(raw: bytes) -> bytes:
     """Return an envelope address without what no address can hold: NUL ends it, LF is a blank."""
     return raw.partition(b"\0")[0].replace(b"\n", b" ")
@@ -31,6 +36,8 @@ class Rewriter:
         self.at_origin = b"@" + encoded(params.myorigin)
         self.dot_domain = b"." + encoded(params.mydomain)
         self.params = params
+        self._complete = COMPLETE if params.append_dot_mydomain else COMPLETE_DOTLESS
+        self.empty_recipient = encoded(params.empty_address_recipient)
         self.null_sender = b"mailer-daemon" + self.at_origin.lower()
 
     def complete(self, internal: bytes, *, bare_local: bool = False) -> bytes:
@@ -49,9 +56,15 @@ class Rewriter:
             return local + self.at_origin if self.params.append_at_myorigin else local
         return local + b"@" + self._complete_domain(domain.strip(b" \t"))
 
+    def recipient(self, raw: bytes) -> bytes:
+        """Return the full address of a recipient."""
+        if self._complete.match(raw):
+            return raw
+        return self.complete(sanitize(raw) or self.empty_recipient)
+
     def sender(self, internal: bytes) -> bytes:
         """Return the full address of a sender; this host's mailer daemon is the null sender."""
-        full = self.complete(internal)
+        full = internal if self._complete.match(internal) else self.complete(sanitize(internal))
         return b"" if full.lower() == self.null_sender else full
 
     def _turn_round(self, local: bytes) -> tuple[bytes, bytes | None]:

@@ -2,8 +2,8 @@
 
 DESCRIPTION
     The caller passes what the client sent and writes what comes back to the
-    queue file. When `finished` is set, `status` and `reason` are the verdict
-    and size_record() replaces the first bytes of the file.
+    queue file. When `finished` is set, the message has its verdict and its
+    size record, which replaces the first bytes of the file.
 
     greeting -> option flags -> envelope -> header -> body -> extracted -> status
 
@@ -13,12 +13,11 @@ SEE ALSO
 
 from cleanup.envelope import EnvelopeStage
 from cleanup.headers import HeaderRules
-from cleanup.message import Journal, Message, Option
+from cleanup.message import Journal, Message
 from cleanup.stage import DiscardStage, Finished, Stage
 from common import attribute
 from common.errors import PeerError
 from common.record import Reader
-from common.status import Status
 
 
 class Session:
@@ -34,11 +33,6 @@ class Session:
     def finished(self) -> bool:
         """Whether the client has sent its end record."""
         return isinstance(self._stage, Finished)
-
-    @property
-    def status(self) -> Status:
-        """The verdict so far. Whoever wants a message dropped hears of no error in it."""
-        return Status.OK if self.message.options & Option.DISCARD else self.message.status
 
     def greeting(self) -> bytes:
         """Return what the client is told first."""
@@ -58,19 +52,15 @@ class Session:
             self._stage = follower
         return self.message.take_output()
 
-    def fail(self, bit: Status) -> None:
+    def fail(self, bit: int) -> None:
         """Refuse the message for a reason outside the dialogue, as a full disk."""
         self.message.refuse(bit)
         if not self.finished:
             self._stage = DiscardStage()
 
-    def size_record(self) -> bytes:
-        """Return the finished size record, the first record of the file."""
-        return self.message.size_record()
-
     def verdict(self) -> bytes:
         """Return what the client is told last."""
-        status = b"%d" % self.status
+        status = b"%d" % self.message.verdict()
         return attribute.encode([(b"status", status), (b"reason", self.message.reason)])
 
     def _receive_options(self, data: bytes) -> bytes:
@@ -85,7 +75,7 @@ class Session:
         number = attribute.number(flags)
         if number < 0:
             raise PeerError(f"bad flags {number}")
-        self.message.options = Option(number)
+        self.message.ask(number)
         rest = bytes(self._opening[length:])
         self._opening = None
         return rest

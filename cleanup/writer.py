@@ -27,6 +27,7 @@ INCOMING = "incoming"
 HOLD = "hold"
 UNFINISHED_MODE, FINISHED_MODE = 0o600, 0o700
 CREATE_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+PENDING_LIMIT = 48 * 1024  # bytes
 CREATE_ATTEMPTS = 100  # each with another microsecond in the temporary name
 LOG_DIRECTORIES = ("defer", "bounce", "trace")  # logs that an older file of this name left
 
@@ -39,6 +40,8 @@ class QueueFile:
     path: str
     created: int  # seconds
     _descriptor: int
+    _pending: bytes = b""  # not written yet
+    _begun: bool = False  # something was written
 
     @classmethod
     def create(cls, *, long_ids: bool) -> "QueueFile":
@@ -67,17 +70,14 @@ class QueueFile:
         return cls(name, path, seconds, descriptor)
 
     def write(self, data: bytes) -> None:
-        """Append.
+        """Append; a small file is kept in memory until it is complete.
 
         Raises:
             QueueError: not all of it fitted.
         """
-        view = memoryview(data)
-        try:
-            while view:
-                view = view[os.write(self._descriptor, view) :]
-        except OSError as error:
-            raise QueueError(f"write {self.path}: {error.strerror}") from None
+        self._pending = self._pending + data if self._pending else data
+        if len(self._pending) > PENDING_LIMIT:
+            self._flush()
 
     def hold(self) -> None:
         """Move the file to the hold queue, where it will stay when it is complete.
@@ -103,17 +103,35 @@ class QueueFile:
         """
         try:
             # 1. the size record: readers find their way by it;
-            os.pwrite(self._descriptor, size_record, 0)
+            if self._begun:
+                self._flush()
+                os.pwrite(self._descriptor, size_record, 0)
+            else:
+                self._pending = size_record + self._pending[len(size_record) :]
+                self._flush()
             # 2. nobody looks at the lock of a finished file: give it up before there is one;
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
             # 3. the x bit tells readers that the file is whole;
             os.fchmod(self._descriptor, FINISHED_MODE)
             # 4. bytes, size, name and mode on disk, in one call: the name is older than this.
             os.fsync(self._descriptor)
+        except QueueError:
+            self.discard()
+            raise
         except OSError as error:
             self.discard()
             raise QueueError(f"fsync {self.path}: {error.strerror}") from None
         self._close()
+
+    def _flush(self) -> None:
+        """Write what is pending."""
+        view, self._pending = memoryview(self._pending), b""
+        self._begun = True
+        try:
+            while view:
+                view = view[os.write(self._descriptor, view) :]
+        except OSError as error:
+            raise QueueError(f"write {self.path}: {error.strerror}") from None
 
     def discard(self) -> None:
         """Remove the file. Once committed it is not touched any more."""
@@ -146,15 +164,27 @@ def create_temporary() -> tuple[int, str]:
     raise QueueError(f"create file {path}: too many files of that name")
 
 
-def remove_stale_logs(name: QueueId, hashed: Collection[str], depth: int) -> None:
-    """Remove logs that a former message of this id left behind.
+class StaleLogs:
+    """Finds logs that a former message of the same id left behind."""
 
-    hashed: the queues with subdirectories, depth levels of them.
-    """
-    letters = "/".join(queue_id.hash_directories(name, depth))
-    for directory in LOG_DIRECTORIES:
-        folder = f"{directory}/{letters}" if directory in hashed else directory
-        try:
-            os.unlink(f"{folder}/{name}")
-        except OSError:
-            continue  # there is none, as nearly always
+    def __init__(self, hashed: Collection[str], depth: int) -> None:
+        """Prepare; hashed: the queues with subdirectories, depth levels of them."""
+        self._depth = depth
+        self._plain = [f"{name}/" for name in LOG_DIRECTORIES if name not in hashed]
+        self._hashed = [f"{name}/" for name in LOG_DIRECTORIES if name in hashed]
+
+    def remove(self, name: QueueId) -> None:
+        """Remove the logs of this id."""
+        for folder in self._plain:
+            remove_if_there(folder + name)
+        if self._hashed:
+            place = "/".join((*queue_id.hash_directories(name, self._depth), name))
+            for folder in self._hashed:
+                remove_if_there(folder + place)
+
+
+def remove_if_there(path: str) -> None:
+    """Remove a file; there is none, as nearly always."""
+    if os.access(path, os.F_OK, follow_symlinks=False):
+        with contextlib.suppress(OSError):
+            os.unlink(path)

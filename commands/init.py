@@ -49,12 +49,13 @@ MASTER_CF = """\
 # Services of this mail system: one a line; a line that begins with a blank continues the one
 # before. "-" is the default of a column.
 #
-# qmqpd takes mail over the network, cleanup writes the queue files; both are Postroom's own.
-# Other programs named here are Postfix's, from daemon_directory.
+# qmqpd takes mail over the network, cleanup writes the queue files, postlogd the log of Postfix's
+# programs; all are Postroom's own. Other programs named here are Postfix's, from daemon_directory.
 #
 # service        type  private unpriv  chroot  wakeup  maxproc command + args
 127.0.0.1:{port:<6} inet  n       -       n       -       -       qmqpd
 cleanup          unix  n       -       n       -       0       cleanup
+postlog          unix-dgram n  -       n       -       1       postlogd
 """
 
 

@@ -11,6 +11,7 @@ DESCRIPTION
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from commands import sample
 from common.params import PARAMETERS, POSTROOM_VERSION, Parameter
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs/man"
@@ -18,9 +19,7 @@ FOLDER = Path(__file__).resolve().parents[1] / "docs/man"
 # What a page documents, by heading. A test sees to it that nothing a daemon reads is missing.
 QMQPD: Mapping[str, Sequence[str]] = {
     "CONTENT INSPECTION CONTROLS": ("content_filter", "receive_override_options"),
-    "SMTPUTF8 CONTROLS": (
-        *("smtputf8_enable", "smtputf8_autodetect_classes", "enable_idna2003_compatibility"),
-    ),
+    "SMTPUTF8 CONTROLS": ("smtputf8_enable", "smtputf8_autodetect_classes"),
     "RESOURCE AND RATE CONTROLS": (
         *("line_length_limit", "hopcount_limit", "message_size_limit", "qmqpd_timeout"),
         *("qmqpd_worker_connection_limit", "qmqpd_client_connection_limit"),
@@ -33,10 +32,11 @@ QMQPD: Mapping[str, Sequence[str]] = {
     ),
     "MISCELLANEOUS CONTROLS": (
         *("qmqpd_authorized_clients", "parent_domain_matches_subdomains"),
-        *("cleanup_service_name", "enable_long_queue_ids", "max_idle", "max_use"),
+        *("cleanup_service_name", "native_submission", "enable_long_queue_ids"),
+        *("max_idle", "max_use"),
         *("myhostname", "mail_name", "qmqpd_client_port_logging", "verp_delimiter_filter"),
         *("config_directory", "queue_directory", "process_id", "process_name", "service_name"),
-        *("maillog_file", "syslog_facility", "syslog_name"),
+        *("maillog_file", "syslog_facility", "syslog_name", "syslog_network_target"),
     ),
 }
 PAGES: Mapping[str, Mapping[str, Sequence[str]]] = {"qmqpd.8": QMQPD}
@@ -56,11 +56,10 @@ def section(title: str, names: Sequence[str]) -> str:
 
 def entry(parameter: Parameter) -> str:
     """Return one parameter: name, default, meaning."""
-    default = parameter.default if isinstance(parameter.default, str) else "from the host's name"
+    default = parameter.default if isinstance(parameter.default, str) else "computed"
     shown = default.replace("\\", "\\e").replace("-", "\\-") or "empty"
-    notes = [f"At least {parameter.least}."] if parameter.least and parameter.kind is int else []
-    notes += ["Not in Postfix."] if parameter.ours else []
-    return f'.IP "\\fB{parameter.name}\\fP ({shown})"\n' + " ".join([parameter.doc, *notes])
+    text = " ".join([parameter.doc, *sample.notes(parameter)])
+    return f'.IP "\\fB{parameter.name}\\fP ({shown})"\n{text}'
 
 
 def main() -> None:

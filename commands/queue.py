@@ -35,9 +35,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from common import address
-from common.config import MainCf
+from common.config import MainCf, encoded
 from common.errors import ConfigError
-from common.params import ChildParams
+from common.params import CleanupParams
 from common.queue import LISTED, Place, QueueDirectory, QueueName
 from common.queue_file import DamageError, Summary, split_attribute, text_of
 
@@ -77,11 +77,10 @@ def main(config_dir: Path, verbose: int, arguments: list[str]) -> int:
 
 def print_queue(config_dir: Path, layout: "Layout") -> None:
     """Write the listing to standard output, message by message."""
-    main_cf = MainCf.read(config_dir)
-    params = main_cf.load(ChildParams)
+    params = MainCf.read(config_dir).load(CleanupParams)  # they show as cleanup writes them
     os.stat(params.queue_directory)  # else a queue that is not there would be an empty one
     shown = Shown(
-        null_address=main_cf.text("empty_address_recipient").encode(),
+        null_address=encoded(params.empty_address_recipient),
         utf8=params.smtputf8_enable,
     )
     messages = read_queue(QueueDirectory.of(params), shown)

@@ -35,12 +35,20 @@ class Script:
         """Log what is being done."""
         if self._log:
             self._log.info(text)
+            self._log.finish()
         if sys.stderr.isatty():
             print(f"{self._tag}: {text}", file=sys.stderr)
+
+    def warning(self, text: str) -> None:
+        """Log and show what should be looked at."""
+        if self._log:
+            self._log.warning(text)
+        print(f"postroom: warning: {text}", file=sys.stderr)
 
     def fatal(self, text: str) -> int:
         """Log and show why it was not done; return the exit status."""
         if self._log:
             self._log.fatal(text)
+            self._log.finish()
         print(f"postroom: fatal: {text}", file=sys.stderr)
         return 1

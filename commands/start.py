@@ -6,7 +6,8 @@ SYNOPSIS
 
 DESCRIPTION
     start checks the configuration, becomes a daemon, and returns when the
-    listeners are open and the workers started: 0, or 1 and the reason.
+    listeners are open and the workers started: 0, or 1 and the reason. Where
+    programs of Postfix work on the queue, its postsuper looks at that first.
 
     start-fg stays: for a terminal, for a service manager, or as process 1 of
     a container. With maillog_file = /dev/stdout it logs there.
@@ -20,6 +21,7 @@ import argparse
 import gc
 import os
 import select
+import subprocess
 from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn, TextIO
@@ -27,10 +29,10 @@ from typing import NoReturn, TextIO
 from commands.instance import lenient_main_cf
 from commands.script import Script
 from common.errors import ConfigError
-from master import lock, spool
+from master import guard, lock, spool
 from master.__main__ import UMASK, hold_standard_streams, run, stay_in_foreground
 from master.children import DESCRIPTOR_LIMIT
-from master.configuration import Configuration
+from master.configuration import Configuration, executable
 from master.endpoints import Names
 from master.lock import LockedError
 
@@ -50,6 +52,7 @@ def main(config_dir: Path, verbose: int, arguments: list[str]) -> int:
         configuration = check(config_dir, names)
         if configuration.params.maillog_file == STANDARD_OUTPUT:
             raise ConfigError("to log to standard output, use start-fg")
+        repair_queue(configuration, script)
     except (ConfigError, LockedError) as error:
         return script.fatal(str(error))
     script.info(STARTING)
@@ -72,6 +75,7 @@ def foreground(config_dir: Path, verbose: int, arguments: list[str]) -> int:
     names = Names()
     try:
         configuration = check(config_dir, names)
+        repair_queue(configuration, script)
         script.info(STARTING)
         run(configuration, names, verbose=bool(verbose), ready=lambda: None)
     except (ConfigError, LockedError) as error:
@@ -95,6 +99,25 @@ def check(config_dir: Path, names: Names) -> Configuration:
     return configuration
 
 
+def repair_queue(configuration: Configuration, script: Script) -> None:
+    """Let postsuper give queue files their right names, as after a restored backup.
+
+    Without programs of Postfix nobody needs that, and the tool is for root alone.
+
+    Raises:
+        ConfigError: others than root could have changed the tool, or the queue cannot be used.
+    """
+    tool = f"{configuration.params.command_directory}/postsuper"
+    if os.geteuid() != 0 or not configuration.foreign or not executable(tool):
+        return
+    guard.check(configuration)
+    spool.prepare(configuration.params, spool.mail_owner(configuration.params))
+    command = [tool, "-c", str(configuration.directory)]
+    status = subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
+    if status:
+        script.warning(f"{tool}: exit status {status}: the queue may not be in order")
+
+
 def detach(configuration: Configuration, names: Names, pipe: TextIO, *, verbose: bool) -> NoReturn:
     """Become the daemon, and report through the pipe how that went."""
     from daemon import DaemonContext  # only here: no other command needs it
@@ -106,11 +129,15 @@ def detach(configuration: Configuration, names: Names, pipe: TextIO, *, verbose:
         DaemonContext(
             working_directory=configuration.params.queue_directory,
             umask=UMASK,
+            prevent_core=False,  # the limits of a program are those that we were started with
             detach_process=True,
             files_preserve=[pipe],
             signal_map={},
         ).open()
-        # The context leaves the descriptors behind by which it came to /dev/null.
+        # The context leaves us in the session of a process that is gone. Signals to the whole
+        # mail system, as "postfix stop" sends them, need a group that has our number.
+        os.setsid()
+        # It also leaves the descriptors behind by which it came to /dev/null.
         os.closerange(3, pipe.fileno())
         os.closerange(pipe.fileno() + 1, DESCRIPTOR_LIMIT)
         run(configuration, names, verbose=verbose, ready=lambda: report(pipe, READY))

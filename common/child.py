@@ -10,12 +10,14 @@ SEE ALSO
     spec/master-protocol.md, sections 1, 3 and 5
 """
 
+import functools
 import grp
 import os
 import pwd
 import socket
 import struct
 from dataclasses import dataclass
+from typing import Any
 
 import setproctitle
 
@@ -39,8 +41,10 @@ class Identity:
     name: str
     uid: int
     gid: int
+    groups: tuple[int, ...]
 
     @classmethod
+    @functools.lru_cache(16)  # asked by master, so that its children need not
     def of(cls, name: str) -> "Identity":
         """Look the account up; a number is an account without a name, as containers have.
 
@@ -48,12 +52,13 @@ class Identity:
             ConfigError: it does not exist.
         """
         if name.isdigit():
-            return cls(name, int(name), int(name))
+            return cls(name, int(name), int(name), (int(name),))
         try:
             found = pwd.getpwnam(name)
         except KeyError:
             raise ConfigError(f"parameter mail_owner: unknown user name value: {name}") from None
-        return cls(name, found.pw_uid, found.pw_gid)
+        groups = os.getgrouplist(name, found.pw_gid)
+        return cls(name, found.pw_uid, found.pw_gid, tuple(groups))
 
 
 def group_id(name: str) -> int:
@@ -84,6 +89,8 @@ class Child:
     log: Log
     unprivileged: bool = True
     chroot: bool = False
+    native_listener: int | None = None  # the one for our own daemons' form of the protocol
+    prepared: Any = None  # what the program made of its parameters before the fork
     _channel: socket.socket | None = None
 
     @property
@@ -129,7 +136,7 @@ class Child:
         owner = Identity.of(account)
         if self.unprivileged:
             os.setgid(owner.gid)
-            os.initgroups(owner.name, owner.gid)
+            os.setgroups(owner.groups)
         if self.chroot:
             os.chroot(jail)
             os.chdir("/")

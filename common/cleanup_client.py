@@ -2,10 +2,11 @@
 
 DESCRIPTION
     Delivery is one conversation: connect, read the queue id, write the
-    records, read the verdict. advance() goes on as far as it can within a few
-    milliseconds; where cleanup lets it wait longer, the caller watches
-    fileno() and calls again. Whatever goes wrong ends as "queue file write
-    error": the client keeps the message and tries again.
+    records, read the verdict. A cleanup of our own takes a frame instead, and
+    tells the queue id with its verdict. advance() goes on as far as it can
+    within a few milliseconds; where cleanup lets it wait longer, the caller
+    watches fileno() and calls again. Whatever goes wrong ends as "queue file
+    write error": the client keeps the message and tries again.
 
 SEE ALSO
     spec/cleanup-protocol.md
@@ -16,8 +17,11 @@ import select
 import socket
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from socket import SocketType
+from typing import Protocol, TypeVar
 
-from common import attribute
+from common import attribute, frame
 from common.errors import PeerError
 from common.queue_id import is_valid
 from common.sockets import set_io_timeout
@@ -28,53 +32,91 @@ CONNECT_RETRY = 0.05  # seconds between attempts while cleanup's backlog is full
 READ_SIZE = 4096
 PROTOCOL = b"cleanup_protocol"
 
-Records = Callable[[str], Iterator[bytes]]
+
+T = TypeVar("T")
 
 
-class Step(enum.Enum):
-    """What the conversation waits for."""
+class Parcel(Protocol):
+    """A message in both forms, each in pieces fit for one write."""
 
-    CONNECT = "connecting to the cleanup service"
-    GREETING = "reading cleanup's greeting"
-    RECORDS = "writing to cleanup"
-    VERDICT = "reading cleanup's status"
-    DONE = "done"
+    def records(self, queue_id: str) -> Iterator[bytes]:
+        """Return everything that cleanup is sent after its greeting."""
+
+    def frame(self) -> Iterator[bytes]:
+        """Return the whole frame."""
+
+
+def native_path(service: str) -> str:
+    """Return the socket on which our own cleanup takes frames, below the queue directory."""
+    return f"private/{service}.native"
+
+
+class Step(enum.IntEnum):
+    """What the conversation waits for, in order."""
+
+    CONNECT = 0
+    GREETING = 1
+    RECORDS = 2  # to be taken, or a frame
+    VERDICT = 3
+    DONE = 4
+
+
+# What was being done when a conversation failed, by step.
+WHERE = (
+    "connecting to the cleanup service",
+    "reading cleanup's greeting",
+    "writing to cleanup",
+    "reading cleanup's status",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CleanupService:
+    """Where cleanup is, and how long it may take."""
+
+    name: str  # of a socket in public/
+    native: bool  # whether messages go as frames, if cleanup takes those
+    greeting_timeout: float  # seconds
+    io_timeout: float
+
+    @property
+    def path(self) -> str:
+        """The public socket, below the queue directory."""
+        return f"public/{self.name}"
 
 
 class Delivery:
     """One message on its way to cleanup."""
 
+    # What is not set here in __init__ is the same for most messages.
+    step: Step = Step.CONNECT
+    queue_id: str = ""
+    status: int = Status.WRITE_FAILED
+    reason: bytes = b""
+    _pieces: Iterator[bytes] = iter(())
+    _unsent: memoryview = memoryview(b"")
+
     def __init__(
         self,
-        service: str,
-        records: Records | None,
-        *,
-        greeting_timeout: float,
-        io_timeout: float,
+        service: CleanupService,
+        parcel: Parcel | None,
         announce: Callable[[str], None],
         warn: Callable[[str], None],
     ) -> None:
         """Prepare the conversation.
 
-        service: name of a socket in public/. records: what to write, once the
-        queue id is known; None: nothing, the id is all we want. announce:
+        parcel: the message; None: the queue id is all we want. announce:
         called with the queue id. warn: called with a text when the
         conversation fails.
         """
-        self.step = Step.CONNECT
-        self.queue_id = ""
-        self.status: int = Status.WRITE_FAILED
-        self.reason = b""
-        self.deadline = time.monotonic() + greeting_timeout
-        self._service = f"public/{service}"
-        self._records = records
-        self._io_timeout = io_timeout
+        self.deadline = time.monotonic() + service.greeting_timeout
+        self._service = service
+        self._parcel = parcel
+        self._native = service.native
         self._announce = announce
         self._warn = warn
-        self._pieces: Iterator[bytes] = iter(())
-        self._unsent = memoryview(b"")
-        self._received = bytearray()
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._received = b""
+        self._socket = SocketType(socket.AF_UNIX, socket.SOCK_STREAM)
         set_io_timeout(self._socket, PATIENCE)
 
     def fileno(self) -> int:
@@ -103,9 +145,9 @@ class Delivery:
     def fail(self, reason: str) -> None:
         """Give the message up."""
         if self.step is Step.CONNECT:
-            self._warn(f"connect #1 to subsystem {self._service}: {reason}")
+            self._warn(f"connect #1 to subsystem {self._service.path}: {reason}")
         else:
-            self._warn(f"{reason} while {self.step.value}")
+            self._warn(f"{reason} while {WHERE[self.step]}")
         self.status = Status.WRITE_FAILED
         self.close()
 
@@ -115,23 +157,43 @@ class Delivery:
         self._socket.close()
 
     def _connect(self) -> None:
-        self._socket.connect(self._service)  # EAGAIN while cleanup's backlog is full
+        """Connect to our own cleanup if there is one, else to the public service."""
+        if self._native and self._parcel and self._connect_native():
+            self._write_pieces(self._parcel.frame())
+            return
+        self._socket.connect(self._service.path)  # EAGAIN while cleanup's backlog is full
         self.step = Step.GREETING
 
+    def _connect_native(self) -> bool:
+        try:
+            self._socket.connect(native_path(self._service.name))
+        except BlockingIOError:
+            raise  # it is there, and will have time for us
+        except OSError:
+            self._native = False
+            return False
+        return True
+
     def _greeting(self) -> None:
-        pairs = self._read_list()
+        pairs = self._read(attribute.decode)
         protocol, queue_id = attribute.values(pairs, b"protocol", b"queue_id")
         if protocol != PROTOCOL:
             raise PeerError(f"unexpected protocol {protocol!r}")
-        self.queue_id = queue_id.decode("latin-1")
-        if not is_valid(self.queue_id):
-            self.queue_id = ""
-            raise PeerError(f"bad queue id {queue_id!r}")
-        self._announce(self.queue_id)
-        if self._records is None:
+        self._know(queue_id.decode("latin-1"))
+        if self._parcel is None:
             self.close()
-            return
-        self._pieces = self._records(self.queue_id)
+        else:
+            self._write_pieces(self._parcel.records(self.queue_id))
+
+    def _know(self, queue_id: str) -> None:
+        """Take the queue id that cleanup told."""
+        if not is_valid(queue_id):
+            raise PeerError(f"bad queue id {queue_id!r}")
+        self.queue_id = queue_id
+        self._announce(queue_id)
+
+    def _write_pieces(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
         self._progress(Step.RECORDS)
 
     def _write(self) -> None:
@@ -139,7 +201,7 @@ class Delivery:
             while self._unsent:
                 sent = self._socket.send(self._unsent)
                 self._unsent = self._unsent[sent:]
-                self.deadline = time.monotonic() + self._io_timeout
+                self.deadline = time.monotonic() + self._service.io_timeout
             piece = next(self._pieces, None)
             if piece is None:
                 break
@@ -147,29 +209,36 @@ class Delivery:
         self._progress(Step.VERDICT)
 
     def _verdict(self) -> None:
-        status, self.reason = attribute.values(self._read_list(), b"status", b"reason")
-        self.status = attribute.number(status)
+        if self._native:
+            status, queue_id, self.reason = self._read(frame.decode_verdict)
+            self._know(queue_id)
+            self.status = status
+        else:
+            pairs = self._read(attribute.decode)
+            number, self.reason = attribute.values(pairs, b"status", b"reason")
+            self.status = attribute.number(number)
         self.close()
 
     def _progress(self, step: Step) -> None:
         self.step = step
-        self.deadline = time.monotonic() + self._io_timeout
+        self.deadline = time.monotonic() + self._service.io_timeout
 
-    def _read_list(self) -> attribute.Attributes:
-        """Return one whole attribute list; nothing may follow it."""
-        while (found := attribute.decode(self._received)) is None:
+    def _read(self, decode: Callable[[bytes], tuple[T, int] | None]) -> T:
+        """Return one whole answer; nothing may follow it."""
+        while (found := decode(self._received)) is None:
             data = self._socket.recv(READ_SIZE)
             if not data:
                 raise PeerError("lost connection")
             self._received += data
-        pairs, length = found
-        del self._received[:length]
-        return pairs
+        answer, length = found
+        self._received = self._received[length:]
+        return answer
 
 
-STEPS: dict[Step, Callable[[Delivery], None]] = {
-    Step.CONNECT: Delivery._connect,
-    Step.GREETING: Delivery._greeting,
-    Step.RECORDS: Delivery._write,
-    Step.VERDICT: Delivery._verdict,
-}
+# By step.
+STEPS: tuple[Callable[[Delivery], None], ...] = (
+    Delivery._connect,
+    Delivery._greeting,
+    Delivery._write,
+    Delivery._verdict,
+)

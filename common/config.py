@@ -101,6 +101,8 @@ class MainCf:
     entries: Mapping[str, Entry] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     stamp: Stamp = Stamp()
+    # What was loaded already: master loads it once, and all of its children find it here.
+    _loaded: dict[type, object] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def read(cls, directory: Path) -> "MainCf":
@@ -169,8 +171,17 @@ class MainCf:
         Raises:
             ConfigError: the first bad value, with file and line.
         """
-        parameters = declared(kind)  # type: ignore[arg-type]  # a class is hashable
-        return kind(**{one.name: self._convert(one) for one in parameters})
+        found = self._loaded.get(kind)
+        if not isinstance(found, kind):
+            parameters = declared(kind)  # type: ignore[arg-type]  # a class is hashable
+            found = kind(**{one.name: self._convert(one) for one in parameters})
+            self._loaded[kind] = found
+        return found
+
+    def refers_to(self, name: str) -> bool:
+        """Tell whether any setting holds a reference to this parameter."""
+        reference = re.compile(rf"\$[({{]?{name}\b")
+        return any(reference.search(entry.text) for entry in self.entries.values())
 
     def unused(self) -> list[str]:
         """Return a warning for each setting that is no parameter and no other value refers to."""
@@ -184,10 +195,9 @@ class MainCf:
         ]
 
     def _raw(self, name: str) -> str | None:
-        entry = self.entries.get(name)
-        if entry is not None:
+        entry, parameter = self.entries.get(name), PARAMETERS.get(name)
+        if entry is not None and not (parameter and parameter.fixed):
             return entry.text
-        parameter = PARAMETERS.get(name)
         if parameter is None:
             return None
         if isinstance(parameter.default, str):
@@ -291,7 +301,7 @@ def default_unit(parameter: Parameter) -> str:
 def parse_string(parameter: Parameter, text: str) -> str:
     """Return the text; a parameter with choices takes only those, in any case."""
     if parameter.choices and text.lower() not in parameter.choices:
-        raise ValueError(f'unknown {parameter.name} value "{text}"')
+        raise ValueError(f"parameter {parameter.name}: unrecognized value: {text}")
     if parameter.least is not None and len(text) < parameter.least:
         raise ValueError(
             f"bad string length {len(text)} < {parameter.least}: {parameter.name} = {text}"

@@ -5,7 +5,8 @@ DESCRIPTION
     qmqpd_authorized_clients: elements are tried from left to right and the
     first that matches decides; behind ! it decides for "no". An element that
     nobody can judge, as a missing file, raises TableError when its turn
-    comes: the question has no answer now.
+    comes: the question has no answer now. Often the address alone decides,
+    before anybody has asked a name server.
 
 SEE ALSO
     spec/config-syntax.md, section 4
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.config import split_words
-from common.network import parse_address, parse_network
+from common.network import IPV4_BITS, IPV6_BITS, parse_address, parse_network
 from common.tables import Options, Table, TableError, open_table, unavailable
 
 FILE_NESTING_LIMIT = 20
@@ -25,15 +26,16 @@ FILES_LIMIT = 1000  # files in one list, however they name each other
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """Who is looked for; the name in lower case."""
+    """Who is looked for; the name in lower case, None while nobody knows it."""
 
-    name: str
+    name: str | None
     address: str
     number: tuple[int, int]  # the address as bits and number
 
 
-# Tells whether an element is about the host; raises TableError if nobody can tell.
-Matcher = Callable[[Host], bool]
+# Tells whether an element is about the host, None if that depends on its name; raises TableError
+# if nobody can tell.
+Matcher = Callable[[Host], bool | None]
 
 
 class HostList:
@@ -69,13 +71,29 @@ class HostList:
         Raises:
             TableError: an element that comes before any match cannot be judged.
         """
-        number = parse_address(address)
-        assert number is not None, address
-        host = Host(name.lower(), address, number)
+        host = Host(name.lower(), address, address_number(address))
         for negated, matches in self._elements:
             if matches(host):
                 return not negated
         return False
+
+    def contains_address(self, address: str) -> bool | None:
+        """Tell whether a host of this address is in the list, None if that depends on its name.
+
+        Raises:
+            TableError: as contains.
+        """
+        host = Host(None, address, address_number(address))
+        possible = set()  # answers, as the name may be
+        for negated, matches in self._elements:
+            matched = matches(host)
+            if matched is not False:
+                possible.add(not negated)
+            if matched:
+                break
+        else:
+            possible.add(False)
+        return possible.pop() if len(possible) == 1 else None
 
     def _prepare(
         self, elements: Iterable[str], *, negated: bool, depth: int
@@ -112,12 +130,15 @@ class HostList:
         return self._domain(element.lower())
 
     def _network(self, element: str) -> Matcher:
+        bits = IPV6_BITS if ":" in element else IPV4_BITS
         try:
             network = parse_network(element)
         except ValueError as error:
             complaint = f"{self._parameter}: {error}"
 
             def fails(host: Host) -> bool:
+                if host.number[0] != bits:
+                    return False  # however wrong the rest of it is
                 raise TableError(complaint)
 
             return fails
@@ -126,16 +147,16 @@ class HostList:
     def _table(self, table: Table) -> Matcher:
         self._tables.append(table)
 
-        def matches(host: Host) -> bool:
+        def matches(host: Host) -> bool | None:
             try:
-                return any(
-                    table.lookup(key) is not None for key in table_keys(host, table.patterns)
-                )
+                if any(table.lookup(key) is not None for key in table_keys(host, table.patterns)):
+                    return True
             except TableError as error:
                 if str(error):
                     self._options.log.warning(str(error))
                 problem = f"{self._parameter}: {table.name}: table lookup problem"
                 raise TableError(problem) from None
+            return None if host.name is None and table.knows_names else False
 
         return matches
 
@@ -146,14 +167,25 @@ class HostList:
         covers_subdomains = self._match_parents or pattern.startswith(".")
         suffix = pattern if pattern.startswith(".") else f".{pattern}"
 
-        def matches(host: Host) -> bool:
+        def matches(host: Host) -> bool | None:
+            if host.name is None:
+                return None
             return host.name == exact or (covers_subdomains and host.name.endswith(suffix))
 
         return matches
 
 
+def address_number(address: str) -> tuple[int, int]:
+    """Return an address, which must be one, as bits and number."""
+    found = parse_address(address)
+    assert found, address
+    return found
+
+
 def table_keys(host: Host, patterns: bool) -> list[str]:
     """Return the keys under which a table may know a host: name, parent domains, address."""
+    if host.name is None:
+        return [host.address]
     keys = [host.name]
     if not patterns:
         labels = host.name.split(".")

@@ -8,8 +8,9 @@ DESCRIPTION
     A logger never stops a daemon. A line waits for a full socket or pipe at
     most `patience` seconds; then the sink counts as dead: lines are dropped
     and counted, the sink is tried again each second, and the count is logged
-    when it is back. master has no patience at all: it keeps a bounded backlog
-    instead, and flush() sends it later.
+    when it is back. master has no patience at all, nor has anybody with a
+    collector on the network: a bounded backlog is kept instead, and flush()
+    or the next line sends it later.
 
 SEE ALSO
     spec/logging.md
@@ -32,7 +33,8 @@ SEVERITY_WORDS = {INFO: "", WARNING: "warning: ", ERROR: "error: ", CRITICAL: "f
 LINE_LIMIT = select.PIPE_BUF - 1
 RETRY_SECONDS = 1.0
 WORKER_PATIENCE = 1.0
-BACKLOG_LIMIT = 1_000  # lines that master keeps while its logger is slow
+FINISH_SECONDS = 0.2  # enough for a connection round the world
+BACKLOG_LIMIT = 1_000  # lines that a log without patience keeps
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -48,7 +50,7 @@ def open_log(
     params: SuiteParams,
     program: str,
     *,
-    inherited: int | None = None,
+    inherited: Sink | None = None,
     patience: float = WORKER_PATIENCE,
 ) -> "Log":
     """Return the log of a program as the configuration wants it, network collector included.
@@ -62,7 +64,8 @@ def open_log(
         target = Target.parse(params.syslog_network_target)
         facility = FACILITY_CODES[params.syslog_facility]
         sink = NetworkSink(target, facility, params.myhostname)
-        log.copy = Log(tag, sink, patience=patience)
+        sink.prepare()
+        log.copy = Log(tag, sink, patience=0.0)  # nobody waits for the network
     return log
 
 
@@ -109,6 +112,21 @@ class Log:
         """Log the reason why the process is about to end."""
         self._log(CRITICAL, text)
 
+    def relay(self, severity: int, head: str, text: str) -> None:
+        """Log a line of another program: time and host in front, tag and text."""
+        if self.copy:
+            self.copy.relay(severity, head, text)
+        line = head + text if self.sink.wants_time else text
+        self._send(severity, line.encode("utf-8", "replace")[:LINE_LIMIT])
+
+    def finish(self) -> None:
+        """Send what was kept, as the process is about to end; wait for that only briefly."""
+        end = time.monotonic() + FINISH_SECONDS
+        for log in filter(None, (self, self.copy)):
+            while not log._flush() and log.sink.fileno() >= 0:
+                if (left := end - time.monotonic()) <= 0 or not log._writable(left):
+                    break
+
     def flush(self) -> bool:
         """Send what was kept; tell whether nothing is left."""
         done = self._flush()
@@ -128,15 +146,32 @@ class Log:
         text = SEVERITY_WORDS[severity] + text
         if not text.isprintable():
             text = CONTROL.sub("?", text)
-        line = (self._head() + text.encode("utf-8", "replace"))[:LINE_LIMIT]
+        self._send(severity, (self._head() + text.encode("utf-8", "replace"))[:LINE_LIMIT])
+
+    def _send(self, severity: int, line: bytes) -> None:
+        """Write a line, or keep or count it."""
+        if not (self._backlog or self.dropped or self._dead_until):
+            try:
+                self.sink.write(severity, line)
+            except BlockingIOError:
+                pass  # not at once, at least
+            except OSError:
+                self._give_up(severity, line)
+                return
+            else:
+                return
         if self._backlog and not self._flush():
             self._keep(severity, line)
             return
         if self._dead_until and time.monotonic() < self._dead_until:
             self._keep(severity, line)
         elif not self._write(severity, line, wait=self.patience):
-            self._dead_until = time.monotonic() + RETRY_SECONDS
-            self._keep(severity, line)
+            self._give_up(severity, line)
+
+    def _give_up(self, severity: int, line: bytes) -> None:
+        """Leave the sink alone for a while."""
+        self._dead_until = time.monotonic() + RETRY_SECONDS
+        self._keep(severity, line)
 
     def _keep(self, severity: int, line: bytes) -> None:
         """Put the line aside if this process keeps a backlog, else count it as lost."""

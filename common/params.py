@@ -16,6 +16,7 @@ SEE ALSO
 
 import dataclasses
 import functools
+import os
 import socket
 import typing
 from collections.abc import Callable
@@ -45,6 +46,7 @@ class Parameter:
     most: int | None = None
     choices: tuple[str, ...] = ()
     ours: bool = False
+    fixed: bool = False  # nobody can set it
 
 
 def parameter(
@@ -55,9 +57,10 @@ def parameter(
     most: int | None = None,
     choices: tuple[str, ...] = (),
     ours: bool = False,
+    fixed: bool = False,
 ) -> Any:
     """Declare a parameter: a dataclass field that carries its own description."""
-    facts = {"default": default, "doc": doc, "choices": choices, "ours": ours}
+    facts = {"default": default, "doc": doc, "choices": choices, "ours": ours, "fixed": fixed}
     bounds = {"least": least, "most": most}
     return dataclasses.field(kw_only=True, metadata={**facts, **bounds})
 
@@ -76,6 +79,11 @@ def host_name(text: Text) -> str:
     """Return this machine's name, with $mydomain if it has no domain of its own."""
     name = socket.gethostname()
     return name if "." in name else f"{name}.localdomain"
+
+
+def own_pid(text: Text) -> str:
+    """Return the PID of this process."""
+    return str(os.getpid())  # at the time of asking: master read main.cf before the fork
 
 
 def parent_domain(text: Text) -> str:
@@ -104,7 +112,9 @@ class SuiteParams:
         "/var/lib/postfix", "Writable place for caches, owned by mail_owner.", least=1
     )
     process_id_directory: str = parameter(
-        "pid", "Directory below queue_directory for lock files and the control socket.", least=1
+        "pid",
+        "Directory below queue_directory for lock files and the control socket; cannot be set.",
+        fixed=True,
     )
     mail_owner: str = parameter("postfix", "Account of the queue and of the daemons.", least=1)
     setgid_group: str = parameter(
@@ -120,7 +130,7 @@ class SuiteParams:
     myhostname: str = parameter(host_name, "This host's full name.", least=1)
     mydomain: str = parameter(parent_domain, "This host's domain.", least=1)
     process_name: str = parameter("", "Name of the running program; set by the program.")
-    process_id: str = parameter("", "PID of the running program; set by the program.")
+    process_id: str = parameter(own_pid, "PID of the running program; cannot be set.", fixed=True)
     service_name: str = parameter("", "First column of the master.cf line; set by the program.")
     syslog_name: str = parameter(
         "${multi_instance_name?{$multi_instance_name}:{postfix}}",
@@ -153,12 +163,8 @@ class SuiteParams:
 
 @dataclass(frozen=True)
 class TableParams(SuiteParams):
-    """Read by whoever opens lookup tables."""
+    """Read by whoever opens a lookup table of a type that has parameters."""
 
-    smtputf8_enable: bool = parameter(
-        "${{$compatibility_level} <level {1} ? {no} : {yes}}",
-        "Handle addresses and headers in UTF-8.",
-    )
     lmdb_map_size: int = parameter(
         "16777216", "Size that an LMDB table begins with, in bytes; it grows as needed.", least=8192
     )
@@ -174,10 +180,16 @@ class TableParams(SuiteParams):
 
 
 @dataclass(frozen=True)
-class MimeParams(SuiteParams):
-    """Read by whoever takes messages apart."""
+class HeaderParams(SuiteParams):
+    """Read by whoever looks at headers."""
 
     header_size_limit: int = parameter("102400", "Bytes of a header that are kept.", least=1)
+
+
+@dataclass(frozen=True)
+class MimeParams(HeaderParams):
+    """Read by whoever takes messages apart."""
+
     mime_boundary_length_limit: int = parameter(
         "2048", "Bytes of a MIME boundary that are compared.", least=1
     )
@@ -187,7 +199,7 @@ class MimeParams(SuiteParams):
 
 
 @dataclass(frozen=True)
-class MapParams(TableParams, MimeParams):
+class MapParams(MimeParams):
     """Read by the command for lookup tables."""
 
     default_database_type: str = parameter(
@@ -222,6 +234,9 @@ class MasterParams(SuiteParams):
     master_service_disable: Words = parameter(
         "", "Services that are not started: type, or name/type; ! makes an exception."
     )
+    postlog_service_name: str = parameter(
+        "postlog", "The public service by which Postfix's programs write maillog_file.", least=1
+    )
     native_services: Words = parameter(
         "qmqpd, cleanup, postlogd", "Commands in master.cf that are this suite's own.", ours=True
     )
@@ -234,10 +249,16 @@ class MasterParams(SuiteParams):
     cleanup_prefork_count: int = parameter(
         "$default_prefork_count", "The same for cleanup.", least=0, ours=True
     )
+    postlogd_prefork_count: int = parameter(
+        "0",
+        "The same for postlogd, which is started when Postfix's programs log.",
+        least=0,
+        ours=True,
+    )
 
 
 @dataclass(frozen=True)
-class ChildParams(TableParams):
+class ChildParams(SuiteParams):
     """Read by every daemon that master starts."""
 
     daemon_timeout: Seconds = parameter(
@@ -254,12 +275,7 @@ class ChildParams(TableParams):
     message_size_limit: int = parameter(
         "10240000", "Largest message and queue file, in bytes; 0 is unlimited.", least=0
     )
-    hopcount_limit: int = parameter(
-        "50", "Received headers, ours included, at which a message is refused.", least=1
-    )
     verp_delimiter_filter: str = parameter("-=+", "Characters allowed as VERP delimiters.")
-    soft_bounce: bool = parameter("no", "Make every refusal temporary.")
-    enable_long_queue_ids: bool = parameter("no", "Queue ids that do not repeat.")
 
 
 @dataclass(frozen=True)
@@ -299,15 +315,16 @@ class QmqpdParams(ChildParams):
         "Origins of mail whose need for SMTPUTF8 is detected.",
         choices=("all", "bounce", "forward", "notify", "qmqpd", "sendmail", "verify"),
     )
-    enable_idna2003_compatibility: bool = parameter(
-        "no", "Convert internationalised domains by the older, transitional rules."
-    )
     debug_peer_list: Words = parameter("", "Clients whose sessions are logged verbosely.")
     debug_peer_level: int = parameter(
         "2", "How much more verbose a session in debug_peer_list is.", least=1
     )
+    soft_bounce: bool = parameter("no", "Make every refusal temporary.")
     cleanup_service_name: str = parameter(
         "cleanup", "The public service that writes queue files.", least=1
+    )
+    native_submission: bool = parameter(
+        "yes", "Hand a message over in one frame where cleanup is our own, too.", ours=True
     )
     qmqpd_name_timeout: Seconds = parameter(
         "5s", "Longest wait for a client's name; then it is unknown.", least=1, ours=True
@@ -336,9 +353,17 @@ class QmqpdParams(ChildParams):
 
 
 @dataclass(frozen=True)
-class CleanupParams(ChildParams, MimeParams):
+class CleanupParams(ChildParams, HeaderParams):
     """Read by cleanup."""
 
+    enable_long_queue_ids: bool = parameter("no", "Queue ids that do not repeat.")
+    hopcount_limit: int = parameter(
+        "50", "Received headers, ours included, at which a message is refused.", least=1
+    )
+    smtputf8_enable: bool = parameter(
+        "${{$compatibility_level} <level {1} ? {no} : {yes}}",
+        "Handle addresses and headers in UTF-8.",
+    )
     myorigin: str = parameter("$myhostname", "Domain that completes an address without one.")
     append_at_myorigin: bool = parameter("yes", "Complete bare local parts with @$myorigin.")
     append_dot_mydomain: bool = parameter(
@@ -354,7 +379,7 @@ class CleanupParams(ChildParams, MimeParams):
         "yes", "Keep recipients apart whose original addresses differ."
     )
     duplicate_filter_limit: int = parameter(
-        "1000", "Recipients remembered to drop duplicates.", least=0
+        "1000", "Recipients remembered to drop duplicates; 0 is unlimited.", least=0
     )
     queue_file_attribute_count_limit: int = parameter(
         "100", "Attributes in one queue file.", least=1
@@ -392,6 +417,7 @@ class CleanupParams(ChildParams, MimeParams):
 READERS = (
     SuiteParams,
     TableParams,
+    HeaderParams,
     MimeParams,
     MapParams,
     MasterParams,

@@ -18,6 +18,7 @@ import ipaddress
 import logging
 import re
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 
 from syslog_rfc5424_formatter import RFC5424Formatter
@@ -27,6 +28,7 @@ from common.errors import ConfigError
 TARGET = re.compile(r"(udp|tcp):(?:\[([0-9a-fA-F:]+)\]|([0-9.]+)):([0-9]{1,5})\Z")
 NOT_PRINTABLE = re.compile(r"[^!-~]")
 NOT_IN_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+VERSION = 1  # of the protocol
 APP_NAME_LIMIT, HOST_LIMIT = 48, 255  # characters
 LINE = re.compile(rb"([^\[]*)\[([0-9]+)\]: (.*)", re.DOTALL)  # as common.log labels it
 
@@ -88,8 +90,11 @@ class Formatter:
         record.process = pid
         moment = datetime.datetime.fromtimestamp(record.created, datetime.UTC)
         stamp = moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
-        version, _, _, rest = self._formatter.format(record).split(" ", 3)
-        return f"{version} {stamp} {self._host} {rest}".encode("utf-8", "replace")
+        formatted = self._formatter.format(record)
+        # Its own time and the machine's name, which may be of any form, make room for ours.
+        theirs = f"{VERSION} {vars(record)['isotime']} {vars(record)['hostname']} "
+        rest = formatted.removeprefix(theirs)
+        return f"{VERSION} {stamp} {self._host} {rest}".encode("utf-8", "replace")
 
 
 class NetworkSink:
@@ -105,6 +110,11 @@ class NetworkSink:
         self._connected = False
         self._unsent = b""  # rest of a record that the connection took in part
 
+    def prepare(self) -> None:
+        """Begin to connect, so that the first line finds it done."""
+        with suppress(OSError):
+            self._connection()
+
     def write(self, severity: int, line: bytes) -> None:
         """Send one line "tag[pid]: text" as a record, all of it or, for now, nothing."""
         try:
@@ -112,6 +122,9 @@ class NetworkSink:
             if self._target.transport == "udp":
                 connection.send(self._record(severity, line))
                 return
+            if has_ended(connection):
+                self.close()
+                connection = self._connection()
             self._flush(connection)
             record = self._record(severity, line)
             self._unsent = b"%d %b" % (len(record), record)
@@ -175,3 +188,11 @@ class NetworkSink:
             if len(self._unsent) == whole:
                 self._unsent = b""
                 raise
+
+
+def has_ended(connection: socket.socket) -> bool:
+    """Tell whether the collector has closed; else what is sent now would be lost unnoticed."""
+    try:
+        return not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False

@@ -20,6 +20,8 @@ from common.errors import ConfigError
 from common.params import SuiteParams
 
 SYSLOG_SOCKET = "/dev/log"
+STANDARD_OUTPUT = "/dev/stdout"
+OPEN_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 FACILITY_CODES = {
     "kern": 0,
     "user": 1,
@@ -55,23 +57,30 @@ class FileSink:
 
     wants_time = True
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, *, is_socket: bool | None = None) -> None:
+        """Take the descriptor; it need not be open yet if is_socket is given."""
         self.descriptor = descriptor
-        # A socket as standard output cannot be opened a second time: it is sent to instead.
+        self._is_socket = refers_to_socket(descriptor) if is_socket is None else is_socket
         self._socket: socket.socket | None = None
-        if stat.S_ISSOCK(os.fstat(descriptor).st_mode):
-            self._socket = socket.socket(fileno=os.dup(descriptor))
 
     def write(self, severity: int, line: bytes) -> None:
         """Append the line."""
-        if self._socket:
-            self._socket.send(line + b"\n", socket.MSG_DONTWAIT)
-        else:
+        if not self._is_socket:
             os.write(self.descriptor, line + b"\n")
+            return
+        # A socket as standard output cannot be opened a second time: it is sent to instead.
+        if self._socket is None:
+            self._socket = socket.socket(fileno=os.dup(self.descriptor))
+        self._socket.send(line + b"\n", socket.MSG_DONTWAIT)
 
     def fileno(self) -> int:
         """Return the open descriptor."""
         return self.descriptor
+
+
+def refers_to_socket(descriptor: int) -> bool:
+    """Tell whether a descriptor is a socket's."""
+    return stat.S_ISSOCK(os.fstat(descriptor).st_mode)
 
 
 class SyslogSink:
@@ -129,23 +138,53 @@ def timestamp(second: int) -> str:
     return f"{month} {now.tm_mday:2} {now.tm_hour:02}:{now.tm_min:02}:{now.tm_sec:02}"
 
 
-def open_sink(params: SuiteParams, inherited: int | None = None) -> Sink:
+def open_sink(params: SuiteParams, inherited: Sink | None = None) -> Sink:
     """Return the sink that the configuration names; inherited is a log file opened by master.
 
     Raises:
         ConfigError: the log file cannot be opened or is in no allowed place.
     """
     if inherited is not None:
-        return FileSink(inherited)
+        return inherited
     path = params.maillog_file
     if not path:
         return SyslogSink(params.syslog_facility)
-    if not path.startswith(params.maillog_file_prefixes):
+    check_place(params)
+    return FileSink(open_log_file(path))
+
+
+def check_place(params: SuiteParams) -> None:
+    """Check that the log file, if there is one, is where it may be.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    path, prefixes = params.maillog_file, params.maillog_file_prefixes
+    if path and not path.startswith(prefixes):
         raise ConfigError(
             f"parameter maillog_file: {path} begins with nothing of maillog_file_prefixes"
-            f" ({' '.join(params.maillog_file_prefixes)})"
+            f" ({' '.join(prefixes)})"
         )
-    return FileSink(open_log_file(path))
+
+
+def check_openable(params: SuiteParams) -> None:
+    """Check that the log file can be opened or made; it is left as it is.
+
+    Raises:
+        ConfigError: it cannot.
+    """
+    path = params.maillog_file
+    if path in ("", STANDARD_OUTPUT):
+        return
+    try:
+        os.close(os.open(path, OPEN_FLAGS & ~os.O_CREAT))
+    except FileNotFoundError as error:
+        folder = os.path.dirname(path) or "."
+        if not os.path.isdir(folder) or not os.access(folder, os.W_OK | os.X_OK):
+            reason = "Permission denied" if os.path.isdir(folder) else error.strerror
+            raise ConfigError(f"parameter maillog_file: open {path}: {reason}") from None
+    except OSError as error:
+        raise ConfigError(f"parameter maillog_file: open {path}: {error.strerror}") from None
 
 
 def open_log_file(path: str) -> int:
@@ -157,12 +196,11 @@ def open_log_file(path: str) -> int:
     Raises:
         ConfigError: it cannot be opened.
     """
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
     try:
-        if path != "/dev/stdout":
-            return os.open(path, flags, 0o600)
+        if path != STANDARD_OUTPUT:
+            return os.open(path, OPEN_FLAGS, 0o600)
         if stat.S_ISREG(os.fstat(1).st_mode) or stat.S_ISSOCK(os.fstat(1).st_mode):
             return os.dup(1)
-        return os.open("/proc/self/fd/1", flags & ~os.O_CREAT)
+        return os.open("/proc/self/fd/1", OPEN_FLAGS & ~os.O_CREAT)
     except OSError as error:
         raise ConfigError(f"open {path}: {error.strerror}") from None

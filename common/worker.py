@@ -14,16 +14,27 @@ import select
 import signal
 import socket
 from collections.abc import Callable
+from socket import SocketType
 
 from common.child import AVAILABLE, STATUS_FD, TAKEN, Child
 from common.params import ChildParams
+from common.sockets import accept
 
-Serve = Callable[[socket.socket], None]
+Serve = Callable[[SocketType], None]
 
 
-def serve_each(child: Child, params: ChildParams, serve: Serve) -> None:
-    """Give each accepted connection to serve, until it is time to leave."""
+def serve_each(
+    child: Child, params: ChildParams, serve: Serve, serve_native: Serve | None = None
+) -> None:
+    """Give each accepted connection to serve, until it is time to leave.
+
+    serve_native: for connections of our own daemons, where master gave us a socket for them.
+    """
     listeners = {fd: socket.socket(fileno=fd) for fd in child.listeners}
+    families = {fd: int(one.family) for fd, one in listeners.items()}
+    serves = dict.fromkeys(child.listeners, serve)
+    if serve_native and child.native_listener is not None:
+        serves[child.native_listener] = serve_native
     with select.epoll(len(listeners) + 1) as ready:
         ready.register(STATUS_FD, select.EPOLLIN)
         for listener in listeners:
@@ -35,14 +46,16 @@ def serve_each(child: Child, params: ChildParams, serve: Serve) -> None:
             if not descriptors or STATUS_FD in descriptors:
                 return
             try:
-                connection, _ = listeners[descriptors[0]].accept()
+                connection, _ = accept(listeners[descriptors[0]], families[descriptors[0]])
             except (BlockingIOError, ConnectionAbortedError):
                 continue  # another process was faster
             used += 1
             child.report(TAKEN)
-            with connection:
-                signal.alarm(int(params.daemon_timeout))
-                serve(connection)
-                signal.alarm(0)
+            signal.alarm(int(params.daemon_timeout))
+            try:
+                serves[descriptors[0]](connection)
+            finally:
+                connection.close()
+            signal.alarm(0)
             if not child.report(AVAILABLE):
                 return

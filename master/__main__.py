@@ -27,7 +27,7 @@ from pathlib import Path
 import setproctitle
 
 from common.errors import ConfigError
-from master import environment, guard, spool
+from master import environment, guard, jail, spool
 from master.children import DESCRIPTOR_LIMIT
 from master.configuration import Configuration
 from master.control import Control
@@ -55,8 +55,12 @@ def run(
     os.umask(UMASK)
     owner = spool.mail_owner(params)
     spool.prepare(params, owner)
+    plans = configuration.plans.values()
+    complaints = jail.refresh(Path(params.queue_directory), plans, configuration.main_cf)
     os.chdir(params.queue_directory)
     journal = Journal(params)
+    for complaint in [*complaints, *spool.problems(params, owner)]:
+        journal.log.warning(complaint)
     environment.adopt(params)
     setproctitle.setproctitle(f"master -c {params.config_directory}")
     supervisor = Supervisor(configuration, names, journal, verbose=verbose)

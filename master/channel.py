@@ -4,10 +4,15 @@ DESCRIPTION
     A pair of sockets: each process writes reports of twelve bytes into one
     end, which all of a service share, and master reads the other.
 
-    To let the processes leave, master half-closes its end. They see the end
-    of the file, stop accepting, and close theirs; a process that has nothing
-    else to do exits, which closes it as well. When the last has done so,
-    master sees the end in turn, and knows that none of them accepts any more.
+    To let processes of our own leave, master half-closes its end. They see
+    the end of the file, stop accepting, and close theirs; a process that has
+    nothing else to do exits, which closes it as well. When the last has done
+    so, master sees the end in turn, and knows that none of them accepts any
+    more.
+
+    A program of Postfix keeps its end for as long as it lives, and accepts
+    one client more if it can still report. So master closes its end for
+    good, and only the death of the last process tells that none accepts.
 
 SEE ALSO
     spec/master-protocol.md, section 3
@@ -48,29 +53,40 @@ class Channel:
 
     ours: socket.socket
     theirs: socket.socket
+    native: bool = True  # whether its processes close their end when they stop accepting
     processes: dict[int, Process] = field(default_factory=dict)
     retired: bool = False
-    confirmed: bool = False  # none of its processes accepts connections
+    ended: bool = False  # nothing more can come from it
 
     @classmethod
-    def open(cls) -> "Channel":
+    def open(cls, *, native: bool = True) -> "Channel":
         """Make a channel; only master's end never blocks."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         ours.setblocking(False)
-        return cls(ours, theirs)
+        return cls(ours, theirs, native)
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether none of its processes accepts connections any more."""
+        return self.ended and (self.native or not self.processes)
 
     def retire(self) -> None:
-        """Tell the processes to leave; what they report can still be read."""
+        """Tell the processes to leave; what those of our own report can still be read."""
         self.retired = True
         self.theirs.close()
-        self.ours.shutdown(socket.SHUT_WR)
+        if self.native:
+            self.ours.shutdown(socket.SHUT_WR)
+        else:
+            self.ended = True
 
     def close(self) -> None:
-        """Give our end up, once every process has confirmed."""
+        """Give our end up, once it has ended."""
         self.ours.close()
 
     def read(self) -> Reading:
         """Take in the reports that have arrived."""
+        if self.ended:
+            return Reading()
         try:
             data = self.ours.recv(READ_SIZE)
         except BlockingIOError:
@@ -78,7 +94,7 @@ class Channel:
         except OSError:
             data = b""
         if not data:
-            self.confirmed = True
+            self.ended = True
             return Reading()
         complaints: list[str] = []
         changes: list[int] = []

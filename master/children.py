@@ -1,16 +1,18 @@
-"""children - how a process of ours is made
+"""children - how a process is made
 
 DESCRIPTION
-    A child is a fork of master, which has everything imported: no program is
-    executed. Before anything else it puts its descriptors where a daemon
-    expects them and closes all others, takes back the default signals, opens
-    its own log and shows its own command line. It never returns from there.
+    A program of Postfix is executed. A child of our own is a fork of master,
+    which has everything imported. Before anything else it puts its
+    descriptors where a daemon expects them and closes all others, takes back
+    the default signals, opens its own log and shows its own command line. It
+    never returns from there.
 
     It reads main.cf again if the file has changed since master did; a broken
     one is logged, and the values of before stay in force.
 
 SEE ALSO
     spec/master-protocol.md, section 1
+    master.foreign, for programs of Postfix
     common.child, the same seen from inside
 """
 
@@ -18,15 +20,17 @@ import fcntl
 import gc
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
 from common.child import FLOW_READ_FD, LISTEN_FD, Child
 from common.errors import ConfigError
 from common.log import Log, open_log
-from master.configuration import Plan
+from common.sinks import FileSink, SyslogSink, refers_to_socket
+from master import foreign
 from master.journal import log_end
+from master.plan import NativePlan, Plan
 
 UMASK = 0o077
 DESCRIPTOR_LIMIT = 2**31 - 1
@@ -35,6 +39,10 @@ DESCRIPTOR_LIMIT = 2**31 - 1
 # SIGINT too: Ctrl-C reaches all of a foreground instance, and master alone acts on it.
 IGNORED = {signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT}
 CHANGEABLE = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
+
+
+# In place of a log that only the child itself can open.
+NO_LOG = Log("", SyslogSink("mail"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +60,8 @@ class Nursery:
         self.log_descriptor = log_descriptor
         self.verbose = verbose
         self.generation = 0
+        self._log_is_socket = False  # looked at here: in the child its number is another
+        self._signals: list[int] | None = None  # looked at when master has its handlers
         self._flow = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def spawn(
@@ -60,35 +70,59 @@ class Nursery:
         """Start one process of a service.
 
         Raises:
+            ExecError: its program cannot be executed.
             OSError: the system has no room for it.
         """
         self.generation += 1
         descriptors = [*self._flow, status, *listeners]
+        if stressed and plan.stressed:
+            plan = plan.stressed
+        if isinstance(plan, NativePlan):
+            pid = self._fork(plan, descriptors)
+        else:
+            words = plan.words(verbose=self.verbose)
+            environment = {**os.environ, "GENERATION": f"{self.generation:o}"}
+            pid = foreign.execute(plan.program_path, words, environment, descriptors)
+        return Birth(pid, self.generation)
+
+    def _fork(self, plan: NativePlan, descriptors: list[int]) -> int:
+        """Make a copy of master that lives as the child; return its pid."""
+        if self.log_descriptor is not None:
+            descriptors.append(self.log_descriptor)
+            self._log_is_socket = refers_to_socket(self.log_descriptor)
+        # What can be done here costs a tenth of what it costs in the child, whose memory is
+        # copied page by page as it is touched.
+        child = self._child(plan)
+        changed = plan.main_cf.changed()
+        if self._signals is None:
+            self._signals = changed_signals()
         # A signal for the child must not find master's handlers there: they would wake master.
-        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, self._signals)
         try:
             pid = os.fork()
             if pid == 0:
-                self._live(plan, descriptors, stressed=stressed)
+                self._live(plan, child, descriptors, changed=changed)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-        return Birth(pid, self.generation)
+        return pid
 
-    def _live(self, plan: Plan, descriptors: list[int], *, stressed: bool) -> NoReturn:
+    def _live(
+        self, plan: NativePlan, child: Child, descriptors: list[int], *, changed: bool
+    ) -> NoReturn:
         """Be the child, from here to its end."""
         status = 1
         log: Log | None = None
         try:
             # Sockets that master forgot about must not be collected here: their numbers are ours.
             gc.freeze()
-            reset_signals()
-            inherited = self.log_descriptor
-            arrange(descriptors if inherited is None else [*descriptors, inherited])
+            reset_signals(self._signals or ())
+            arrange(descriptors)
             os.umask(UMASK)
             os.environ["GENERATION"] = f"{self.generation:o}"
-            log_fd = None if inherited is None else LISTEN_FD + len(plan.endpoints)
-            log = open_log(plan.params, plan.service.command, inherited=log_fd)
-            child = self._child(plan, log, stressed=stressed)
+            if changed or plan.personal or not self._log_is_simple(plan):
+                child = self._own_child(plan)
+            log = child.log
+            log.renew()
             child.set_title()
             plan.program.serve(child)
             status = 0
@@ -98,35 +132,78 @@ class Nursery:
             if log:
                 log_end(log, error, verbose=self.verbose or plan.options.verbose)
         finally:
+            if log:
+                log.finish()
             os._exit(status)
 
-    def _child(self, plan: Plan, log: Log, *, stressed: bool) -> Child:
-        """Return what the daemon is started with."""
+    def _own_child(self, plan: NativePlan) -> Child:
+        """Return what the daemon is started with, as only the process itself can tell.
+
+        That is: by main.cf as it is now. If that has become unusable the log
+        says so, and the values of before stay in force.
+
+        Raises:
+            ConfigError: the log cannot be opened in either way.
+        """
         try:
-            plan = plan.fresh()
+            return self._with_log(plan.fresh())
         except ConfigError as error:
-            log.warning(f"{error}: the values of before stay in force")
-        if stressed and plan.stressable:
-            plan = plan.under_stress()
+            child = self._with_log(plan)
+            child.log.warning(f"{error}: the values of before stay in force")
+            return child
+
+    def _with_log(self, plan: NativePlan) -> Child:
+        child = self._child(plan)
+        child.log = self._open_log(plan)
+        return child
+
+    def _child(self, plan: NativePlan) -> Child:
+        """Return what a daemon is started with."""
+        last = LISTEN_FD + len(plan.endpoints) - 1
         return Child(
             command=plan.service.command,
             service=plan.service.name,
             transport=plan.service.transport.value,
             generation=self.generation,
             listener_count=len(plan.endpoints),
-            title=plan.title(verbose=self.verbose, stress="yes" if stressed else ""),
+            title=" ".join(plan.words(verbose=self.verbose)),
             main_cf=plan.main_cf,
-            log=log,
+            log=self._open_log(plan) if self._log_is_simple(plan) else NO_LOG,
             unprivileged=plan.service.unprivileged,
             chroot=plan.service.chroot,
+            native_listener=last if plan.program.native else None,
+            prepared=plan.prepared,
         )
 
+    def _log_is_simple(self, plan: NativePlan) -> bool:
+        """Tell whether opening the log neither fails nor opens a descriptor."""
+        own_file = self.log_descriptor is None and plan.params.maillog_file
+        return not own_file and not plan.params.syslog_network_target
 
-def reset_signals() -> None:
-    """Give every signal its default action, but for a few that are ignored."""
+    def _open_log(self, plan: NativePlan) -> Log:
+        """Return a child's log."""
+        sink = None
+        if self.log_descriptor is not None:
+            inherited = LISTEN_FD + len(plan.endpoints)
+            sink = FileSink(inherited, is_socket=self._log_is_socket)
+        return open_log(plan.params, plan.service.command, inherited=sink)
+
+
+def changed_signals() -> list[int]:
+    """Return the signals whose action is not what a child's shall be."""
+    return [int(one) for one in CHANGEABLE if signal.getsignal(one) != action_in_child(one)]
+
+
+def action_in_child(number: int) -> signal.Handlers:
+    """Return the default action of a signal, but for a few that are ignored."""
+    return signal.SIG_IGN if number in IGNORED else signal.SIG_DFL
+
+
+def reset_signals(numbers: Iterable[int] = CHANGEABLE) -> None:
+    """Give these signals the action that a child's shall have, and let all signals through."""
     signal.set_wakeup_fd(-1)
-    for number in CHANGEABLE:
-        signal.signal(number, signal.SIG_IGN if number in IGNORED else signal.SIG_DFL)
+    for number in numbers:
+        signal.signal(number, action_in_child(number))
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 

@@ -13,91 +13,24 @@ SEE ALSO
 """
 
 import importlib
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from common import macro
-from common.child import Child
+from common.cleanup_client import native_path
 from common.config import MainCf, read_text
 from common.errors import ConfigError
-from common.params import MasterParams, SuiteParams
+from common.params import MasterParams
 from master import services
 from master.arguments import Options, parse_options
 from master.endpoints import Endpoint, Names, Network
+from master.plan import NativePlan, Plan, Program, check_log, own_settings, read_main_cf
 from master.services import Defaults, Service, Transport
 
-SERVED = (Transport.INET, Transport.UNIX)
+NATIVE_TRANSPORTS = (Transport.INET, Transport.UNIX)  # of a daemon of ours that names none
 NO_CHROOT_LEVEL = (1, 0, 0)  # from here on "-" in the chroot column means no
-
-# Directories, locks and sockets hang on these; they change with a stop and a start.
-FIXED = (
-    *("queue_directory", "process_id_directory", "data_directory"),
-    *("mail_owner", "setgid_group", "inet_interfaces", "inet_protocols"),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Program:
-    """One of our daemons, imported."""
-
-    params: type[SuiteParams]
-    serve: Callable[[Child], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """All that is needed to run one service."""
-
-    service: Service
-    program: Program
-    main_cf: MainCf  # with the service's own settings
-    params: SuiteParams
-    options: Options
-    endpoints: tuple[Endpoint, ...]
-    prefork: int
-    program_path: str  # as in Postfix's log lines
-    throttle_time: float
-
-    @property
-    def stressable(self) -> bool:
-        """Whether its processes are told of overload: remote clients, and several workers."""
-        remote = any(endpoint.remote for endpoint in self.endpoints)
-        return remote and self.service.process_limit > 1
-
-    def title(self, *, verbose: bool, stress: str = "") -> str:
-        """Return the command line that its processes show."""
-        return self.service.title(
-            sockets=len(self.endpoints),
-            verbose=verbose,
-            stress=stress if self.stressable else None,
-        )
-
-    def under_stress(self) -> "Plan":
-        """Return the plan for processes that are told of overload."""
-        settings = {"stress": "yes", **own_settings(self.service, self.options)}
-        own = self.main_cf.override(settings, self.service.origin)
-        return replace(self, main_cf=own, params=own.load(self.program.params))
-
-    def fresh(self) -> "Plan":
-        """Return the plan with main.cf as it is on disk now.
-
-        Raises:
-            ConfigError: it has become unusable.
-        """
-        if not self.main_cf.changed():
-            return self
-        main_cf, _ = read_main_cf(self.main_cf.directory, self.main_cf)
-        own = main_cf.override(own_settings(self.service, self.options), self.service.origin)
-        return replace(self, main_cf=own, params=own.load(self.program.params))
-
-    def same_as(self, other: "Plan") -> bool:
-        """Whether master.cf and the addresses say the same in both."""
-        return (self.service, self.endpoints, self.prefork) == (
-            other.service,
-            other.endpoints,
-            other.prefork,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,36 +52,30 @@ class Configuration:
         """
         main_cf, postponed = read_main_cf(directory, running)
         params = main_cf.load(MasterParams)
+        check_log(main_cf, params)
         path = directory / "master.cf"
         found = services.parse(read_text(path), path, defaults(main_cf, params))
         network = Network.of(main_cf, params, names)
-        plans, notices = {}, list[str]()
+        plans, notices = dict[tuple[str, Transport], Plan](), list[str]()
         for service in found.services:
             if services.disabled(service, params.master_service_disable):
                 continue
-            if reason := not_ours(service, params):
-                notices.append(f"service {service.name}: {reason} and is not started yet")
-                continue
-            if service.wakeup:
-                notices.append(f"service {service.name}: our {service.command} needs no wakeup")
-            plans[service.key] = plan(service, main_cf, params, network)
+            plans[service.key] = made = plan(service, main_cf, params, network)
+            notices += remarks(made)
         refuse_shared_endpoints(plans.values())
+        notices += log_remarks(plans.values(), params)
         warnings = (*main_cf.warnings, *found.warnings, *notices)
         return cls(main_cf, params, plans, warnings, postponed)
+
+    @property
+    def foreign(self) -> list[Plan]:
+        """The services that are run by programs of Postfix."""
+        return [one for one in self.plans.values() if not isinstance(one, NativePlan)]
 
     @property
     def directory(self) -> Path:
         """Where the two files are."""
         return self.main_cf.directory
-
-
-def read_main_cf(directory: Path, running: MainCf | None) -> tuple[MainCf, tuple[str, ...]]:
-    """Return main.cf with fixed values kept, and the names of those that wanted to change."""
-    fresh = MainCf.read(directory)
-    if running is None:
-        return fresh, ()
-    kept = {name: running.text(name) for name in FIXED if fresh.text(name) != running.text(name)}
-    return fresh.override(kept, "kept until the next start"), tuple(kept)
 
 
 def defaults(main_cf: MainCf, params: MasterParams) -> Defaults:
@@ -161,43 +88,93 @@ def defaults(main_cf: MainCf, params: MasterParams) -> Defaults:
     return Defaults(params.default_process_limit, chroot=level < NO_CHROOT_LEVEL)
 
 
-def not_ours(service: Service, params: MasterParams) -> str:
-    """Return why a service is left alone, nothing if it is one to run."""
-    if service.command not in params.native_services:
-        return f"command {service.command} is not one of ours"
-    if service.transport not in SERVED:
-        return f"type {service.transport.value} is not served by our {service.command}"
-    return ""
-
-
 def plan(service: Service, main_cf: MainCf, params: MasterParams, network: Network) -> Plan:
     """Return how to run a service.
 
     Raises:
-        ConfigError: its program, options, parameters or addresses are wrong.
+        ConfigError: its addresses are wrong, or the settings of a daemon of ours.
     """
-    program = load_program(service)
-    options = parse_options(service.arguments, f"{service.origin}: command {service.command}")
-    endpoints = network.endpoints(service)
-    own = main_cf.override(own_settings(service, options), service.origin)
-    prefork = getattr(params, f"{service.command}_prefork_count", params.default_prefork_count)
-    return Plan(
+    foreign = Plan(
         service=service,
-        program=program,
-        main_cf=own,
-        params=own.load(program.params),
-        options=options,
-        endpoints=endpoints,
-        prefork=min(prefork, service.process_limit or prefork),
+        endpoints=network.endpoints(service),
         program_path=f"{params.daemon_directory}/{service.command}",
         throttle_time=params.service_throttle_time,
     )
+    if service.command not in params.native_services:
+        return foreign.with_stress()
+    program = load_program(service)
+    options = parse_options(service.arguments, f"{service.origin}: command {service.command}")
+    own = main_cf.override(own_settings(service, options), service.origin)
+    if reason := beyond(program, service, own):
+        if not executable(foreign.program_path):
+            raise ConfigError(f"{reason}, and there is no {foreign.program_path}")
+        return replace(foreign, substitute_for=reason).with_stress()
+    return native_plan(foreign, program, options, own, params).with_stress()
 
 
-def own_settings(service: Service, options: Options) -> dict[str, str]:
-    """Return what a service sets on top of main.cf: its names, and the options of its line."""
-    names = {"service_name": service.name, "process_name": service.command}
-    return {**names, **options.settings}
+def beyond(program: Program, service: Service, own: MainCf) -> str:
+    """Return what is asked of a service that our program does not do, nothing if it does all."""
+    if service.transport not in program.transports:
+        kind = service.transport.value
+        return f"{service.origin}: our {service.command} does not serve type {kind}"
+    return program.lacks(service.command, own)
+
+
+def native_plan(
+    foreign: Plan, program: Program, options: Options, own: MainCf, params: MasterParams
+) -> NativePlan:
+    """Return how to run a service by a daemon of ours that takes the place of Postfix's.
+
+    Raises:
+        ConfigError: its parameters are wrong.
+    """
+    service, endpoints = foreign.service, foreign.endpoints
+    if program.native:
+        endpoints += (Endpoint(Transport.UNIX, native_path(service.name)),)
+    own_params = own.load(program.params)
+    check_log(own, own_params)
+    prefork = getattr(params, f"{service.command}_prefork_count", params.default_prefork_count)
+    return NativePlan(
+        service=service,
+        endpoints=endpoints,
+        program_path=foreign.program_path,
+        throttle_time=foreign.throttle_time,
+        prefork=min(prefork, service.process_limit or prefork),
+        program=program,
+        main_cf=own,
+        params=own_params,
+        prepared=program.prepare(own_params),
+        personal=own.refers_to("process_id"),
+        options=options,
+    )
+
+
+def remarks(made: Plan) -> Iterator[str]:
+    """Yield what an operator may want to know of a service that can be run nevertheless."""
+    service = made.service
+    native = isinstance(made, NativePlan)
+    if native and service.wakeup:
+        yield f"service {service.name}: our {service.command} needs no wakeup"
+    elif service.wakeup and service.transport is Transport.DATAGRAM:
+        yield f"service {service.name}: type {service.transport.value} cannot be woken up"
+    if made.substitute_for:
+        yield f"{made.substitute_for}: {made.program_path} is used"
+    if not native and not executable(made.program_path):
+        yield f"service {service.name}: cannot execute {made.program_path}"
+
+
+def executable(path: str) -> bool:
+    """Tell whether this is a program."""
+    return os.path.isfile(path) and os.access(path, os.X_OK)
+
+
+def log_remarks(plans: Iterable[Plan], params: MasterParams) -> Iterator[str]:
+    """Yield what an operator may want to know of the log."""
+    name = f"{params.postlog_service_name}/{Transport.DATAGRAM.value}"
+    served = {f"{one.service.name}/{one.service.transport.value}" for one in plans}
+    foreign = any(not isinstance(one, NativePlan) for one in plans)
+    if params.maillog_file and foreign and name not in served:
+        yield f"service {name} is missing: Postfix's programs cannot log to maillog_file"
 
 
 def load_program(service: Service) -> Program:
@@ -211,21 +188,29 @@ def load_program(service: Service) -> Program:
         if not command.isidentifier():
             raise ImportError(f"{command} is no name of a daemon of ours")
         module = importlib.import_module(f"{command}.__main__")
-        return Program(module.PARAMS, module.serve)
+        named = getattr(module, "TRANSPORTS", None)
+        return Program(
+            params=module.PARAMS,
+            serve=module.serve,
+            prepare=getattr(module, "prepare", lambda params: None),
+            transports=tuple(map(Transport, named)) if named else NATIVE_TRANSPORTS,
+            native=getattr(module, "NATIVE", False),
+            missing=getattr(module, "MISSING", ()),
+        )
     except (ImportError, AttributeError) as error:
         raise ConfigError(f"{service.origin}: command {command} cannot be used: {error}") from None
 
 
 def refuse_shared_endpoints(plans: Iterable[Plan]) -> None:
-    """Check that no two services listen on one address.
+    """Check that no two services listen on one address, be it by different types.
 
     Raises:
         ConfigError: two do.
     """
-    owners: dict[Endpoint, Service] = {}
+    owners: dict[str | tuple[str, int], Service] = {}
     for one in plans:
         for endpoint in one.endpoints:
-            other = owners.setdefault(endpoint, one.service)
+            other = owners.setdefault(endpoint.address, one.service)
             if other is not one.service:
                 raise ConfigError(
                     f"{one.service.origin}: service {one.service.name}:"

@@ -23,7 +23,6 @@ from common.errors import ConfigError
 from common.params import MasterParams
 from master.services import Service, Transport
 
-FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 WILDCARDS = ("0.0.0.0", "::")
 LOOPBACKS = ("127.0.0.1", "::1")
 INTERFACE_WORDS = {"all": WILDCARDS, "loopback-only": LOOPBACKS}
@@ -31,26 +30,40 @@ INTERFACE_WORDS = {"all": WILDCARDS, "loopback-only": LOOPBACKS}
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where one listening socket is bound."""
+    """Where a service is reached; as long as all of it stays the same, it stays open."""
 
-    family: socket.AddressFamily
+    transport: Transport
     host: str  # a numeric address, or a path below the queue directory
     port: int = 0
 
     def __str__(self) -> str:
-        if self.family == socket.AF_UNIX:
+        if self.local:
             return self.host
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @property
+    def local(self) -> bool:
+        """Whether it is a file below the queue directory."""
+        return self.transport is not Transport.INET
+
+    @property
+    def family(self) -> socket.AddressFamily:
+        """What kind of socket it is; a FIFO is none."""
+        if self.local:
+            return socket.AF_UNIX
+        return socket.AF_INET6 if ":" in self.host else socket.AF_INET
+
+    @property
     def address(self) -> str | tuple[str, int]:
         """What bind() wants."""
-        return self.host if self.family == socket.AF_UNIX else (self.host, self.port)
+        return self.host if self.local else (self.host, self.port)
 
     @property
     def remote(self) -> bool:
-        """Whether clients of other hosts can reach it."""
-        return self.family != socket.AF_UNIX and not ipaddress.ip_address(self.host).is_loopback
+        """Whether clients of other hosts come here, directly or handed on by another daemon."""
+        if self.local:
+            return self.transport is Transport.PASS
+        return not ipaddress.ip_address(self.host).is_loopback
 
 
 @dataclass(slots=True)
@@ -115,15 +128,13 @@ class Network:
             ConfigError: the name is no address, or no address is left.
         """
         if service.transport is not Transport.INET:
-            return (Endpoint(socket.AF_UNIX, service.endpoint),)
+            return (Endpoint(service.transport, service.endpoint),)
         host, port = split_host_port(service)
         number = self._port_number(port, service)
         addresses = self._hosts([host] if host else self.interfaces, service.origin if host else "")
         if not addresses:
             raise ConfigError(f"{service.origin}: service {service.name}: no address to listen on")
-        return tuple(
-            Endpoint(FAMILIES[ipaddress.ip_address(one).version], one, number) for one in addresses
-        )
+        return tuple(Endpoint(Transport.INET, one, number) for one in addresses)
 
     def _hosts(self, hosts: Iterable[str], origin: str) -> list[str]:
         """Return numeric addresses of the IP versions in use."""

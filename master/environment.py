@@ -2,13 +2,15 @@
 
 DESCRIPTION
     Nothing of the environment of whoever started the mail system is taken
-    over but what import_environment allows.
+    over but what import_environment allows. A program of Postfix learns from
+    it where the configuration is, and where to log until it has read that.
 
 SEE ALSO
     spec/master-protocol.md, section 1.3
 """
 
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -28,6 +30,11 @@ def selected(inherited: Mapping[str, str], params: MasterParams) -> dict[str, st
             kept[name] = inherited[name]
     kept["MAIL_CONFIG"] = params.config_directory
     kept["MAIL_LOGTAG"] = params.syslog_name
+    kept.pop("POSTLOG_SERVICE", None)
+    kept.pop("POSTLOG_HOSTNAME", None)
+    if params.maillog_file:
+        kept["POSTLOG_SERVICE"] = f"{params.queue_directory}/public/{params.postlog_service_name}"
+        kept["POSTLOG_HOSTNAME"] = params.myhostname
     return kept
 
 
@@ -38,6 +45,7 @@ def adopt(params: MasterParams) -> None:
     wanted = selected(os.environ, params)
     os.environ.clear()
     os.environ.update(wanted)
+    time.tzset()  # TZ may be another now
 
 
 def config_directory() -> Path:

@@ -18,8 +18,9 @@ from common.errors import ConfigError
 from common.params import POSTROOM_VERSION
 from master.channel import Channel, Process
 from master.control import Facts, Reply
+from master.plan import NativePlan
 from master.pool import Pool
-from master.supervisor import Phase, Supervisor
+from master.supervisor import ABORT_GRACE, SIGNAL_GRACE, STOP_GRACE, Grace, Phase, Supervisor
 
 
 class Orders:
@@ -31,14 +32,17 @@ class Orders:
         self._requests: dict[str, Callable[[Reply], None]] = {
             "reload": self._reload,
             "drain": self._drain,
-            "stop": lambda reply: self._stop(reply, patient=True),
-            "abort": lambda reply: self._stop(reply, patient=False),
+            "stop": lambda reply: self._stop(reply, STOP_GRACE),
+            "abort": lambda reply: self._stop(reply, ABORT_GRACE),
             "status": lambda reply: reply({"ok": True, **status(supervisor)}),
         }
 
     def listen_to_signals(self) -> None:
         """Take signals as orders, and bury children."""
-        stop = self._supervisor.stop
+
+        def stop(number: signal.Signals) -> None:
+            self._supervisor.stop(number, SIGNAL_GRACE)
+
         self._supervisor.loop.handle_signals(
             {
                 signal.SIGCHLD: self._supervisor.reap,
@@ -81,9 +85,9 @@ class Orders:
         self._supervisor.drain()
         self._answer_later("drain", reply, {})
 
-    def _stop(self, reply: Reply, *, patient: bool) -> None:
+    def _stop(self, reply: Reply, grace: Grace) -> None:
         reply({"ok": True})
-        self._supervisor.stop(signal.SIGTERM, patient=patient)
+        self._supervisor.stop(signal.SIGTERM, grace)
 
     def _answer_later(self, request: str, reply: Reply, facts: Facts) -> None:
         """Reply when processes that were told to leave accept no more connections."""
@@ -130,6 +134,7 @@ def service_facts(pool: Pool, now: float) -> Facts:
         "name": service.name,
         "type": service.transport.value,
         "command": service.command,
+        "native": isinstance(pool.plan, NativePlan),
         "endpoints": [str(endpoint) for endpoint in pool.plan.endpoints],
         "origin": service.origin,
         "processes": sum(1 for _ in pool.processes),

@@ -6,10 +6,11 @@ DESCRIPTION
     again. REACTIONS says what the end of a process means. No clock, no
     sockets, no processes here.
 
-    Only a process that ends by itself with a failure before it has served
-    anybody throttles its service: it would fail again. One that was killed by
-    a signal is replaced soon: an operator or the kernel killed it, and a
-    minute's pause would turn one lost worker into an outage.
+    Only a process that ends by its own fault before it has served anybody
+    throttles its service: it would fail again. One that somebody killed is
+    replaced soon: a minute's pause would turn one lost worker into an outage.
+    So is one that leaves at once without a word: replaced for each client that
+    waits, such processes would be all that the machine does.
 
 SEE ALSO
     spec/master-protocol.md, section 4
@@ -18,6 +19,7 @@ SEE ALSO
 
 import enum
 import os
+import signal
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -25,41 +27,66 @@ FORKS_PER_SECOND = 10  # a service, beyond what clients ask for and what recycli
 FIRST_BACK_OFF = 0.05  # seconds; doubled with each death in a row
 LONGEST_BACK_OFF = 0.5  # a killed service is back within a second, whatever happened before
 CALM = 10.0  # seconds without such a death: the row is over
+HASTY = 1.0  # seconds; who leaves sooner, unused, did not come to work
+
+# Signals that a process brings upon itself.
+FAULTS = {
+    *(signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE),
+    *(signal.SIGABRT, signal.SIGSYS, signal.SIGTRAP),
+}
 
 
 class Ending(enum.Enum):
     """How a process ended."""
 
     CLEAN = "exit 0"
-    FAILED = "any other exit"
-    KILLED = "a signal"
+    FAILED = "any other exit, or a crash"
+    KILLED = "a signal from somebody else"
+
+
+class Use(enum.Enum):
+    """What a process had done until then."""
+
+    SERVED = "finished a request"
+    IDLE = "waited for one"
+    HASTY = "was gone within a second"
 
 
 class Reaction(enum.Enum):
     """What master does about it."""
 
     NOTHING = "nothing"
+    PAUSE = "a short pause"
     WARN = "a line in the log"
-    THROTTLE = "a line, and a long pause"
     BACK_OFF = "a line, and a short pause"
+    THROTTLE = "a line, and a long pause"
 
 
-REACTIONS: dict[tuple[Ending, bool], Reaction] = {
-    # (how it ended, whether it had served anybody)
-    (Ending.CLEAN, False): Reaction.NOTHING,
-    (Ending.CLEAN, True): Reaction.NOTHING,
-    (Ending.FAILED, False): Reaction.THROTTLE,
-    (Ending.FAILED, True): Reaction.WARN,
-    (Ending.KILLED, False): Reaction.BACK_OFF,
-    (Ending.KILLED, True): Reaction.WARN,
+REACTIONS: dict[tuple[Ending, Use], Reaction] = {
+    (Ending.CLEAN, Use.SERVED): Reaction.NOTHING,
+    (Ending.CLEAN, Use.IDLE): Reaction.NOTHING,
+    (Ending.CLEAN, Use.HASTY): Reaction.PAUSE,
+    (Ending.FAILED, Use.SERVED): Reaction.WARN,
+    (Ending.FAILED, Use.IDLE): Reaction.THROTTLE,
+    (Ending.FAILED, Use.HASTY): Reaction.THROTTLE,
+    (Ending.KILLED, Use.SERVED): Reaction.WARN,
+    (Ending.KILLED, Use.IDLE): Reaction.BACK_OFF,
+    (Ending.KILLED, Use.HASTY): Reaction.BACK_OFF,
 }
 
 
 def ending(status: int) -> Ending:
     """Return how a process ended, by its wait status."""
     if os.WIFSIGNALED(status):
-        return Ending.KILLED
+        return Ending.FAILED if os.WTERMSIG(status) in FAULTS else Ending.KILLED
     return Ending.FAILED if os.WEXITSTATUS(status) else Ending.CLEAN
+
+
+def use(requests: int, age: float) -> Use:
+    """Return what a process had done that lived for so many seconds."""
+    if requests:
+        return Use.SERVED
+    return Use.HASTY if age < HASTY else Use.IDLE
 
 
 @dataclass(slots=True)
@@ -70,6 +97,7 @@ class Tally:
     limit: int  # 0 for none
     total: int = 0
     available: int = 0
+    leaving: int = 0  # processes of an earlier configuration that count against the limit
     throttled_until: float = 0.0
     backing_off_until: float = 0.0
     deaths: int = 0  # by signal, in a row
@@ -102,7 +130,7 @@ class Tally:
 
     def room(self) -> bool:
         """Tell whether one more process is allowed."""
-        return not self.limit or self.total < self.limit
+        return not self.limit or self.total + self.leaving < self.limit
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,10 @@
 DESCRIPTION
     A Pool starts processes as policy says, follows what they report, and
     replaces those that end. After a reload it has processes of several
-    configurations: those of the last one, and older ones on their way out,
-    which count for nothing but wait to be buried.
+    configurations: those of the last one, and older ones on their way out.
+    Of our own daemons these count for nothing and wait to be buried. Programs
+    of Postfix rely on the limit of processes, a queue manager on being the
+    only one: of those the older ones count, and are replaced as they end.
 
 SEE ALSO
     spec/master-protocol.md, section 4
@@ -20,15 +22,18 @@ from common.log import Log
 from master import policy
 from master.channel import Channel, Process
 from master.children import Nursery
-from master.configuration import Plan
 from master.events import Loop, Timer
+from master.foreign import ExecError
+from master.plan import NativePlan, Plan
 from master.policy import REACTIONS, Ending, Reaction, Tally
+from master.wakeup import Wakeup
 
 STRESS_SECONDS = 1000.0  # how long overload is remembered, and the least time between warnings
 # Reports are taken together: one process fewer to wake for each message, and a service that is
 # all taken grows by so much later.
 REPORT_SECONDS = 0.005
 FORK_RETRY = 1.0  # seconds until a fork is tried again that the system refused
+STRESS_README = "http://www.postfix.org/STRESS_README.html"
 
 
 class Pool:
@@ -37,6 +42,7 @@ class Pool:
     def __init__(self, plan: Plan, nursery: Nursery, loop: Loop, log: Log) -> None:
         self.plan = plan
         self.tally = Tally(plan.prefork, plan.service.process_limit)
+        self.wakeup = Wakeup(plan, loop, log)
         self.channel: Channel | None = None
         self.retired: list[Channel] = []
         self.on_change: Callable[[], None] = lambda: None
@@ -58,12 +64,13 @@ class Pool:
 
     def run(self, plan: Plan, listeners: list[int]) -> None:
         """Start processes by this plan; those of an earlier plan are told to leave."""
-        earlier, self.channel = self.channel, Channel.open()
-        self._loop.watch(self.channel.ours.fileno(), self._reader(self.channel))
+        earlier = self._change_channel(native=isinstance(plan, NativePlan))
         self._watch(False)
         self.plan, self._listeners = plan, listeners
         # A throttle ends here: whoever reloads has repaired something, and wants it tried.
         self.tally = Tally(plan.prefork, plan.service.process_limit)
+        if earlier and not isinstance(plan, NativePlan):
+            self.tally.leaving = len(earlier.processes) + sum(1 for _ in self.processes)
         # The new ones first: somebody accepts at any time.
         for _ in range(plan.prefork):
             if not self._spawn():
@@ -71,9 +78,13 @@ class Pool:
         if earlier:
             self._retire(earlier)
         self.settle()
+        self.wakeup.stop()
+        self.wakeup = Wakeup(plan, self._loop, self._log)
+        self._wake_up()
 
     def leave(self) -> None:
         """Start nothing more, and tell every process to leave."""
+        self.wakeup.stop()
         self._watch(False)
         self._look_again(None)
         if self.channel:
@@ -85,7 +96,7 @@ class Pool:
         channel = next((one for one, process in self.processes if process.pid == pid), None)
         if channel is None:
             return False
-        if not channel.confirmed:
+        if not channel.ended:
             self._read(channel)  # it may have said that it served somebody
         process = channel.processes.pop(pid)
         if not silently:
@@ -95,6 +106,10 @@ class Pool:
             self.tally.available -= not process.taken
             self.tally.earned += policy.ending(status) is Ending.CLEAN and process.requests > 0
             self.settle()
+        elif self.tally.leaving:
+            self.tally.leaving -= 1
+            self.settle()
+            self._wake_up()
         self._forget_empty()
         self.on_change()
         return True
@@ -124,6 +139,10 @@ class Pool:
             birth = self._nursery.spawn(
                 self.plan, self.channel.theirs.fileno(), self._listeners, stressed=stressed
             )
+        except ExecError as error:
+            self._log.warning(str(error))
+            self._throttle(now)
+            return False
         except OSError as error:
             if not self._fork_failed:
                 self._log.warning(f"fork: {error.strerror}: service {self.plan.service.name} waits")
@@ -134,14 +153,34 @@ class Pool:
         self.channel.processes[birth.pid] = Process(birth.pid, birth.generation, now)
         self.tally.total += 1
         self.tally.available += 1
+        self.wakeup.used()
         return True
 
     def _client_came(self) -> None:
         """Start one process: a client waits, and nobody else would take it."""
-        if self.plan.stressable and self.tally.total + 1 >= self.tally.limit:
-            self._stressed_until = time.monotonic() + STRESS_SECONDS
+        tally = self.tally
+        if self.plan.stressable and tally.total + tally.leaving + 1 >= tally.limit:
+            self._note_stress()
         self._spawn()
         self.settle()
+
+    def _note_stress(self) -> None:
+        """Tell processes of overload from now on; programs that were not told leave when idle."""
+        now = time.monotonic()
+        known, self._stressed_until = now < self._stressed_until, now + STRESS_SECONDS
+        if known or isinstance(self.plan, NativePlan):
+            return
+        earlier = self._change_channel(native=False)
+        self.tally.leaving += self.tally.total
+        self.tally.total = self.tally.available = 0
+        if earlier:
+            self._retire(earlier)
+
+    def _change_channel(self, *, native: bool) -> Channel | None:
+        """Let new processes report to a new channel; return the one of those before."""
+        earlier, self.channel = self.channel, Channel.open(native=native)
+        self._loop.watch(self.channel.ours.fileno(), self._reader(self.channel))
+        return earlier
 
     def _reader(self, channel: Channel) -> Callable[[], None]:
         def read() -> None:
@@ -160,30 +199,49 @@ class Pool:
             self.tally.deaths = 0 if reading.served else self.tally.deaths
         for complaint in reading.complaints:
             self._log.warning(f"service {self.plan.service.name}: {complaint}")
-        if channel.confirmed:
-            self._loop.forget(channel.ours.fileno())
-            channel.close()
+        if channel.ended:
+            self._close(channel)
             self._forget_empty()
             self.on_change()
 
     def _react(self, channel: Channel, process: Process, status: int) -> None:
         """Log an unhappy end, and hold the service if it says something about it."""
-        reaction = REACTIONS[policy.ending(status), process.requests > 0]
-        if reaction is Reaction.NOTHING:
-            return
-        path = self.plan.program_path
-        self._log.warning(f"process {path} pid {process.pid} {ended(status)}")
+        now = time.monotonic()
+        use = policy.use(process.requests, now - process.born)
+        reaction = REACTIONS[policy.ending(status), use]
+        if reaction not in (Reaction.NOTHING, Reaction.PAUSE):
+            path = self.plan.program_path
+            self._log.warning(f"process {path} pid {process.pid} {ended(status)}")
         if channel is not self.channel:
             return  # its successors run under another configuration
-        now = time.monotonic()
-        if reaction is Reaction.THROTTLE and self.tally.throttle(now, self.plan.throttle_time):
-            self._log.warning(f"{path}: bad command startup -- throttling")
-        elif reaction is Reaction.BACK_OFF:
+        if reaction is Reaction.THROTTLE:
+            self._throttle(now)
+        elif reaction in (Reaction.BACK_OFF, Reaction.PAUSE):
             self.tally.back_off(now)
 
+    def _throttle(self, now: float) -> None:
+        """Start nothing for a while: it would fail again."""
+        if self.tally.throttle(now, self.plan.throttle_time):
+            self._log.warning(f"{self.plan.program_path}: bad command startup -- throttling")
+
+    def _wake_up(self) -> None:
+        """Begin to call the service, once nobody is left who would take the call and leave."""
+        if not self.tally.leaving:
+            self.wakeup.start(self._listeners[0])
+
     def _retire(self, channel: Channel) -> None:
+        """Tell the processes of a channel to leave."""
+        if not channel.native:
+            self._read(channel)  # for the last time: who is busy need not be waited for
         self.retired.append(channel)
         channel.retire()
+        if channel.ended:
+            self._close(channel)
+            self._forget_empty()
+
+    def _close(self, channel: Channel) -> None:
+        self._loop.forget(channel.ours.fileno())
+        channel.close()
 
     def _forget_empty(self) -> None:
         """Drop channels of which nothing is left."""
@@ -224,6 +282,7 @@ class Pool:
             "to avoid this condition, increase the process count in master.cf"
             " or reduce the service time per client"
         )
+        self._log.warning(f"see {STRESS_README} for settings that adapt to stress")
 
 
 def ended(status: int) -> str:

@@ -71,7 +71,9 @@ class Service:
         """What makes it this service and no other."""
         return self.endpoint, self.transport
 
-    def title(self, *, sockets: int = 1, verbose: bool = False, stress: str | None = None) -> str:
+    def words(
+        self, *, sockets: int = 1, verbose: bool = False, stress: str | None = None
+    ) -> list[str]:
         """Return the command line that Postfix's master would give its process.
 
         stress is None for a service that no remote client can reach.
@@ -83,7 +85,7 @@ class Service:
         words += ["-v"] * verbose + ["-u"] * self.unprivileged + ["-c"] * self.chroot
         words += [] if stress is None else ["-o", f"stress={stress}"]
         words += ["-s", str(sockets)] if sockets > 1 else []
-        return " ".join([*words, *self.arguments])
+        return [*words, *self.arguments]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ SEE ALSO
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,7 +97,7 @@ def prepare(params: SuiteParams, owner: Identity | None) -> None:
 
 
 def problems(params: SuiteParams, owner: Identity | None) -> Iterator[str]:
-    """Yield a line for each directory that is missing, foreign or too open."""
+    """Yield a line for each directory that is missing, foreign or too open; for damaged mail."""
     for wanted in directories(params, owner):
         try:
             found = os.lstat(wanted.path)
@@ -110,3 +111,6 @@ def problems(params: SuiteParams, owner: Identity | None) -> Iterator[str]:
             yield f"not owned by {name}: {wanted.path}"
         elif found.st_mode & 0o022 & ~wanted.mode:
             yield f"group or other writable: {wanted.path}"
+    with suppress(OSError):
+        for name in sorted(os.listdir(Path(params.queue_directory, "corrupt"))):
+            yield f"damaged message: corrupt/{name}"

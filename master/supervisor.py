@@ -18,13 +18,14 @@ import gc
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from common.child import Identity
 from common.errors import ConfigError
-from master import changes, journal
+from master import changes, environment, journal
 from master.changes import Changes
 from master.children import Nursery
 from master.configuration import Configuration
@@ -38,9 +39,19 @@ from master.pool import Pool
 from master.services import Transport
 
 BIND_PATIENCE = 2.0  # seconds for the workers of a killed master to let go of an address
-STOP_DRAIN = 5.0  # seconds for processes to finish, before they are told to end
-STOP_TERMINATE = 3.0  # seconds for them to do so, before they are killed
-STOP_KILL = 1.0  # seconds for the kernel to end them
+
+
+class Grace(NamedTuple):
+    """How a stop goes on, in seconds."""
+
+    drain: float  # for processes to finish, before they are told to end
+    terminate: float = 3.0  # for them to do so, before they are killed
+    kill: float = 1.0  # for the kernel to end them
+
+
+STOP_GRACE = Grace(5.0)
+ABORT_GRACE = Grace(0.0)
+SIGNAL_GRACE = Grace(2.5, 1.5, 0.5)  # after five seconds "postfix stop" kills the whole group
 
 
 class Phase(enum.Enum):
@@ -114,6 +125,7 @@ class Supervisor:
         self.configuration = new
         self._journal.replace(log)
         self.nursery.log_descriptor = self._journal.descriptor
+        environment.adopt(new.params)
         self._announce("reload")
         # 3. New processes; each pool then tells its old ones to leave.
         self._run_plans()
@@ -127,25 +139,25 @@ class Supervisor:
         """Accept nothing more; end when the last process has gone."""
         if self.phase is Phase.RUNNING:
             self.phase = Phase.DRAINING
-        for key in list(self.pools):
+        for key in self.pools.keys() - {self._log_service}:
             self._dismiss(key)
-        self._listeners.close()
+        # Whoever is still at work logs until the end.
+        self._listeners.close(
+            but={one for pool in self.pools.values() for one in pool.plan.endpoints}
+        )
         self._processes_changed()
 
-    def stop(self, number: signal.Signals, *, patient: bool = True) -> None:
-        """Accept nothing more, give processes a few seconds if patient, then end them."""
+    def stop(self, number: signal.Signals, grace: Grace = STOP_GRACE) -> None:
+        """Accept nothing more, give processes a few seconds, then end them."""
         if self.phase is Phase.STOPPING:
             return
-        grace = STOP_DRAIN if patient else 0.0
         self.phase = Phase.STOPPING
         self.log.info(f"terminating on signal {number:d}")
         self.drain()
-        for delay, step in (
-            (grace, lambda: self._signal_all(signal.SIGTERM)),
-            (grace + STOP_TERMINATE, lambda: self._signal_all(signal.SIGKILL)),
-            (grace + STOP_TERMINATE + STOP_KILL, self.loop.stop),
-        ):
-            self.loop.call_later(delay, step)
+        when = 0.0
+        for delay, step in zip(grace, (self._terminate, self._kill, self.loop.stop), strict=True):
+            when += delay
+            self.loop.call_later(when, step)
 
     def reap(self) -> None:
         """Bury every dead child; as process 1 we get those of strangers too."""
@@ -197,11 +209,28 @@ class Supervisor:
             handover.check()
         self._handovers = [one for one in self._handovers if not one.finished]
         self.leaving = [pool for pool in self.leaving if any(pool.processes)]
-        if self.phase is not Phase.RUNNING and not self.leaving and not self._handovers:
+        if self.phase is Phase.RUNNING or self.leaving or self._handovers:
+            return
+        if self._log_service in self.pools:
+            self._dismiss(self._log_service)
+            self._processes_changed()
+        else:
             self.loop.stop()
 
-    def _signal_all(self, number: signal.Signals) -> None:
-        for pool in self.leaving:
+    @property
+    def _log_service(self) -> tuple[str, Transport]:
+        """The key of the service by which programs of Postfix log, if there is one."""
+        name = self.configuration.params.postlog_service_name
+        return f"public/{name}", Transport.DATAGRAM
+
+    def _terminate(self) -> None:
+        self._signal(self.leaving, signal.SIGTERM)
+
+    def _kill(self) -> None:
+        self._signal(self.all_pools(), signal.SIGKILL)
+
+    def _signal(self, pools: Iterable[Pool], number: signal.Signals) -> None:
+        for pool in pools:
             for _, process in pool.processes:
                 with suppress(ProcessLookupError):
                     os.kill(process.pid, number)

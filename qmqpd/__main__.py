@@ -10,28 +10,29 @@ import resource
 from common.child import Child
 from common.params import QmqpdParams
 from qmqpd.access import Access
-from qmqpd.connection import Service
-from qmqpd.handover import HandoverRules
+from qmqpd.experience import Experience
 from qmqpd.names import Resolver
-from qmqpd.session import Limits
+from qmqpd.service import Rules, Service
 from qmqpd.worker import Worker
 
 PARAMS = QmqpdParams
 
+EXPERIENCE = Experience()  # of all workers: made once, in master, and forked with them
 SPARE_DESCRIPTORS = 64  # beside one for each client and one for its conversation with cleanup
+
+
+prepare = Rules.of  # by master, for all processes
 
 
 def serve(child: Child) -> None:
     """Serve clients until it is time to leave."""
-    params = child.main_cf.load(QmqpdParams)
+    rules: Rules = child.prepared
+    params = rules.params
     allow_descriptors(2 * params.qmqpd_worker_connection_limit + SPARE_DESCRIPTORS)
-    resolver = Resolver(child.log)
     access = Access(params, child.main_cf, child.log)
+    resolver = Resolver(child.log, access.permits_address, EXPERIENCE)
     child.drop_privileges(params.mail_owner, params.queue_directory)
-    resolver.start()
-    limits = Limits(message=params.message_size_limit, address=params.line_length_limit)
-    rules = HandoverRules.of(params)
-    Worker(child, Service(params, child.log, access, resolver, limits, rules)).run()
+    Worker(child, Service(rules, child.log, access, resolver)).run()
 
 
 def allow_descriptors(wanted: int) -> None:

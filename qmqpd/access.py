@@ -5,16 +5,17 @@ SEE ALSO
     spec/config-syntax.md, section 4
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
+from common.client import Client
 from common.config import MainCf
 from common.lists import HostList
 from common.log import Log
 from common.params import QmqpdParams, Words
 from common.tables import Options, TableError
 from common.tables.table import Complaints
-from qmqpd.client import Client
 
 KNOWN_LIMIT = 10_000  # answers that are remembered
 
@@ -39,6 +40,14 @@ class Access:
         """Tell whether the client may submit mail; None when nobody can tell now."""
         self._complaints.release()
         return self._contains(self._authorized, client)
+
+    def permits_address(self, address: str) -> bool | None:
+        """Tell whether clients of an address may submit mail, None if their names decide."""
+        with self._complaints.ignored():  # they are heard when the name is known
+            try:
+                return self._authorized.contains_address(address)
+            except TableError:
+                return None
 
     def verbosity(self, client: Client) -> int:
         """Return how much more than usual is logged of the client's session."""
@@ -83,6 +92,7 @@ class Postponed:
     def __init__(self, log: Complaints) -> None:
         self._log = log
         self._kept: list[Callable[[], None]] | None = []
+        self._ignores = False
 
     def warning(self, text: str) -> None:
         """Pass a warning on, sooner or later."""
@@ -98,7 +108,18 @@ class Postponed:
         for say in kept or ():
             say()
 
+    @contextmanager
+    def ignored(self) -> Iterator[None]:
+        """Forget what is said meanwhile."""
+        self._ignores = True
+        try:
+            yield
+        finally:
+            self._ignores = False
+
     def _pass(self, say: Callable[[], None]) -> None:
+        if self._ignores:
+            return
         if self._kept is None:
             say()
         else:

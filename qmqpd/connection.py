@@ -14,33 +14,40 @@ import select
 import socket
 import time
 from dataclasses import dataclass
+from socket import SocketType
 
 from common import netstring
 from common.cleanup_client import CONNECT_RETRY, Delivery
-from common.log import Log, printable
-from common.params import QmqpdParams
+from common.client import UNKNOWN, Client
+from common.log import printable
 from common.status import Status, Verdict, reply_to
-from qmqpd.access import Access
-from qmqpd.client import UNKNOWN, Client
-from qmqpd.handover import Handover, HandoverRules
-from qmqpd.names import Resolver
-from qmqpd.session import ANSWERED, Limits, Phase, Session, SessionError, Submission, Trouble
-from qmqpd.verp import delimiters_trouble, split_verp
+from qmqpd.handover import Parcel
+from qmqpd.service import Service
+from qmqpd.session import (
+    ANSWERED,
+    Phase,
+    Session,
+    SessionError,
+    Submission,
+    Trouble,
+    whole_packet,
+)
+from qmqpd.verp import delimiters_trouble
 
 READ_SIZE = 32 * 1024
 TURN_LIMIT = 1024 * 1024  # bytes read from one client before others get their turn
 NO_QUEUE_ID = "NOQUEUE"
 
 
-class Step(enum.Enum):
-    """What the connection is waiting for."""
+class Step(enum.IntEnum):
+    """What the connection is waiting for, in order."""
 
-    NAME = "the client's name"
-    PACKET = "the client's packet"
-    CLEANUP = "cleanup"
-    PAUSE = "the end of the delay before a negative reply"
-    REPLY = "the client to take the reply"
-    DONE = "nothing"
+    NAME = 0  # of the client
+    PACKET = 1
+    CLEANUP = 2
+    PAUSE = 3  # before a negative reply
+    REPLY = 4  # to be taken by the client
+    DONE = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,41 +59,44 @@ class Wait:
     deadline: float  # monotonic
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
-    """What all connections of a process share."""
-
-    params: QmqpdParams
-    log: Log
-    access: Access
-    resolver: Resolver
-    limits: Limits
-    handover: HandoverRules
-    verbosity: int = 0
-
-
 class Connection:
     """A client at work."""
 
-    def __init__(self, service: Service, accepted: socket.socket, client: Client) -> None:
+    # What is not set here in __init__ is the same for most connections.
+    step: Step = Step.NAME
+    queue_id: str = ""
+    _label: str = ""
+    _session: Session | None = None
+    _delivery: Delivery | None = None
+    _reply: bytes = b""
+    _verbosity: int = 0
+    _refusal: bytes = b""  # known before cleanup has seen the message
+
+    def __init__(self, service: Service, accepted: SocketType, client: Client) -> None:
         self.service = service
         self.client = client
-        self.step = Step.NAME
-        self.session = Session(service.limits)
         self.arrival = time.time_ns() // 1000
         self.opened = time.monotonic()
-        self.queue_id = ""
         self.deadline = self.opened + service.params.qmqpd_name_timeout
         self._socket = accepted
-        self._delivery: Delivery | None = None
-        self._reply = b""
-        self._verbosity = 0
-        self._refusal = b""  # known before cleanup has seen the message
 
     @property
     def label(self) -> str:
         """The client as logs show it."""
-        return self.client.label(with_port=self.service.params.qmqpd_client_port_logging)
+        return self._label or self.client.label(
+            with_port=self.service.params.qmqpd_client_port_logging
+        )
+
+    @property
+    def session(self) -> Session:
+        """The protocol; an ordinary packet that comes in one piece needs none."""
+        if self._session is None:
+            self._session = Session(self.service.limits)
+        return self._session
+
+    def held(self) -> int:
+        """Return how many bytes of the client are kept here."""
+        return self._session.held() if self._session else 0
 
     def advance(self) -> Wait | None:
         """Go on; return what to wait for, None when the connection is over."""
@@ -128,6 +138,7 @@ class Connection:
         self.step = Step.DONE
         if self._delivery:
             self._delivery.close()
+            self._delivery = None  # it knows us, and waiting for the collector takes memory
         self._socket.close()
 
     # The steps, in order.
@@ -151,7 +162,11 @@ class Connection:
                 turn += len(data)
                 if self._verbosity:
                     self._trace(2, f"{len(data)} bytes while {self.session.phase.value}")
-                submission = self.session.receive_data(data)
+                submission = None
+                if self._session is None:
+                    submission = whole_packet(data, self.service.limits)
+                if submission is None:
+                    submission = self.session.receive_data(data)
                 if submission:
                     self._submit(submission)
                     return None
@@ -200,7 +215,8 @@ class Connection:
 
     def _begin(self, name: str) -> None:
         """Let the client in, or not."""
-        self.client = self.client.named(name)
+        self.client.name = name
+        self._label = self.label
         self.service.log.info(f"connect from {self.label}")
         self._verbosity = self.service.verbosity + self.service.access.verbosity(self.client)
         permitted = self.service.access.permits(self.client)
@@ -217,18 +233,17 @@ class Connection:
         if self._verbosity:
             self._trace_submission(submission)
         params = self.service.params
-        handover = Handover(self.service.handover, self.client, self.arrival, submission)
-        _, delimiters = split_verp(submission.sender)
-        self._refusal = delimiters_trouble(delimiters, params.verp_delimiter_filter)
+        parcel = Parcel(self.service.handover, self.client, self.arrival, submission)
+        if parcel.delimiters:
+            allowed = params.verp_delimiter_filter
+            self._refusal = delimiters_trouble(parcel.delimiters, allowed)
         if submission.too_large:
             self._refusal = b"Error: message too large"
         self._delivery = Delivery(
-            params.cleanup_service_name,
-            None if self._refusal else handover.records,
-            greeting_timeout=params.qmqpd_cleanup_timeout,
-            io_timeout=params.ipc_timeout,
-            announce=self._announce,
-            warn=self.service.log.warning,
+            self.service.cleanup,
+            None if self._refusal else parcel,
+            self._announce,
+            self.service.log.warning,
         )
         self.step = Step.CLEANUP
 
@@ -303,10 +318,11 @@ def refusal_verdict(*, soft_bounce: bool) -> Verdict:
     return Verdict.RETRY if soft_bounce else Verdict.REFUSED
 
 
-STEPS = {
-    Step.NAME: Connection._await_name,
-    Step.PACKET: Connection._receive,
-    Step.CLEANUP: Connection._deliver,
-    Step.PAUSE: Connection._pause,
-    Step.REPLY: Connection._send_reply,
-}
+# By step.
+STEPS = (
+    Connection._await_name,
+    Connection._receive,
+    Connection._deliver,
+    Connection._pause,
+    Connection._send_reply,
+)

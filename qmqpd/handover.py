@@ -1,20 +1,21 @@
-"""handover - a submission as the record stream that cleanup takes
+"""handover - a submission as what cleanup is sent
 
 SEE ALSO
+    common.handover
     spec/cleanup-protocol.md, section 4.1
-    spec/qmqp.md, section 8
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from common import address, attribute, record
+from common import attribute, frame, record
+from common.client import Client
 from common.config import encoded
-from common.date import format_date
+from common.handover import Handover
 from common.params import QmqpdParams
 from common.record import RecordType
-from qmqpd.client import Client
-from qmqpd.content import text_records
+from common.text import head_apart, text_records
+from qmqpd.content import safe_opening
 from qmqpd.session import Submission
 from qmqpd.verp import split_verp
 
@@ -45,44 +46,64 @@ def option_flags(params: QmqpdParams) -> int:
 
 @dataclass(frozen=True, slots=True)
 class HandoverRules:
-    """What all messages of a process have in common, encoded once."""
+    """What all messages of a process have in common."""
 
     line_length_limit: int
     port_logging: bool
-    opening: bytes  # the option flags
-    content_filter: bytes  # its record, if there is one
+    options: int
+    content_filter: bytes  # empty if there is none
     by: bytes  # who received it, for the trace header
 
     @classmethod
     def of(cls, params: QmqpdParams) -> "HandoverRules":
         """Prepare them."""
-        opening = attribute.encode([(b"flags", b"%d" % option_flags(params))])
-        content_filter = encoded(params.content_filter)
         return cls(
             params.line_length_limit,
             params.qmqpd_client_port_logging,
-            opening,
-            record.encode(RecordType.FILTER, content_filter) if content_filter else b"",
-            encoded(f"\tby {params.myhostname} ({params.mail_name}) with QMQP"),
+            option_flags(params),
+            encoded(params.content_filter),
+            encoded(f"{params.myhostname} ({params.mail_name}) with QMQP"),
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Handover:
-    """One submission with all that cleanup must know."""
+class Parcel:
+    """One submission with all that cleanup must know, in either of its two forms."""
 
-    rules: HandoverRules
-    client: Client
-    arrival: int  # microseconds since the epoch; when the client connected
-    submission: Submission
+    __slots__ = ("_handover", "_limit", "_pieces", "delimiters")
+
+    def __init__(
+        self, rules: HandoverRules, client: Client, arrival: int, submission: Submission
+    ) -> None:
+        """Make it; arrival: microseconds since the epoch, when the client connected."""
+        sender, self.delimiters = split_verp(submission.sender)
+        self._limit = rules.line_length_limit
+        self._pieces = safe_opening(submission.pieces)
+        self._handover = Handover(
+            rules.options,
+            arrival,
+            client,
+            rules.port_logging,
+            rules.by,
+            rules.content_filter,
+            sender,
+            self.delimiters,
+            submission.recipients,
+        )
+
+    def frame(self) -> Iterator[bytes]:
+        """Yield the frame, in pieces fit for one write each; a small one is one piece."""
+        pieces = self._pieces
+        head = frame.encode(self._handover, sum(map(len, pieces)))
+        if pieces and len(head) + len(pieces[0]) <= WRITE_SIZE:
+            head += pieces[0]
+            pieces = pieces[1:]
+        yield head
+        yield from pieces
 
     def records(self, queue_id: str) -> Iterator[bytes]:
-        """Yield everything that cleanup is sent, in pieces fit for one write each.
-
-        A small message is one piece.
-        """
-        pending = self._envelope() + self._received(queue_id)
-        for records in text_records(self.submission.pieces, self.rules.line_length_limit):
+        """Yield the record stream, in pieces fit for one write each; a small one is one piece."""
+        pending = self._envelope() + self._handover.trace(queue_id)
+        for records in text_records(head_apart(self._pieces), self._limit):
             if len(pending) + len(records) > WRITE_SIZE:
                 yield pending
                 pending = records
@@ -92,53 +113,17 @@ class Handover:
 
     def _envelope(self) -> bytes:
         """Return flags, envelope and content marker."""
-        rules, submission = self.rules, self.submission
+        handover = self._handover
         out = [
-            rules.opening,
-            record.encode(RecordType.TIME, b"%d %d" % divmod(self.arrival, 1_000_000)),
-            rules.content_filter,
+            attribute.encode([(b"flags", b"%d" % handover.options)]),
+            record.encode(RecordType.TIME, handover.time()),
         ]
-        sender, delimiters = split_verp(submission.sender)
-        out.append(record.encode(RecordType.SENDER, sender))
-        if delimiters:
-            out.append(record.encode(RecordType.VERP, delimiters))
-        out += [record.encode(RecordType.ATTRIBUTE, pair) for pair in self._attributes()]
-        out += [record.encode(RecordType.RECIPIENT, one) for one in submission.recipients]
+        if handover.content_filter:
+            out.append(record.encode(RecordType.FILTER, handover.content_filter))
+        out.append(record.encode(RecordType.SENDER, handover.sender))
+        if handover.delimiters:
+            out.append(record.encode(RecordType.VERP, handover.delimiters))
+        out.append(handover.attributes())
+        out += [record.encode(RecordType.RECIPIENT, one) for one in handover.recipients]
         out.append(CONTENT_RECORD)
         return b"".join(out)
-
-    def _attributes(self) -> list[bytes]:
-        client = self.client
-        name, address, port = client.name, client.address, client.port
-        text = (
-            f"log_client_name={name}\n"
-            f"log_client_address={client.header_address}\n"
-            f"log_client_port={port}\n"
-            f"log_message_origin={client.label(with_port=self.rules.port_logging)}\n"
-            "log_protocol_name=QMQP\n"
-            f"client_name={name}\n"
-            f"client_address={address}\n"
-            f"client_port={port}\n"
-            f"client_address_type={client.family:d}\n"
-            "protocol_name=QMQP"
-        )
-        return text.encode().split(b"\n")
-
-    def _received(self, queue_id: str) -> bytes:
-        """Return our trace header; a single recipient is named in it."""
-        name, by = self.client.name, self.rules.by
-        date = format_date(self.arrival // 1_000_000).encode()
-        lines = [f"Received: from {name} ({name} [{self.client.header_address}])".encode()]
-        recipients = self.submission.recipients
-        if len(recipients) == 1:
-            lines.append(b"%b id %b" % (by, queue_id.encode()))
-            lines.append(b"\tfor <%b>; %b" % (shown(recipients[0]), date))
-        else:
-            lines += [by, b"\tid %b; %b" % (queue_id.encode(), date)]
-        return b"".join([record.encode(RecordType.TEXT, line) for line in lines])
-
-
-def shown(recipient: bytes) -> bytes:
-    """Return a recipient as the trace header names it: quoted, on one line."""
-    plain = recipient.partition(b"\0")[0].replace(b"\n", b" ")
-    return address.quote(plain) if plain else b'""'

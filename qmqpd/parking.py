@@ -15,6 +15,7 @@ from itertools import count
 
 from qmqpd.connection import Connection, Step, Wait
 
+UNSERVED = (Step.NAME, Step.PACKET)  # of these clients we have no message yet
 SPARE_ENTRIES = 1000  # entries of finished connections that may lie about
 
 
@@ -47,8 +48,12 @@ class Parking:
         return self._watched.get(descriptor)
 
     def longest_silent(self) -> Connection | None:
-        """Return the client whose packet has not grown for the longest time."""
-        return next((one for one in self._waits if one.step is Step.PACKET), None)
+        """Return the client of whom nothing has come for the longest time.
+
+        Those whose names are being looked up count too: a name server that
+        says nothing must not lead us beyond our limits.
+        """
+        return next((one for one in self._waits if one.step in UNSERVED), None)
 
     def next_deadline(self) -> float | None:
         """Return when something may have to expire."""
@@ -78,7 +83,7 @@ class Parking:
         if entry is None or wait.deadline < entry[0]:
             self._schedule(connection, wait.deadline)
         self._watch(connection, before, wait)
-        self._account(connection, connection.session.held())
+        self._account(connection, connection.held())
         mark(self.nameless, connection, connection.step is Step.NAME)
         mark(self.delivering, connection, connection.step is Step.CLEANUP)
 

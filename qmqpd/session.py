@@ -12,6 +12,7 @@ SEE ALSO
 """
 
 import enum
+import re
 from dataclasses import dataclass
 
 from common import netstring
@@ -21,6 +22,9 @@ from common.netstring import LENGTH_LIMIT
 # queue file, and cleanup drops duplicates that we cannot know of.
 RECIPIENTS_ROOM = 4
 RECIPIENT_COST = 64  # bytes that each takes beside its own
+# An ordinary packet's first two lengths, and a length: so many digits are within all limits.
+PACKET_HEAD = re.compile(rb"[0-9]{1,18}:([0-9]{1,18}):")
+LENGTH = re.compile(rb"([0-9]{1,18}):")
 PIECE_LEAST = 16 * 1024  # bytes; smaller ones are put together
 
 
@@ -63,7 +67,7 @@ class Limits:
     address: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Submission:
     """A complete packet; the content in pieces, as it came."""
 
@@ -81,6 +85,32 @@ class Submission:
     def size(self) -> int:
         """Bytes of the content."""
         return sum(map(len, self.pieces))
+
+
+def whole_packet(data: bytes, limits: Limits) -> Submission | None:
+    """Return the submission of an ordinary packet, all of which is here.
+
+    None decides nothing: a Session tells what is missing or wrong.
+    """
+    head = PACKET_HEAD.match(data)
+    if head is None:
+        return None
+    start = head.end()
+    end = start + int(head[1])
+    if limits.message and RECIPIENT_COST * len(data) > RECIPIENTS_ROOM * limits.message:
+        return None  # it may be too large
+    addresses = []
+    position = end
+    while data[position : position + 1] == b"," and (length := LENGTH.match(data, position + 1)):
+        first = length.end()
+        position = first + int(length[1])
+        if position - first > limits.address:
+            return None
+        addresses.append(data[first:position])
+    if not addresses or data[position : position + 2] != b",,":
+        return None
+    pieces = [data[start:end]] if start < end else []
+    return Submission(pieces, addresses[0], addresses[1:])
 
 
 class Content:

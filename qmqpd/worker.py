@@ -20,9 +20,11 @@ import socket
 import time
 
 from common.child import AVAILABLE, STATUS_FD, TAKEN, Child
-from qmqpd.client import Client
-from qmqpd.connection import Connection, Service, Wait
+from common.client import Client
+from common.sockets import accept
+from qmqpd.connection import Connection, Wait
 from qmqpd.parking import Parking
+from qmqpd.service import Service
 
 ACCEPT_PAUSE = 1.0  # seconds without accepting when the system is out of descriptors or memory
 EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
@@ -41,6 +43,9 @@ class Worker:
         self._epoll = select.epoll()
         self._parking = Parking(self._epoll)
         self._listeners = {fd: socket.socket(fileno=fd) for fd in child.listeners}
+        self._families = {fd: int(one.family) for fd, one in self._listeners.items()}
+        params = service.params
+        self._held_limit = max(HELD_BYTES_LEAST, HELD_MESSAGES_LEAST * params.message_size_limit)
         self._signals = open_signals()
         self._accepting = False
         self._resume_at: float | None = None  # accept again, after the system was exhausted
@@ -62,7 +67,7 @@ class Worker:
     def _handle(self, descriptor: int) -> None:
         """Act on one event."""
         if listener := self._listeners.get(descriptor):
-            self._accept(listener)
+            self._accept(listener, self._families[descriptor])
         elif connection := self._parking.watching(descriptor):
             self._settle(connection, connection.advance())
         elif descriptor == STATUS_FD:
@@ -72,14 +77,14 @@ class Worker:
         elif descriptor == self.service.resolver.fileno():
             self._continue_named()
 
-    def _accept(self, listener: socket.socket) -> None:
+    def _accept(self, listener: socket.socket, family: int) -> None:
         if not self._accepting:
             return  # an event of the turn in which we stopped
         if self.service.access.outdated():
             self._drain(self.params.qmqpd_drain_timeout)
             return
         try:
-            accepted, peer = listener.accept()
+            accepted, peer = accept(listener, family)
         except (BlockingIOError, ConnectionAbortedError):
             return  # another process was faster, or the client gave up
         except OSError as error:
@@ -89,7 +94,7 @@ class Worker:
             self._resume_at = time.monotonic() + ACCEPT_PAUSE
             self._set_accepting(False)
             return
-        connection = Connection(self.service, accepted, Client.of(listener.family, peer))
+        connection = Connection(self.service, accepted, Client.of(family, peer))
         if self._make_room(connection):
             self._settle(connection, connection.advance())
 
@@ -105,11 +110,9 @@ class Worker:
         return True
 
     def _is_full(self) -> bool:
-        least = HELD_MESSAGES_LEAST * self.params.message_size_limit
-        return len(
-            self._parking
-        ) >= self.params.qmqpd_worker_connection_limit or self._parking.held_bytes > max(
-            HELD_BYTES_LEAST, least
+        return (
+            len(self._parking) >= self.params.qmqpd_worker_connection_limit
+            or self._parking.held_bytes > self._held_limit
         )
 
     def _settle(self, connection: Connection, wait: Wait | None) -> None:

@@ -66,6 +66,7 @@ class CidrTable(Table):
     """Rules for addresses."""
 
     patterns = True
+    knows_names = False
 
     def __init__(
         self, name: str, options: Options, rules: Block, file: SourceFile | None = None

@@ -39,6 +39,7 @@ class SourceFile:
             ConfigError: it cannot be opened.
         """
         self.path = path
+        self.descriptor = -1
         try:
             self.descriptor = os.open(path, flags | os.O_CLOEXEC, NEW_FILE_MODE)
         except OSError as error:
@@ -87,6 +88,9 @@ class SourceFile:
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
+
+    def __del__(self) -> None:
+        self.close()
 
 
 @dataclass(frozen=True, slots=True)

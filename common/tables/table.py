@@ -100,6 +100,7 @@ class Table(abc.ABC):
     """One table. Its name is as complaints have it: "type:name"."""
 
     patterns = False  # made of patterns: no folding, no parts of a key are looked up
+    knows_names = True  # as keys, beside addresses
 
     def __init__(self, name: str, options: Options) -> None:
         self.name = name

@@ -80,12 +80,12 @@ class Outcome:
     @property
     def status(self) -> int:
         """The verdict's bits."""
-        return int(self.session.status)
+        return self.session.message.verdict()
 
     @property
     def file(self) -> bytes:
         """The finished file."""
-        return self.session.size_record() + self.written[SIZE_RECORD:]
+        return self.session.message.size_record() + self.written[SIZE_RECORD:]
 
     def records(self) -> Records:
         """Return the records of the finished file."""

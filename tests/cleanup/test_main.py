@@ -12,7 +12,7 @@ import socket
 import stat
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,12 +23,17 @@ from hypothesis import strategies as st
 
 from cleanup import __main__ as daemon
 from cleanup import trigger
-from cleanup.__main__ import Cleanup, serve
-from common import attribute
-from common.child import AVAILABLE, TAKEN, Child
+from cleanup.__main__ import PARAMS, Cleanup, prepare, serve
+from cleanup.headers import HeaderRules
+from common import attribute, frame
+from common.child import AVAILABLE, LISTEN_FD, TAKEN, Child
+from common.client import Client
+from common.handover import Handover
 from common.params import CleanupParams
 from common.status import Status
+from common.worker import Serve
 from tests.cleanup.stream import (
+    ARRIVAL,
     CLOSING,
     CONTENT,
     END,
@@ -90,11 +95,50 @@ class Result:
         return int(attribute.values(verdict[0], b"status", b"reason")[0])
 
 
+@dataclass
+class FrameResult(Result):
+    """The same of a client that sent a frame."""
+
+    @property
+    def queue_id(self) -> str:
+        """The queue id of the answer."""
+        found = frame.decode_verdict(self.heard)
+        assert found is not None
+        return found[0][1]
+
+    @property
+    def status(self) -> int | None:
+        """The verdict, None if the client heard none."""
+        found = frame.decode_verdict(self.heard)
+        if found is None:
+            assert self.heard == b""
+            return None
+        assert found[1] == len(self.heard)
+        return found[0][0]
+
+
+def rules(**config: str) -> HeaderRules:
+    """Return what the daemon is prepared with."""
+    return prepare(load(CleanupParams, **config))
+
+
 def converse(data: bytes, config: Mapping[str, str] | None = None) -> Result:
-    """Let the daemon serve one client that sends this and then listens."""
-    ours, theirs = socket.socketpair()
+    """Let the daemon serve one client that sends records and then listens."""
     journal = Journal()
-    cleanup = Cleanup(load(CleanupParams, **(config or {})), journal)
+    cleanup = Cleanup(rules(**(config or {})), journal)
+    return Result(exchange(cleanup, cleanup.serve, data), journal.lines())
+
+
+def converse_natively(data: bytes, config: Mapping[str, str] | None = None) -> FrameResult:
+    """Let the daemon serve one client that sends a frame and then listens."""
+    journal = Journal()
+    cleanup = Cleanup(rules(**(config or {})), journal)
+    return FrameResult(exchange(cleanup, cleanup.serve_native, data), journal.lines())
+
+
+def exchange(cleanup: Cleanup, serve: Serve, data: bytes) -> bytes:
+    """Return what a client hears that sends this."""
+    ours, theirs = socket.socketpair()
 
     def client() -> None:
         with contextlib.suppress(OSError):  # the daemon may leave first
@@ -104,7 +148,7 @@ def converse(data: bytes, config: Mapping[str, str] | None = None) -> Result:
     thread = threading.Thread(target=client)
     with ours, theirs:
         thread.start()
-        cleanup.serve(theirs)
+        serve(theirs)
         theirs.close()
         thread.join(10)
         heard = b""
@@ -112,7 +156,7 @@ def converse(data: bytes, config: Mapping[str, str] | None = None) -> Result:
             while part := ours.recv(65536):
                 heard += part
     assert cleanup.file is None
-    return Result(heard, journal.lines())
+    return heard
 
 
 def whole(result: Result, folder: str = "incoming") -> list[tuple[str, bytes]]:
@@ -220,7 +264,7 @@ def test_a_client_that_vanishes_at_any_byte_leaves_no_file() -> None:
 
 def test_a_client_that_never_listens_leaves_no_file_or_a_whole_one() -> None:
     journal = Journal()
-    cleanup = Cleanup(load(CleanupParams), journal)
+    cleanup = Cleanup(rules(), journal)
     for data in (b"", options(), options() + message()):
         ours, theirs = socket.socketpair()
         ours.sendall(data)
@@ -235,10 +279,9 @@ def test_a_client_that_never_listens_leaves_no_file_or_a_whole_one() -> None:
 def test_a_client_that_falls_silent_is_left_in_time() -> None:
     ours, theirs = socket.socketpair()
     journal = Journal()
-    params = load(CleanupParams, ipc_timeout="1s")
     with ours, theirs:
         ours.sendall(options() + message()[:20])
-        Cleanup(params, journal).serve(theirs)
+        Cleanup(rules(ipc_timeout="1s"), journal).serve(theirs)
     assert list(Path("incoming").iterdir()) == []
     assert "while reading from the cleanup client" in journal.lines()[-1]
 
@@ -257,6 +300,137 @@ def test_a_client_that_talks_nonsense_is_left_without_a_verdict(data: bytes) -> 
     result = converse(data)
     assert (result.status, result.files) == (None, {})
     assert "while reading from the cleanup client" in result.lines[-1]
+
+
+# A message that comes as a frame.
+
+HANDOVER = Handover(
+    options=114,
+    arrival=ARRIVAL * 1_000_000,
+    client=Client(socket.AF_INET, "192.0.2.7", 4711, "client.test"),
+    port_logging=False,
+    by=b"mx.example.test (Postfix) with QMQP",
+    content_filter=b"",
+    sender=b"s@from.test",
+    delimiters=b"",
+    recipients=[b"r@to.test"],
+)
+
+
+def framed(content: bytes = b"Subject: x\n\nb\n", **facts: Any) -> bytes:
+    """Return a frame with this content, and other facts than usual."""
+    return frame.encode(replace(HANDOVER, **facts), len(content)) + content
+
+
+def test_a_frame_becomes_a_file_and_then_an_answer() -> None:
+    result = converse_natively(framed())
+    assert result.status == 0
+    records = whole(result)
+    assert ("N", b"Subject: x") in records
+    assert (
+        "N",
+        f"\tby mx.example.test (Postfix) with QMQP id {result.queue_id}".encode(),
+    ) in records
+    assert result.lines[0].startswith(f"{result.queue_id}: message-id=<")
+
+
+def test_a_large_frame_becomes_a_file_too() -> None:
+    body = b"".join(b"line %d\n" % number for number in range(50_000))
+    result = converse_natively(framed(b"Subject: x\n\n" + body))
+    assert result.status == 0
+    texts = [text for kind, text in whole(result) if kind == "N"]
+    assert texts[-50_000:] == body.split(b"\n")[:-1]
+
+
+def test_a_frame_to_be_held_or_discarded_is() -> None:
+    result = converse_natively(framed(options=114 | HOLD))
+    assert result.status == 0
+    whole(result, "hold")
+    next(iter(result.files)).unlink()
+    result = converse_natively(framed(options=114 | DISCARD))
+    assert (result.status, result.files) == (0, {})
+
+
+@pytest.mark.parametrize(
+    ("data", "config", "status"),
+    [
+        (framed(recipients=[]), {}, Status.NO_RECIPIENTS),
+        (framed(b"Received: x\n" * 60 + b"\n" + b"x\n" * 90_000), {}, Status.TOO_MANY_HOPS),
+        (framed(b"\n" + b"x\n" * 90_000), {"message_size_limit": "5000"}, Status.TOO_LARGE),
+    ],
+)
+def test_a_refused_frame_is_read_to_its_end_and_leaves_nothing(
+    data: bytes, config: dict[str, str], status: int
+) -> None:
+    result = converse_natively(data, config)
+    assert (result.status, result.files) == (status, {})
+
+
+def test_a_client_that_vanishes_at_any_byte_of_a_frame_leaves_no_file() -> None:
+    data = framed()
+    for size in range(len(data)):
+        result = converse_natively(data[:size])
+        assert (result.status, result.files) == (None, {})
+
+
+def test_a_client_that_never_listens_for_its_answer_leaves_a_whole_file() -> None:
+    ours, theirs = socket.socketpair()
+    ours.sendall(framed())
+    ours.close()
+    with theirs:
+        Cleanup(rules(), Journal()).serve_native(theirs)
+    assert [stat.S_IMODE(path.stat().st_mode) for path in Path("incoming").iterdir()] == [0o700]
+
+
+def test_a_client_that_falls_silent_in_a_frame_is_left_in_time() -> None:
+    ours, theirs = socket.socketpair()
+    journal = Journal()
+    with ours, theirs:
+        ours.sendall(framed()[:-1])
+        Cleanup(rules(ipc_timeout="1s"), journal).serve_native(theirs)
+    assert list(Path("incoming").iterdir()) == []
+    assert "while reading from the cleanup client" in journal.lines()[-1]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"PoR2" + framed()[4:],
+        options() + message(),
+        framed() + b"x",
+        framed(arrival=2**64 - 1),
+        framed(by=b"mx\nX: y"),
+        frame.HEAD.pack(frame.MAGIC, *[2**16 - 1] * 5, *[2**32 - 1] * 9) + b"x" * 100_000,
+    ],
+)
+def test_a_client_that_sends_no_frame_is_left_without_an_answer(data: bytes) -> None:
+    result = converse_natively(data)
+    assert (result.status, result.files) == (None, {})
+    assert "while reading from the cleanup client" in result.lines[-1]
+
+
+@pytest.mark.parametrize("call", ["write", "pwrite", "fchmod", "fsync"])
+@pytest.mark.parametrize("body", [b"b\n", b"x\n" * 50_000])
+def test_a_disk_that_fails_is_told_with_the_answer(
+    monkeypatch: pytest.MonkeyPatch, call: str, body: bytes
+) -> None:
+    def fail(*arguments: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, fail)
+        result = converse_natively(framed(b"\n" + body))
+    if call == "pwrite" and body == b"b\n":
+        assert result.status == 0  # a small file is written at once
+        return
+    assert (result.status, result.files) == (Status.WRITE_FAILED, {})
+    assert any("No space left on device" in line for line in result.lines)
+
+
+def test_a_queue_that_takes_no_file_is_told_with_the_answer() -> None:
+    Path("incoming").rmdir()
+    result = converse_natively(framed(b"\n" + b"x\n" * 50_000))
+    assert (result.queue_id, result.status) == ("NOQUEUE", Status.WRITE_FAILED)
 
 
 # A queue in trouble.
@@ -320,6 +494,20 @@ def test_without_a_token_of_the_flow_control_there_is_one_pause(
     os.close(writer)
 
 
+@pytest.mark.parametrize(("flags", "left"), [(0, 1), (HOLD, 2)])
+def test_a_message_to_be_held_gives_its_token_back(
+    monkeypatch: pytest.MonkeyPatch, flags: int, left: int
+) -> None:
+    reader, writer = os.pipe2(os.O_NONBLOCK)
+    os.write(writer, b"xx")
+    monkeypatch.setattr(daemon, "FLOW_READ_FD", reader)
+    monkeypatch.setattr(daemon, "FLOW_WRITE_FD", writer)
+    assert converse(options(flags) + message(), {"in_flow_delay": "1s"}).status == 0
+    assert select_bytes(reader) == left
+    os.close(reader)
+    os.close(writer)
+
+
 def select_bytes(reader: int) -> int:
     """Return how many tokens are left."""
     try:
@@ -344,22 +532,26 @@ def listener() -> Iterator[socket.socket]:
         yield found
 
 
-def running(listener: socket.socket, **config: str) -> Forked:
+def running(*listeners: socket.socket, **config: str) -> Forked:
+    """Start the daemon; a second listener is the one for frames."""
+
     def run(child: Child) -> None:
         child.main_cf = child.main_cf.override(
             {"in_flow_delay": "0", "myhostname": "mx.example.test", **config}, "test"
         )
+        child.prepared = prepare(child.main_cf.load(PARAMS))
         child.unprivileged = False  # the test's folder belongs to the test's user
+        child.native_listener = LISTEN_FD + 1 if len(listeners) > 1 else None
         serve(child)
 
-    return Forked(run, [listener])
+    return Forked(run, listeners)
 
 
-def submit(data: bytes) -> bytes:
+def submit(data: bytes, path: str = "public/cleanup") -> bytes:
     """Send this to the daemon; return all it says."""
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(10)
-        client.connect("public/cleanup")
+        client.connect(path)
         client.sendall(data)
         heard = b""
         while part := client.recv(65536):
@@ -376,6 +568,24 @@ def test_the_daemon_serves_one_message_a_connection_and_reports_each(
         assert process.wait() == 0
         assert process.states() == [TAKEN, AVAILABLE] * 3
     assert len(list(Path("incoming").iterdir())) == 3
+
+
+def test_the_daemon_takes_records_and_frames_each_on_its_own_socket(
+    listener: socket.socket,
+) -> None:
+    Path("private").mkdir()
+    with socket.socket(socket.AF_UNIX) as native:
+        native.bind("private/cleanup.native")
+        native.listen()
+        with running(listener, native, max_use="4") as process:
+            for _ in range(2):
+                assert submit(options() + message()).endswith(b"status\x000\0reason\0\0\0")
+                found = frame.decode_verdict(submit(framed(), "private/cleanup.native"))
+                assert found is not None
+                assert (found[0][0], found[0][2]) == (0, b"")
+            assert process.wait() == 0
+            assert process.states() == [TAKEN, AVAILABLE] * 4
+    assert len(list(Path("incoming").iterdir())) == 4
 
 
 def test_a_terminated_daemon_takes_its_unfinished_file_along(listener: socket.socket) -> None:
@@ -444,6 +654,7 @@ def test_the_fault_tests_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Cleanup, "_discard_file", forget)
     checks: list[Callable[[], None]] = [
         test_a_client_that_vanishes_at_any_byte_leaves_no_file,
+        test_a_client_that_vanishes_at_any_byte_of_a_frame_leaves_no_file,
         test_a_missing_hold_queue_is_told_with_a_status,
     ]
     for check in checks:

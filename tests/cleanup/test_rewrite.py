@@ -7,7 +7,7 @@ SEE ALSO
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from cleanup.rewrite import Rewriter, sanitize
@@ -157,3 +157,26 @@ def test_a_value_with_bytes_that_are_no_utf8_is_used_as_it_was_written() -> None
     # How main.cf is read: such a byte becomes a lone surrogate.
     found = rewriter({"myorigin": "caf\udce9.test"})
     assert found.complete(b"bob") == b"bob@caf\xe9.test"
+
+
+# The usual address is known at a glance; that must change nothing.
+
+parts = st.sampled_from(
+    [
+        *(b"a", b"b.test", b"@", b".", b":", b"!", b"%", b"-", b"_", b"[", b"]", b'"', b"1"),
+        *(b" ", b"\t", b"\0", b"\n", b"\r", b"\xe9", b"mailer-daemon", b"MX.example.test"),
+    ]
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(parts, max_size=7).map(b"".join), st.sampled_from(["yes", "no"]))
+@example(b"a@b.test\n", "no")
+@example(b"a@b", "yes")
+@example(b"@r:a@b.test", "no")
+@example(b"mailer-daemon@MX.example.test", "no")
+def test_an_envelope_address_is_completed_whichever_way_it_takes(raw: bytes, dots: str) -> None:
+    found = rewriter({"append_dot_mydomain": dots})
+    full = found.complete(sanitize(raw))
+    assert found.recipient(raw) == (full or b"MAILER-DAEMON@mx.example.test")
+    assert found.sender(raw) == (b"" if full.lower() == found.null_sender else full)

@@ -119,7 +119,7 @@ def test_the_greeting_names_the_protocol_and_the_queue_id() -> None:
 def test_the_size_record_is_all_zeros_until_the_end() -> None:
     outcome = take(message())
     assert parse(outcome.written[:SIZE_RECORD]) == [("C", b" ".join([b"%15d" % 0] * 6))]
-    assert len(outcome.session.size_record()) == SIZE_RECORD
+    assert len(outcome.session.message.size_record()) == SIZE_RECORD
 
 
 @settings(max_examples=60, deadline=None)
@@ -209,14 +209,14 @@ def test_a_failure_outside_lets_the_client_finish() -> None:
     assert not session.finished
     assert session.receive_data(stream[40:]) == b""
     assert session.finished
-    assert session.status == Status.WRITE_FAILED
+    assert session.message.verdict() == Status.WRITE_FAILED
 
 
 def test_a_failure_before_the_options_lets_the_client_finish() -> None:
     session = HOST.session(Journal())
     session.fail(Status.WRITE_FAILED)
     session.receive_data(options() + message())
-    assert (session.finished, session.status) == (True, Status.WRITE_FAILED)
+    assert (session.finished, session.message.verdict()) == (True, Status.WRITE_FAILED)
 
 
 def test_a_failure_at_the_end_is_the_verdict() -> None:

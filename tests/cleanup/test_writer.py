@@ -18,11 +18,13 @@ from typing import Any
 
 import pytest
 
-from cleanup.writer import QueueFile, create_temporary, remove_stale_logs
+from cleanup.writer import PENDING_LIMIT, QueueFile, StaleLogs, create_temporary
 from common.errors import QueueError
 from common.queue_id import QueueId, is_long, is_valid
 
 SIZE, REST = b"size record", b" and the rest of the file"
+LARGE = REST + b"x" * PENDING_LIMIT  # more than is kept in memory
+rests = pytest.mark.parametrize("rest", [REST, LARGE], ids=["small", "large"])
 
 
 @pytest.fixture(autouse=True)
@@ -56,9 +58,9 @@ def descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
-def create() -> QueueFile:
+def create(rest: bytes = REST) -> QueueFile:
     made = QueueFile.create(long_ids=False)
-    made.write(b"." * len(SIZE) + REST)
+    made.write(b"." * len(SIZE) + rest)
     return made
 
 
@@ -74,26 +76,40 @@ def test_a_file_is_born_empty_private_and_locked() -> None:
 
 
 def test_a_file_stays_private_and_locked_while_it_grows() -> None:
-    made = create()
+    made = create(LARGE)
     (path,) = files()
-    assert path.read_bytes() == b"." * len(SIZE) + REST
+    assert path.read_bytes() == b"." * len(SIZE) + LARGE
     assert (mode(path), locked(path)) == (0o600, True)
     made.discard()
 
 
-def test_a_committed_file_is_whole_executable_and_free() -> None:
+def test_a_file_takes_little_memory_however_it_grows() -> None:
+    made = create(b"")
+    for number in range(500):
+        made.write(b"%1000d" % number)
+        size = Path(made.path).stat().st_size
+        assert len(SIZE) + 1000 * (number + 1) - size <= PENDING_LIMIT
+    made.write(b"end")  # does not fill a write of its own
+    made.commit(SIZE)
+    expected = SIZE + b"".join(b"%1000d" % number for number in range(500)) + b"end"
+    assert Path(made.path).read_bytes() == expected
+
+
+@rests
+def test_a_committed_file_is_whole_executable_and_free(rest: bytes) -> None:
     before = descriptors()
-    made = create()
+    made = create(rest)
     made.commit(SIZE)
     (path,) = files()
-    assert path.read_bytes() == SIZE + REST
+    assert path.read_bytes() == SIZE + rest
     assert (mode(path), locked(path)) == (0o700, False)
     assert descriptors() == before
 
 
-def test_a_discarded_file_is_gone() -> None:
+@rests
+def test_a_discarded_file_is_gone(rest: bytes) -> None:
     before = descriptors()
-    create().discard()
+    create(rest).discard()
     assert files() == []
     assert descriptors() == before
 
@@ -146,12 +162,16 @@ def test_the_modes_do_not_depend_on_the_umask(umask: int) -> None:
 def test_a_large_write_is_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = os.write
     monkeypatch.setattr(os, "write", lambda fd, data: plain(fd, bytes(data)[:7]))
-    made = create()
-    made.commit(SIZE)
-    assert Path(made.path).read_bytes() == SIZE + REST
+    for rest in (REST, LARGE):
+        made = create(rest)
+        made.commit(SIZE)
+        assert Path(made.path).read_bytes() == SIZE + rest
 
 
-def test_the_steps_of_a_commit_follow_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+@rests
+def test_the_steps_of_a_commit_follow_each_other(
+    monkeypatch: pytest.MonkeyPatch, rest: bytes
+) -> None:
     steps: list[str] = []
 
     def note(module: Any, name: str) -> None:
@@ -163,12 +183,13 @@ def test_the_steps_of_a_commit_follow_each_other(monkeypatch: pytest.MonkeyPatch
 
         monkeypatch.setattr(module, name, noted)
 
-    made = create()
-    for name in ("pwrite", "fchmod", "fsync", "close", "rename"):
+    made = create(rest)
+    for name in ("write", "pwrite", "fchmod", "fsync", "close", "rename"):
         note(os, name)
     note(fcntl, "flock")
     made.commit(SIZE)
-    assert steps == ["pwrite", "flock", "fchmod", "fsync", "close"]
+    # A small file goes to the disk in one write, its size record in front.
+    assert steps == ["write" if rest is REST else "pwrite", "flock", "fchmod", "fsync", "close"]
 
 
 # Names.
@@ -231,18 +252,33 @@ def test_logs_of_a_former_message_are_removed() -> None:
     for folder in ("defer", "bounce", "trace"):
         Path(folder, name).touch()
         Path(folder, "OTHER").touch()
-    remove_stale_logs(name, (), 1)
+    stale_logs = StaleLogs((), 1)
+    stale_logs.remove(name)
     assert sorted(str(path) for path in files()) == ["bounce/OTHER", "defer/OTHER", "trace/OTHER"]
-    remove_stale_logs(name, (), 1)  # none there: no error
+    stale_logs.remove(name)  # none there: no error
 
 
 def test_logs_of_a_former_message_are_removed_where_the_queue_is_hashed() -> None:
     # As hash_queue_names and hash_queue_depth are by default: defer/C/C3A92216044.
     name = QueueId("C3A92216044")
     Path("defer/C").mkdir()
-    Path("defer/C", name).touch()
-    remove_stale_logs(name, ("deferred", "defer"), 1)
-    assert files() == []
+    for path in (Path("defer/C", name), Path("bounce", name)):
+        path.touch()
+    Path("trace/C").mkdir()
+    elsewhere = [Path("defer", name), Path("trace/C", name)]  # these are no logs of it
+    for path in elsewhere:
+        path.touch()
+    StaleLogs(("deferred", "defer"), 1).remove(name)
+    assert sorted(files()) == elsewhere
+
+
+def test_a_stale_log_that_cannot_be_removed_disturbs_nobody() -> None:
+    name = QueueId("C3A92216044")
+    Path("defer", name).mkdir()
+    Path("bounce", name).symlink_to("nowhere")
+    StaleLogs((), 1).remove(name)
+    assert Path("defer", name).is_dir()
+    assert not Path("bounce", name).is_symlink()
 
 
 # Trouble.
@@ -303,12 +339,12 @@ class Fault:
         return call
 
 
-def message_into_the_queue(*, hold: bool) -> str:
+def message_into_the_queue(rest: bytes, *, hold: bool) -> str:
     """Do what the daemon does with a file; return its path."""
     made = QueueFile.create(long_ids=False)
     try:
         made.write(b"." * len(SIZE))
-        made.write(REST)
+        made.write(rest)
         if hold:
             made.hold()
         made.commit(SIZE)
@@ -320,8 +356,9 @@ def message_into_the_queue(*, hold: bool) -> str:
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS])
 @pytest.mark.parametrize("hold", [False, True])
+@rests
 def test_whichever_call_fails_the_file_is_whole_or_gone(
-    monkeypatch: pytest.MonkeyPatch, number: int, hold: bool
+    monkeypatch: pytest.MonkeyPatch, number: int, hold: bool, rest: bytes
 ) -> None:
     for place in range(1, 30):
         with monkeypatch.context() as patch:
@@ -329,7 +366,7 @@ def test_whichever_call_fails_the_file_is_whole_or_gone(
             before = descriptors()
             path, reason = "", ""
             try:
-                path = message_into_the_queue(hold=hold)
+                path = message_into_the_queue(rest, hold=hold)
             except QueueError as error:
                 reason = str(error)
             fault.armed = False
@@ -337,7 +374,7 @@ def test_whichever_call_fails_the_file_is_whole_or_gone(
         left = files()
         if path:
             assert left == [Path(path)], f"{fault.hit}: accepted, but not in the queue"
-            assert (left[0].read_bytes(), mode(left[0])) == (SIZE + REST, 0o700)
+            assert (left[0].read_bytes(), mode(left[0])) == (SIZE + rest, 0o700)
             left[0].unlink()
         else:
             assert os.strerror(number) in reason
@@ -363,14 +400,16 @@ def test_a_failing_fsync_is_final(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (files(), len(calls)) == ([], 1)
 
 
+@rests
 def test_a_file_that_cannot_even_be_removed_is_refused_and_not_whole_before_its_time(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, rest: bytes
 ) -> None:
     def fail(*arguments: Any) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
-    made = create()
+    made = create(rest)
     with monkeypatch.context() as patch:
+        patch.setattr(os, "write", fail)
         patch.setattr(os, "pwrite", fail)
         patch.setattr(os, "unlink", fail)
         with pytest.raises(QueueError):
@@ -395,6 +434,13 @@ def full_disk() -> Iterator[None]:
 def test_a_write_that_does_not_fit_whole_is_an_error() -> None:
     made = QueueFile.create(long_ids=False)
     with full_disk(), pytest.raises(QueueError, match="File too large"):
-        made.write(b"x" * 100)
+        made.write(LARGE)
     made.discard()
+    assert files() == []
+
+
+def test_a_small_file_that_does_not_fit_is_an_error_when_it_is_committed() -> None:
+    made = create()
+    with full_disk(), pytest.raises(QueueError, match="File too large"):
+        made.commit(SIZE)
     assert files() == []

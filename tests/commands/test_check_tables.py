@@ -13,7 +13,7 @@ from tests.common.settings import main_cf
     [
         ("10.0.0.1, static:all", []),
         ("hash:/no/such/table", ["open database /no/such/table.db: No such file or directory"]),
-        ("10.0.0.1 !texthash:/no/such", ["open /no/such: No such file or directory"]),
+        ("10.0.0.1 !texthash:/no/such", ["open database /no/such: No such file or directory"]),
         (
             "cidr:{{10.0.0.1/8 x}}",
             [

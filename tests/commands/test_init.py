@@ -65,7 +65,11 @@ def test_a_relative_directory_gives_absolute_paths(
 @pytest.mark.parametrize(("arguments", "port"), [((), 10628), (("--port", "2000"), 2000)])
 def test_mail_comes_in_on_the_loopback(arguments: tuple[str, ...], port: int, top: Path) -> None:
     make(top, *arguments)
-    assert services(top) == [(f"127.0.0.1:{port}", "qmqpd"), ("public/cleanup", "cleanup")]
+    assert services(top) == [
+        (f"127.0.0.1:{port}", "qmqpd"),
+        ("public/cleanup", "cleanup"),
+        ("public/postlog", "postlogd"),
+    ]
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "x"])

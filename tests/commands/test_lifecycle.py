@@ -243,14 +243,14 @@ def test_check_names_what_start_puts_up_with(system: Commanded) -> None:
     with (system.top / "etc/main.cf").open("a") as file:
         file.write("max_use = 5\nmax_use = 6\nno_such_parameter = 1\n")
     with (system.top / "etc/master.cf").open("a") as file:
-        file.write("smtp inet n - n - - smtpd\n")
+        file.write("odd unix n - n - - nosuch\n")
     assert system.run("start").returncode == 0
     done = system.run("check")
     assert done.returncode == 0
     for expected in (
         f"main.cf, line {len(system.main_cf) + 2}: overriding earlier entry: max_use=5",
         f"main.cf, line {len(system.main_cf) + 3}: unused parameter: no_such_parameter=1",
-        "service smtp: command smtpd is not one of ours and is not started yet",
+        "service odd: cannot execute /usr/lib/postfix/sbin/nosuch",
     ):
         assert expected in done.stderr
 

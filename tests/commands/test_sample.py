@@ -50,7 +50,7 @@ def test_a_computed_default_is_described() -> None:
 def test_the_sample_master_cf_can_be_used() -> None:
     path = ETC / "master.cf"
     services = parse(path.read_text(), path, Defaults()).services
-    assert [one.command for one in services] == ["qmqpd", "cleanup"]
+    assert [one.command for one in services] == ["qmqpd", "cleanup", "postlogd"]
 
 
 def test_the_systemd_unit_starts_in_the_foreground() -> None:

@@ -1,8 +1,9 @@
 """fake_cleanup - a cleanup that says what the test tells it to say
 
 DESCRIPTION
-    FakeCleanup listens on public/cleanup below the working folder; each
-    conversation is led by the test, a step at a time.
+    FakeCleanup listens on public/cleanup below the working folder, or where
+    our own cleanup takes frames; each conversation is led by the test, a step
+    at a time.
 
 SEE ALSO
     spec/cleanup-protocol.md, section 2
@@ -12,9 +13,11 @@ import socket
 from pathlib import Path
 from types import TracebackType
 
-from common import attribute
+from common import attribute, frame
+from common.handover import Handover
 from common.record import Reader
 
+PUBLIC, NATIVE = "public/cleanup", "private/cleanup.native"
 QUEUE_ID = "C3A92216044"
 PATIENCE = 10.0  # seconds until a test fails
 END = ord("E")
@@ -60,6 +63,15 @@ class Conversation:
             records.append(one)
         return records
 
+    def read_frame(self) -> tuple[Handover, bytes]:
+        """Take a whole frame; return its facts and its content."""
+        while (found := frame.decode(self.received, 2**40)) is None:
+            assert self.read(), "the client left before the facts were whole"
+        handover, start, size = found
+        while len(self.received) < start + size:
+            assert self.read(), "the client left before the end"
+        return handover, self.received[start:]
+
     def flags(self) -> bytes:
         """Return the value of the option list."""
         found = attribute.decode(self.received)
@@ -79,10 +91,10 @@ class Conversation:
 class FakeCleanup:
     """Listens; accept() returns the next conversation."""
 
-    def __init__(self, *, backlog: int = 100) -> None:
-        Path("public").mkdir(exist_ok=True)
+    def __init__(self, path: str = PUBLIC, *, backlog: int = 100) -> None:
+        Path(path).parent.mkdir(exist_ok=True)
         self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind("public/cleanup")
+        self.listener.bind(path)
         self.listener.listen(backlog)
         self.listener.settimeout(PATIENCE)
         self._conversations: list[Conversation] = []

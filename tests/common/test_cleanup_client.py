@@ -4,6 +4,7 @@ SEE ALSO
     spec/cleanup-protocol.md, sections 2 and 5
 """
 
+import errno
 import select
 import socket
 from collections.abc import Iterator
@@ -13,13 +14,22 @@ from types import SimpleNamespace
 
 import pytest
 
-from common import attribute, cleanup_client
-from common.cleanup_client import Delivery, Step
+from common import attribute, cleanup_client, frame
+from common.cleanup_client import CleanupService, Delivery, Step
 from common.status import Status
-from tests.common.fake_cleanup import QUEUE_ID, Conversation, FakeCleanup, greeting, verdict
+from tests.common.fake_cleanup import (
+    NATIVE,
+    PUBLIC,
+    QUEUE_ID,
+    Conversation,
+    FakeCleanup,
+    greeting,
+    verdict,
+)
 from tests.splits import splits
 
 GREETING_TIMEOUT, IO_TIMEOUT = 30.0, 3600.0
+FRAMED = b"in a frame: "
 
 
 @dataclass
@@ -31,9 +41,10 @@ class Clock:
 
 @dataclass
 class Client:
-    """A delivery and what it said."""
+    """A delivery and what it said; itself the parcel, whose forms are told apart by a mark."""
 
     pieces: list[bytes] | None
+    native: bool = True  # as by default; where nobody listens for it, that changes nothing
     announced: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     asked_for: list[str] = field(default_factory=list)
@@ -41,17 +52,20 @@ class Client:
 
     def __post_init__(self) -> None:
         self.delivery = Delivery(
-            "cleanup",
-            None if self.pieces is None else self.records,
-            greeting_timeout=GREETING_TIMEOUT,
-            io_timeout=IO_TIMEOUT,
-            announce=self.announced.append,
-            warn=self.warnings.append,
+            CleanupService("cleanup", self.native, GREETING_TIMEOUT, IO_TIMEOUT),
+            None if self.pieces is None else self,
+            self.announced.append,
+            self.warnings.append,
         )
 
     def records(self, queue_id: str) -> Iterator[bytes]:
         self.asked_for.append(queue_id)
         assert self.pieces is not None
+        yield from self.pieces
+
+    def frame(self) -> Iterator[bytes]:
+        assert self.pieces is not None
+        yield FRAMED
         yield from self.pieces
 
     def outcome(self) -> tuple[int, bytes]:
@@ -402,3 +416,251 @@ def test_giving_up_tells_cleanup_and_keeps_the_first_verdict(cleanup: FakeCleanu
     assert conversation.read() == b""
     assert client.delivery.advance()
     client.delivery.close()
+
+
+# A cleanup of our own takes a frame.
+
+
+@pytest.fixture
+def native(folder: None) -> Iterator[FakeCleanup]:
+    with FakeCleanup(NATIVE) as found:
+        yield found
+
+
+def answer(status: int = 0, queue_id: str = QUEUE_ID, reason: bytes = b"") -> bytes:
+    return frame.encode_verdict(status, queue_id, reason)
+
+
+# The head shows it.
+ENDLESS = answer(0, QUEUE_ID, b"x" * (frame.REASON_LIMIT + 1))[: frame.VERDICT.size]
+
+
+def test_our_own_cleanup_gets_a_frame_at_once_and_answers_once(
+    native: FakeCleanup, cleanup: FakeCleanup
+) -> None:
+    client, conversation = begin(native, [b"facts", b" and content"])
+    assert (client.delivery.step, client.delivery.events()) == (Step.VERDICT, select.EPOLLIN)
+    conversation.read()
+    assert conversation.received == FRAMED + b"facts and content"
+    assert client.announced == []
+    conversation.send(answer(16, reason=b"why"))
+    assert client.advance_when_ready()
+    assert client.announced == [QUEUE_ID]
+    assert client.asked_for == []  # records
+    assert client.outcome() == (16, b"why")
+    assert client.delivery.queue_id == QUEUE_ID
+    assert client.warnings == []
+    assert conversation.read() == b""
+    assert not visited(native, cleanup)
+
+
+def visited(*others: FakeCleanup) -> list[FakeCleanup]:
+    """Return those that a client has come to."""
+    listeners = {one.listener.fileno(): one for one in others}
+    return [listeners[fd] for fd in select.select(list(listeners), [], [], 0)[0]]
+
+
+def test_the_public_service_is_used_where_frames_are_switched_off(
+    native: FakeCleanup, cleanup: FakeCleanup
+) -> None:
+    client = Client([b"records"], native=False)
+    assert not client.delivery.advance()
+    assert visited(native, cleanup) == [cleanup]
+    cleanup.accept().send(greeting() + verdict())
+    assert client.advance_when_ready()
+    assert client.outcome() == (0, b"")
+
+
+def test_who_wants_only_a_queue_id_asks_the_public_service(
+    native: FakeCleanup, cleanup: FakeCleanup
+) -> None:
+    client, conversation = begin(cleanup, None)
+    conversation.greet()
+    assert client.advance_when_ready()
+    assert client.announced == [QUEUE_ID]
+    assert not visited(native, cleanup)
+
+
+@pytest.mark.parametrize("trouble", ["missing", "refused", "forbidden", "not a socket"])
+def test_without_a_cleanup_of_our_own_the_public_one_gets_records(
+    cleanup: FakeCleanup, trouble: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if trouble == "refused":
+        with FakeCleanup(NATIVE):
+            pass
+    elif trouble == "not a socket":
+        Path("private").mkdir()
+        Path(NATIVE).touch()
+    elif trouble == "forbidden":
+        forbid(NATIVE, monkeypatch)
+    client, conversation = begin(cleanup, [b"records"])
+    assert client.delivery.step is Step.GREETING
+    conversation.greet()
+    assert not client.advance_when_ready()
+    conversation.read()
+    conversation.finish(4, b"why")
+    assert client.advance_when_ready()
+    assert conversation.received == b"records"
+    assert client.outcome() == (4, b"why")
+    assert client.announced == client.asked_for == [QUEUE_ID]
+    assert client.warnings == []
+
+
+def forbid(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no connection be made to path; root would not be stopped by a mode."""
+
+    class Guarded(socket.socket):
+        def connect(self, address: object) -> None:
+            if address == path:
+                raise PermissionError(errno.EACCES, "Permission denied")
+            super().connect(address)  # type: ignore[arg-type]  # what the caller passed
+
+    monkeypatch.setattr(cleanup_client, "SocketType", Guarded)
+
+
+def test_without_any_cleanup_the_public_one_is_named() -> None:
+    with FakeCleanup(NATIVE):
+        pass
+    client = Client([b"records"])
+    assert client.delivery.advance()
+    assert client.outcome() == (Status.WRITE_FAILED, b"")
+    assert client.warnings == [f"connect #1 to subsystem {PUBLIC}: No such file or directory"]
+
+
+def test_a_full_backlog_of_our_own_cleanup_is_no_reason_to_go_elsewhere(
+    cleanup: FakeCleanup,
+) -> None:
+    with FakeCleanup(NATIVE, backlog=0) as native:
+        others = fill_backlog(native)
+        client = Client([b"facts"])
+        for _ in range(3):
+            assert not client.delivery.advance()
+            assert (client.delivery.step, client.delivery.events()) == (Step.CONNECT, 0)
+        assert not visited(cleanup)
+        for _ in others:
+            native.accept()
+        assert not client.delivery.advance()
+        conversation = native.accept()
+        conversation.read()
+        conversation.send(answer())
+        assert client.advance_when_ready()
+        assert conversation.received == FRAMED + b"facts"
+        assert client.outcome() == (0, b"")
+        for one in others:
+            one.close()
+
+
+def test_a_cleanup_that_goes_away_while_its_backlog_is_full_is_replaced_by_the_public_one(
+    cleanup: FakeCleanup,
+) -> None:
+    with FakeCleanup(NATIVE, backlog=0) as native:
+        others = fill_backlog(native)
+        client = Client([b"records"])
+        assert not client.delivery.advance()
+        for one in others:
+            one.close()
+    assert not client.delivery.advance()
+    cleanup.accept().send(greeting() + verdict())
+    assert client.advance_when_ready()
+    assert client.outcome() == (0, b"")
+
+
+def test_an_answer_may_come_in_any_pieces(native: FakeCleanup) -> None:
+    for parts in splits(answer(8, reason=b"5.7.1 text with \xe9")):
+        client, conversation = begin(native, [b"facts"])
+        for part in parts:
+            assert client.delivery.step is Step.VERDICT
+            assert client.announced == []
+            conversation.send(part)
+            over = client.advance_when_ready()
+        assert over
+        assert client.outcome() == (8, b"5.7.1 text with \xe9")
+
+
+@pytest.mark.parametrize("heard", range(len(answer(0, "ABC", b"x"))))
+def test_an_answer_that_is_cut_short_is_no_success(native: FakeCleanup, heard: int) -> None:
+    client, conversation = begin(native, [b"facts"])
+    conversation.read()
+    conversation.send(answer(0, "ABC", b"x")[:heard])
+    conversation.close()
+    assert client.advance_when_ready()
+    assert client.outcome() == (Status.WRITE_FAILED, b"")
+    assert client.warnings == ["lost connection while reading cleanup's status"]
+    assert client.announced == []
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (b"PoR2" + answer()[4:], "unexpected answer to a frame"),
+        (greeting(), "unexpected answer to a frame"),
+        (answer(0, ""), "bad queue id ''"),
+        (answer(0, "../ABC"), "bad queue id"),
+        (answer(0, "A\nB"), "bad queue id"),
+        (answer(0, "A" * 256), "bad queue id"),
+        (ENDLESS, "unexpected answer to a frame"),
+    ],
+)
+def test_an_answer_that_is_none_is_no_success(
+    native: FakeCleanup, words: bytes, complaint: str
+) -> None:
+    client, conversation = begin(native, [b"facts"])
+    conversation.read()
+    conversation.send(words)
+    assert client.advance_when_ready()
+    assert client.outcome()[0] == Status.WRITE_FAILED
+    assert len(client.warnings) == 1
+    assert client.warnings[0].startswith(complaint)
+    assert client.warnings[0].endswith(" while reading cleanup's status")
+    assert client.announced == []
+    assert client.delivery.queue_id == ""
+    assert conversation.read() == b""
+
+
+def test_our_own_cleanup_that_hangs_has_its_time_and_no_more(
+    native: FakeCleanup, clock: Clock
+) -> None:
+    client, conversation = begin(native, [b"facts"])
+    clock.now += IO_TIMEOUT - 1
+    assert not client.delivery.advance()
+    assert client.delivery.deadline == 1000 + IO_TIMEOUT  # not put off
+    client.delivery.fail("timeout")
+    assert client.outcome() == (Status.WRITE_FAILED, b"")
+    assert client.warnings == ["timeout while reading cleanup's status"]
+    conversation.read()
+    assert conversation.read() == b""
+
+
+def test_a_large_frame_goes_on_as_our_own_cleanup_reads_it(
+    native: FakeCleanup, clock: Clock
+) -> None:
+    pieces = [bytes((number,)) * 40_000 for number in range(100)]
+    client, conversation = begin(native, pieces)
+    turns = 0
+    while client.delivery.step is Step.RECORDS:
+        assert client.delivery.events() == select.EPOLLOUT
+        clock.now += 3000  # each piece has its own time
+        conversation.read()
+        assert not client.delivery.advance()
+        turns += 1
+    assert client.delivery.deadline > clock.now
+    assert turns > 10
+    while len(conversation.received) < len(FRAMED) + 4_000_000:
+        conversation.read()
+    assert conversation.received == FRAMED + b"".join(pieces)
+
+
+def test_our_own_cleanup_that_closes_while_we_write_has_failed(
+    native: FakeCleanup, cleanup: FakeCleanup
+) -> None:
+    client, conversation = begin(native, [b"x" * 40_000] * 100)
+    assert client.delivery.step is Step.RECORDS
+    conversation.read()
+    conversation.close()
+    assert client.advance_when_ready()
+    assert client.outcome() == (Status.WRITE_FAILED, b"")
+    assert client.warnings in (
+        ["Broken pipe while writing to cleanup"],
+        ["Connection reset by peer while writing to cleanup"],
+    )
+    assert not visited(cleanup)  # the message may have come through: no second attempt

@@ -236,7 +236,7 @@ def test_a_text_is_converted_by_the_kind_of_its_parameter(
         ("pause", "0", "invalid pause: 0 (min 1)"),
         ("pause", "9999999s", "invalid pause: 9999999 (max 1000000)"),
         ("word", "x", "bad string length 1 < 2: word = x"),
-        ("mode", "brisk", 'unknown mode value "brisk"'),
+        ("mode", "brisk", "parameter mode: unrecognized value: brisk"),
         ("versions", "ipv4 ipv5", 'unknown versions value "ipv5" in "ipv4 ipv5"'),
     ],
 )
@@ -266,7 +266,7 @@ def test_the_recorded_complaints_come_word_for_word(etc: Path) -> None:
 
 
 def test_only_who_uses_a_parameter_minds_its_value(etc: Path) -> None:
-    found = read(etc, "hopcount_limit = many\nmyorigin =\n")
+    found = read(etc, "max_use = many\nmyorigin =\n")
     found.load(SuiteParams)
     for kind in (QmqpdParams, CleanupParams):
         with pytest.raises(ConfigError, match="line 1: bad numerical"):
@@ -274,7 +274,7 @@ def test_only_who_uses_a_parameter_minds_its_value(etc: Path) -> None:
 
 
 def test_a_number_of_any_length_is_judged(etc: Path) -> None:
-    for name in ("hopcount_limit", "ipc_timeout"):
+    for name in ("max_use", "ipc_timeout"):
         with pytest.raises(ConfigError, match=f"main.cf, line 1: .*{name}"):
             read(etc, f"{name} = {'9' * 5000}x\n").load(QmqpdParams)
 
@@ -328,8 +328,8 @@ def test_the_domain_is_what_follows_the_first_label_of_the_host(etc: Path) -> No
 
 
 def test_an_override_wins_and_says_where_it_came_from(etc: Path) -> None:
-    below = read(etc, "soft_bounce = yes\nhopcount_limit = 7\n")
-    above = below.override({"soft_bounce": "no", "hopcount_limit": "x"}, "master.cf, line 3")
+    below = read(etc, "soft_bounce = yes\nmax_use = 7\n")
+    above = below.override({"soft_bounce": "no", "max_use": "x"}, "master.cf, line 3")
     assert above.text("soft_bounce") == "no"
     assert below.text("soft_bounce") == "yes"
     assert above.warnings == below.warnings
@@ -398,3 +398,10 @@ def test_a_setting_that_nobody_reads_or_refers_to_is_reported(etc: Path) -> None
         "braced = 2\nmydomain = ${braced?{$inner}}\ninner = 3\n",
     )
     assert found.unused() == [f"{etc}/main.cf, line 2: unused parameter: typo_bounce=yes"]
+
+
+def test_what_nobody_can_set_is_what_it_is(etc: Path) -> None:
+    found = read(etc, "process_id = 1\nmail_name = $process_id\n")
+    for main_cf in (found, found.override({"process_id": "2"}, "-o")):
+        assert main_cf.load(SuiteParams).process_id == str(os.getpid())
+        assert main_cf.text("mail_name") == str(os.getpid())

@@ -7,6 +7,8 @@ SEE ALSO
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from common.config import split_words
 from common.lists import FILE_NESTING_LIMIT, HostList
@@ -132,10 +134,12 @@ def test_subdomains_are_named_by_parent_or_by_leading_dot_never_both_ways(
     ],
 )
 def test_a_network_that_is_none_leaves_the_question_open(text: str) -> None:
-    words = complaint(text)
+    same, other = (SIX, HOST) if "::" in text else (HOST, SIX)
+    words = complaint(text, same)
     assert words.startswith("clients: bad ")
     plain = text.replace("[", "").replace("]", "")
     assert words.endswith(f'"{plain}"')
+    assert not contains(text, other)
 
 
 def test_a_network_with_host_bits_leaves_the_question_open_and_names_the_better_one() -> None:
@@ -268,3 +272,69 @@ def test_a_changed_table_is_noticed(tmp_path: Path) -> None:
     changed = clients.changed()
     assert changed is not None
     assert changed.name == f"texthash:{path}"
+
+
+# Without a name.
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("", False),
+        ("192.0.2.7", True),
+        ("192.0.2.0/24", True),
+        ("!192.0.2.7, 192.0.2.0/24", False),
+        ("198.51.100.0/24", False),
+        ("static:all", True),
+        ("!static:all", False),
+        ("cidr:{{192.0.2.0/24 ok}}", True),
+        ("cidr:{{198.51.100.0/24 ok}}", False),
+        ("inline:{192.0.2.7=ok}", True),
+        ("inline:{192.0.2.8=ok}", None),
+        ("example.test", None),
+        ("unknown", None),
+        ("example.test, 192.0.2.7", True),
+        ("192.0.2.7, example.test", True),
+        ("!192.0.2.7, example.test", False),
+        ("!example.test, 192.0.2.7", None),
+        ("!example.test", False),
+        ("!example.test, !192.0.2.7", False),
+        ("example.test, !192.0.2.7", None),
+        ("!example.test, a.test", None),
+        ("example.test, a.test, static:all", True),
+        (".example.test", False),
+        ("fail:x, 192.0.2.7", TableError),
+        ("192.0.2.7, fail:x", True),
+        ("example.test, fail:x", TableError),
+        ("192.0.2.7/8", TableError),
+    ],
+)
+def test_an_address_alone_often_decides(text: str, answer: bool | type[TableError] | None) -> None:
+    hosts, _ = prepared(text)
+    if answer is TableError:
+        with pytest.raises(TableError):
+            hosts.contains_address(HOST[1])
+    else:
+        assert hosts.contains_address(HOST[1]) is answer
+
+
+ELEMENTS = st.sampled_from(
+    [
+        *("mail.example.test", "example.test", ".example.test", "unknown", "test", "a.test"),
+        *("192.0.2.7", "192.0.2.0/24", "198.51.100.0/24", "2001:db8::/32", "static:all"),
+        *("cidr:{{192.0.2.0/25 ok}}", "inline:{192.0.2.7=ok}", "inline:{example.test=ok}"),
+    ]
+)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["", "!"]), ELEMENTS).map("".join), max_size=5),
+    st.booleans(),
+    st.sampled_from([HOST, LOCAL, SIX, NAMELESS, ("a.test", "198.51.100.1")]),
+)
+def test_what_an_address_decides_no_name_changes(
+    elements: list[str], match_parents: bool, host: tuple[str, str]
+) -> None:
+    hosts, _ = prepared(" ".join(elements), match_parents=match_parents)
+    answer = hosts.contains_address(host[1])
+    assert answer in (None, hosts.contains(*host))

@@ -22,10 +22,20 @@ import pytest
 from common import log as log_module
 from common import sinks as sinks_module
 from common.errors import ConfigError
-from common.log import BACKLOG_LIMIT, LINE_LIMIT, Log, printable
+from common.log import BACKLOG_LIMIT, INFO, LINE_LIMIT, WARNING, Log, printable
 from common.params import FACILITIES, SuiteParams
-from common.sinks import FACILITY_CODES, FileSink, SyslogSink, open_log_file, open_sink, timestamp
+from common.sinks import (
+    FACILITY_CODES,
+    FileSink,
+    SyslogSink,
+    check_openable,
+    open_log_file,
+    open_sink,
+    refers_to_socket,
+    timestamp,
+)
 from tests.common.forked import outcome
+from tests.common.journal import Journal
 from tests.common.settings import load
 from tests.common.zone import local_zone
 
@@ -264,7 +274,60 @@ def test_the_configuration_chooses_the_sink(tmp_path: Path) -> None:
     assert os.path.samestat(os.fstat(sink.fileno()), os.stat(path))
     os.close(sink.fileno())
     with open("/dev/null", "ab") as inherited:
-        assert open_sink(named, inherited=inherited.fileno()).fileno() == inherited.fileno()
+        given = FileSink(inherited.fileno())
+        assert open_sink(named, inherited=given) is given
+
+
+def test_a_log_file_is_checked_without_being_made(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    named = load(SuiteParams, maillog_file=str(path), maillog_file_prefixes="/")
+    check_openable(named)
+    assert not path.exists()
+    path.write_text("line\n")
+    check_openable(named)
+    assert path.read_text() == "line\n"
+    check_openable(load(SuiteParams))
+    check_openable(load(SuiteParams, maillog_file="/dev/stdout"))
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        ("", "Is a directory"),
+        ("no/log", "No such file or directory"),
+        ("file/log", "Not a directory"),
+        ("fifo", "No such device or address"),
+    ],
+)
+def test_a_log_file_that_cannot_be_opened_is_found_out(
+    tmp_path: Path, place: str, reason: str
+) -> None:
+    (tmp_path / "file").touch()
+    os.mkfifo(tmp_path / "fifo")
+    path = tmp_path / place
+    with pytest.raises(ConfigError) as found:
+        check_openable(load(SuiteParams, maillog_file=str(path), maillog_file_prefixes="/"))
+    assert str(found.value) == f"parameter maillog_file: open {path}: {reason}"
+
+
+@pytest.mark.parametrize("is_socket", [False, True])
+def test_a_sink_may_be_made_before_its_descriptor_is_there(is_socket: bool) -> None:
+    # As master does: the number is the one that its child will have.
+    place = fcntl.fcntl(0, fcntl.F_DUPFD, 200)
+    os.close(place)
+    sink = FileSink(place, is_socket=is_socket)
+    if is_socket:
+        reader, writer = (one.detach() for one in socket.socketpair())
+    else:
+        reader, writer = os.pipe()
+    try:
+        assert refers_to_socket(writer) == is_socket
+        os.dup2(writer, place)
+        Log("t", sink).info("text")
+        assert os.read(reader, 1000).endswith(b"]: text\n")
+    finally:
+        for descriptor in {reader, writer, place}:
+            os.close(descriptor)
 
 
 def test_a_log_file_elsewhere_is_refused() -> None:
@@ -561,3 +624,35 @@ def test_a_forked_process_does_not_log_its_parent_s_lines(clock: Clock, pipe: Pi
     clock.now += 1
     log.info("mine")
     assert [line.partition(b"]: ")[2] for line in pipe.read().splitlines()] == [b"mine"]
+
+
+# Lines of other programs.
+
+
+def test_a_line_of_another_program_is_written_as_it_is(pipe: Pipe) -> None:
+    log = Log("postfix/postlogd", pipe.sink, host="mx.test")
+    log.relay(INFO, "Nov  2 12:47:22 other ", "postfix/smtpd[1]: caf\xe9")
+    assert pipe.read() == "Nov  2 12:47:22 other postfix/smtpd[1]: caf\xe9\n".encode()
+    log.relay(INFO, "Nov  2 12:47:22 other ", "x" * 2 * LINE_LIMIT)
+    assert len(pipe.read()) == LINE_LIMIT + 1
+
+
+def test_syslog_and_collectors_put_their_own_head_before_it(pipe: Pipe) -> None:
+    kept = Journal()
+    log = Log("postfix/postlogd", pipe.sink, host="mx.test")
+    log.copy = kept
+    log.relay(WARNING, "Nov  2 12:47:22 other ", "postfix/smtpd[1]: warning: odd")
+    assert kept.kept.lines == [(WARNING, "postfix/smtpd[1]: warning: odd")]
+
+
+def test_a_line_that_cannot_be_written_is_counted_with_ours(clock: Clock, pipe: Pipe) -> None:
+    log = Log("postfix/postlogd", pipe.sink, host="mx.test", patience=PATIENCE)
+    pipe.fill()
+    log.relay(INFO, "", "lost")
+    log.info("lost too")
+    pipe.read()
+    clock.now += 2
+    log.relay(INFO, "", "back")
+    first, second = pipe.read().decode().splitlines()
+    assert first == "back"
+    assert second.endswith("log was unavailable: 2 lines lost")

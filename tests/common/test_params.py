@@ -136,7 +136,7 @@ def test_a_choice_is_one_of_those_declared(parameter: Parameter) -> None:
     kind = readers(parameter.name)[-1]
     for choice in parameter.choices:
         main_cf(**{parameter.name: choice.upper()}).load(kind)
-    with pytest.raises(ConfigError, match=f'unknown {parameter.name} value "nonsense"'):
+    with pytest.raises(ConfigError, match=f"{parameter.name}.* value.*nonsense"):
         main_cf(**{parameter.name: "nonsense"}).load(kind)
 
 

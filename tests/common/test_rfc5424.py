@@ -4,6 +4,7 @@ SEE ALSO
     RFC 5424; RFC 6587, section 3.4.1
 """
 
+import contextlib
 import datetime
 import re
 import socket
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 import pytest
 
 from common.errors import ConfigError
-from common.log import Log, open_log
+from common.log import FINISH_SECONDS, Log, open_log
 from common.params import SuiteParams
 from common.rfc5424 import Formatter, NetworkSink, Target
 from tests.common.journal import Journal
@@ -146,7 +147,8 @@ def test_control_characters_do_not_get_out(text: str) -> None:
     assert record.endswith(re.sub(r"[^ -~]", "?", text).encode())
 
 
-@pytest.mark.parametrize("name", ["UTC0", "IST-5:30", "NUT11"])
+# The last one is London in a summer that lasts all year.
+@pytest.mark.parametrize("name", ["UTC0", "IST-5:30", "NUT11", "GMT0BST,J1/0,J365/23"])
 def test_the_time_is_universal_wherever_we_are(name: str) -> None:
     with local_zone(name):
         stamp = Formatter("mx").format("app", 1, "x").split()[1].decode()
@@ -167,6 +169,21 @@ def test_the_time_is_universal_wherever_we_are(name: str) -> None:
 def test_fields_are_printable_and_short(host: str, app: str, fields: tuple[str, str]) -> None:
     words = Formatter(host).format(app, 7, "text").decode().split(" ", 6)
     assert (words[2], words[3], words[4]) == (*fields, "7")
+
+
+@pytest.mark.parametrize("name", ["", "a b", "1 2 - x", "caf\u00e9"])
+def test_the_machines_own_name_does_not_get_in(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: name)
+    words = Formatter("mx").format("app", 7, "some text").decode().split(" ", 7)
+    assert [*words[:1], *words[2:]] == ["1", "mx", "app", "7", "-", "-", "some text"]
+
+
+def test_a_machine_without_a_name_has_a_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> str:
+        raise OSError(36, "File name too long")
+
+    monkeypatch.setattr(socket, "gethostname", fail)
+    assert Formatter("mx").format("app", 7, "x").endswith(b"Z mx app 7 - - x")
 
 
 # Transports.
@@ -276,3 +293,67 @@ def test_a_forked_process_is_known_by_its_own_pid_there_too(udp: socket.socket) 
     copied.renew()
     copied.info("x")
     assert parsed(udp.recv(10_000))["pid"] != "1"
+
+
+# Without anybody waiting.
+
+
+def test_the_connection_is_begun_before_the_first_line(tcp: socket.socket) -> None:
+    target = Target("tcp", "127.0.0.1", tcp.getsockname()[1])
+    sink = NetworkSink(target, MAIL, "mx")
+    sink.prepare()
+    connection, _ = tcp.accept()
+    with connection:
+        sink.write(6, b"t[1]: x")
+        assert records(connection.recv(1000)) == ["x"]
+
+
+def test_nobody_waits_for_a_collector_and_no_line_is_lost_by_that(tcp: socket.socket) -> None:
+    tcp.listen(0)
+    with contextlib.ExitStack() as stack:
+        for _ in range(2):  # from now on whoever connects waits
+            other = stack.enter_context(socket.socket())
+            other.setblocking(False)
+            other.connect_ex(tcp.getsockname())
+        target = f"tcp:127.0.0.1:{tcp.getsockname()[1]}"
+        log = open_log(load(SuiteParams, syslog_network_target=target), "qmqpd")
+        log.sink = Journal().kept
+        begin = time.monotonic()
+        for number in range(10):
+            log.info(f"line {number}")
+        assert time.monotonic() - begin < 0.5
+        found: list[str] = []
+        while len(found) < 10:
+            connection, _ = tcp.accept()
+            stack.enter_context(connection).settimeout(1)
+            log.finish()
+            stream = b""
+            with contextlib.suppress(TimeoutError):
+                while data := connection.recv(65536):
+                    stream += data
+            found += records(stream)
+        assert found == [f"line {number}" for number in range(10)]
+
+
+def test_a_process_that_ends_waits_for_its_lines_only_briefly(tcp: socket.socket) -> None:
+    log = log_to(tcp, patience=0)
+    text = "x" * 4000
+    while not log._backlog:
+        log.info(text)
+    begin = time.monotonic()
+    log.finish()
+    assert FINISH_SECONDS / 2 < time.monotonic() - begin < FINISH_SECONDS + 1
+
+
+def test_a_collector_that_has_closed_is_found_out_before_a_line_is_lost(tcp: socket.socket) -> None:
+    log = log_to(tcp, patience=5)
+    log.info("one")
+    connection, _ = tcp.accept()
+    connection.recv(65536)
+    connection.close()
+    log.info("two")
+    connection, _ = tcp.accept()
+    with connection:
+        connection.settimeout(10)
+        assert records(connection.recv(65536)) == ["two"]
+    assert log.dropped == 0

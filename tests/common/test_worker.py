@@ -2,15 +2,16 @@
 
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from socket import SocketType
 
 import pytest
 
-from common.child import AVAILABLE, TAKEN, Child
+from common.child import AVAILABLE, LISTEN_FD, TAKEN, Child
 from common.params import ChildParams, Seconds
-from common.worker import serve_each
+from common.worker import Serve, serve_each
 from tests.common.forked import CRASHED, Forked
 from tests.common.settings import load
 
@@ -32,7 +33,7 @@ def worker(
     max_use: int = 100,
     max_idle: float = 100.0,
     daemon_timeout: float = 18_000.0,
-    serve: Callable[[socket.socket], None] | None = None,
+    serve: Serve | None = None,
 ) -> Forked:
     params = replace(
         PARAMS,
@@ -43,7 +44,7 @@ def worker(
     return Forked(lambda child: serve_each(child, params, serve or echo), listeners)
 
 
-def echo(connection: socket.socket) -> None:
+def echo(connection: SocketType) -> None:
     connection.sendall(connection.recv(100))
 
 
@@ -87,6 +88,28 @@ def test_every_listener_is_served(listener: socket.socket) -> None:
         other.listen()
         with worker([listener, other]):
             assert [ask(other), ask(listener), ask(other)] == [b"hello"] * 3
+
+
+def test_the_listener_for_our_own_form_is_served_by_its_own_function(
+    listener: socket.socket,
+) -> None:
+    def shout(connection: SocketType) -> None:
+        connection.sendall(connection.recv(100).upper())
+
+    def run(child: Child) -> None:
+        child.native_listener = native
+        serve_each(child, replace(PARAMS, max_use=3), echo, shout)
+
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind("other")
+        other.listen()
+        native: int | None = LISTEN_FD + 1
+        with Forked(run, [listener, other]) as process:
+            assert [ask(one) for one in (other, listener, other)] == [b"HELLO", b"hello", b"HELLO"]
+            assert process.wait() == 0
+        native = None  # as under a master that knows nothing of it
+        with Forked(run, [listener, other]):
+            assert [ask(one) for one in (other, listener)] == [b"hello"] * 2
 
 
 def test_a_worker_leaves_after_max_use_connections(listener: socket.socket) -> None:
@@ -134,7 +157,7 @@ def test_a_request_that_outlasts_daemon_timeout_ends_its_process(listener: socke
 def test_the_time_of_one_request_does_not_count_for_the_next(listener: socket.socket) -> None:
     left: list[int] = []
 
-    def serve(connection: socket.socket) -> None:
+    def serve(connection: SocketType) -> None:
         echo(connection)
         left.append(signal.alarm(7))  # what was left of the request's own time
         signal.alarm(left[-1])
@@ -151,7 +174,7 @@ def test_the_time_of_one_request_does_not_count_for_the_next(listener: socket.so
 
 
 def test_a_bug_ends_the_process_and_not_quietly(listener: socket.socket) -> None:
-    def broken(connection: socket.socket) -> None:
+    def broken(connection: SocketType) -> None:
         raise RuntimeError(connection.recv(100))
 
     with worker([listener], serve=broken) as process:

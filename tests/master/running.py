@@ -67,6 +67,7 @@ class Running:
         owner, group = account()
         self.main_cf = {
             "compatibility_level": "3.6",
+            "myhostname": "mx.test",
             "queue_directory": str(self.top / "spool"),
             "data_directory": str(self.top / "data"),
             "maillog_file": str(self.log),
@@ -179,11 +180,11 @@ class Running:
 
     # Questions.
 
-    def connect(self) -> "Visit":
-        """Connect to the local socket."""
+    def connect(self, name: str = "echo") -> "Visit":
+        """Connect to a local socket."""
         connection = socket.socket(socket.AF_UNIX)
         connection.settimeout(SECONDS)
-        connection.connect(str(self.top / "spool/public/echo"))
+        connection.connect(str(self.top / "spool/public" / name))
         return Visit(connection)
 
     def connect_port(self) -> "Visit":

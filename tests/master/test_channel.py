@@ -71,3 +71,20 @@ def test_who_is_told_to_leave_can_still_report_and_then_confirms(channel: Channe
     channel.read()
     assert channel.confirmed
     channel.close()
+
+
+def test_a_program_of_postfix_confirms_by_its_end() -> None:
+    """It can neither report any more nor keep the channel open: it finds that out, and goes."""
+    channel = Channel.open(native=False)
+    channel.processes[10] = Process(10, 110, 0.0)
+    child = socket.socket(fileno=channel.theirs.dup().detach())
+    assert not channel.confirmed
+    channel.retire()
+    channel.close()
+    assert child.recv(1) == b""
+    with pytest.raises(BrokenPipeError):
+        child.send(STATUS_MESSAGE.pack(10, 110, TAKEN))
+    assert channel.read() == Reading()
+    assert not channel.confirmed
+    del channel.processes[10]
+    assert channel.confirmed

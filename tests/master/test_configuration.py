@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from cleanup.headers import HeaderRules
 from common.errors import ConfigError
+from common.params import ChildParams
 from master import changes
 from master.configuration import Configuration
 from master.endpoints import Names
+from master.plan import NativePlan, Plan
 from master.services import Transport
 
 MAIN_CF = """\
@@ -22,6 +25,7 @@ MASTER_CF = """\
 628 inet n - n - - echod
 echo unix n - - - 2 echod -o max_use=7
 """
+REMOTE = "native_services = echod\ncompatibility_level = 3\ninet_protocols = ipv4\n"
 ECHO = ("public/echo", Transport.UNIX)
 
 
@@ -49,6 +53,12 @@ class Files:
         return str(caught.value)
 
 
+def native(plan: Plan | None) -> NativePlan:
+    """Return the plan, which is one for a daemon of our own."""
+    assert isinstance(plan, NativePlan)
+    return plan
+
+
 @pytest.fixture
 def files(tmp_path: Path) -> Files:
     return Files(tmp_path)
@@ -56,10 +66,19 @@ def files(tmp_path: Path) -> Files:
 
 def test_services_of_our_own_become_plans(files: Files) -> None:
     found = files.load()
-    plan = found.plans[ECHO]
+    plan = native(found.plans[ECHO])
     assert (plan.params.config_directory, plan.prefork) == (str(files.directory), 2)
     assert plan.main_cf.text("max_use") == "7"
-    assert plan.title(verbose=False) == "echod -n echo -t unix -u -o max_use=7"
+    assert plan.words(verbose=False) == [
+        "echod",
+        "-n",
+        "echo",
+        "-t",
+        "unix",
+        "-u",
+        "-o",
+        "max_use=7",
+    ]
     assert found.plans["628", Transport.INET].prefork == 3
     assert found.warnings == ()
 
@@ -67,20 +86,140 @@ def test_services_of_our_own_become_plans(files: Files) -> None:
 def test_a_service_may_use_its_own_names_in_settings(files: Files) -> None:
     line = "echo unix n - - - 2 echod -o { syslog_name = postfix/$service_name/$process_name }\n"
     files.write(master_cf=line)
-    plan = files.load().plans[ECHO]
+    plan = native(files.load().plans[ECHO])
     assert plan.params.syslog_name == "postfix/echo/echod"
-    assert plan.under_stress().params.syslog_name == "postfix/echo/echod"
     files.write(MAIN_CF + "# changed\n")
     assert plan.fresh().params.syslog_name == "postfix/echo/echod"
 
 
-def test_other_services_are_left_alone_with_a_warning(files: Files) -> None:
-    files.write(master_cf="smtp inet n - n - - smtpd\nlog unix-dgram n - n - 1 echod\n")
+def test_other_services_are_programs_of_postfix(files: Files) -> None:
+    program = files.directory / "smtpd"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    files.write(
+        MAIN_CF + f"daemon_directory = {files.directory}\n", "25 inet n - n 60 1 smtpd -x\n"
+    )
     found = files.load()
-    assert not found.plans
-    assert found.warnings == (
-        "service smtp: command smtpd is not one of ours and is not started yet",
-        "service log: type unix-dgram is not served by our echod and is not started yet",
+    plan = found.plans["25", Transport.INET]
+    assert (type(plan), plan.program_path, plan.prefork) == (Plan, str(program), 0)
+    assert plan.wakeup == 60
+    assert found.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "warnings"),
+    [
+        ("log unix-dgram n - n 9 1 program",
+         ["service log: type unix-dgram cannot be woken up"]),
+        ("log unix-dgram n - n - 1 echod",
+         ["{d}/master.cf, line 1: our echod does not serve type unix-dgram: {d}/echod is used"]),
+        ("x unix n - n - - nosuch", ["service x: cannot execute {d}/nosuch"]),
+        ("x unix n - n - - .", ["service x: cannot execute {d}/."]),
+        ("echo unix n - n 60 - echod", ["service echo: our echod needs no wakeup"]),
+    ],
+)  # fmt: skip
+def test_what_is_odd_but_can_be_run_is_told(files: Files, line: str, warnings: list[str]) -> None:
+    folder = files.directory
+    for name in ("program", "echod"):
+        (folder / name).write_text("#!/bin/sh\n")
+        (folder / name).chmod(0o755)
+    files.write(MAIN_CF + f"daemon_directory = {folder}\n", line + "\n")
+    found = files.load()
+    assert len(found.plans) == 1
+    assert list(found.warnings) == [text.replace("{d}", str(folder)) for text in warnings]
+
+
+CLEANUP = "cleanup unix n - n - 0 cleanup"
+
+
+@pytest.fixture
+def postfix(files: Files) -> Files:
+    """A host with Postfix's cleanup, where ours is wanted."""
+    program = files.directory / "cleanup"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    files.write(
+        f"native_services = cleanup\ndaemon_directory = {files.directory}\n", CLEANUP + "\n"
+    )
+    return files
+
+
+def main_cf_with(files: Files, line: str) -> None:
+    """Add a line to main.cf."""
+    files.write((files.directory / "main.cf").read_text() + line + "\n")
+
+
+def test_what_ours_does_not_do_is_left_to_postfixs(postfix: Files) -> None:
+    old = postfix.load()
+    (plan,) = old.plans.values()
+    assert native(plan)
+    main_cf_with(postfix, "header_checks = regexp:/etc/postfix/header_checks")
+    new = postfix.load(old)
+    (plan,) = new.plans.values()
+    assert (type(plan), plan.prefork) == (Plan, 0)
+    folder = postfix.directory
+    assert new.warnings == (
+        f"{folder}/main.cf, line 3: our cleanup does not know header_checks:"
+        f" {folder}/cleanup is used",
+    )
+    assert changes.between(old, new).changed == ("cleanup/unix",)
+
+
+@pytest.mark.parametrize(
+    ("line", "setting", "ours"),
+    [
+        (CLEANUP, "strict_8bitmime = no", True),
+        (CLEANUP, "strict_8bitmime = yes", False),
+        (CLEANUP, "always_bcc =", True),
+        (CLEANUP, "virtual_alias_maps = $no_such_name", True),
+        (CLEANUP, "non_smtpd_milters = inet:127.0.0.1:8891", False),
+        (CLEANUP + " -o always_bcc=a@b.test", "", False),
+        (CLEANUP + " -o header_checks=", "header_checks = static:HOLD", True),
+    ],
+)
+def test_what_is_asked_for_is_what_is_in_force_for_the_service(
+    postfix: Files, line: str, setting: str, ours: bool
+) -> None:
+    postfix.write(master_cf=line + "\n")
+    main_cf_with(postfix, setting)
+    (plan,) = postfix.load().plans.values()
+    assert isinstance(plan, NativePlan) is ours
+
+
+def test_what_nobody_does_is_a_mistake(postfix: Files) -> None:
+    main_cf_with(postfix, "header_checks = static:HOLD")
+    (postfix.directory / "cleanup").unlink()
+    folder = postfix.directory
+    assert postfix.complaint() == (
+        f"{folder}/main.cf, line 3: our cleanup does not know header_checks,"
+        f" and there is no {folder}/cleanup"
+    )
+
+
+def test_a_process_does_not_pass_over_an_edit_that_asks_for_what_it_does_not_do(
+    postfix: Files,
+) -> None:
+    (plan,) = postfix.load().plans.values()
+    main_cf_with(postfix, "header_checks = static:HOLD")
+    with pytest.raises(ConfigError, match="does not know header_checks: this takes a reload"):
+        native(plan).fresh()
+
+
+def test_a_log_file_that_programs_of_postfix_cannot_reach_is_told(files: Files) -> None:
+    log = "maillog_file = /var/log/x\n"
+    missing = "service postlog/unix-dgram is missing: Postfix's programs cannot log to maillog_file"
+    files.write(MAIN_CF + log, "x unix n - n - - nosuch\n")
+    assert missing in files.load().warnings
+    files.write(MAIN_CF + log, "x unix n - n - - nosuch\npostlog unix-dgram n - n - 1 nosuch\n")
+    assert missing not in files.load().warnings
+    files.write(MAIN_CF + log, MASTER_CF)
+    assert missing not in files.load().warnings
+
+
+def test_one_path_is_no_place_for_two_types(files: Files) -> None:
+    files.write(MAIN_CF, "a unix n - n - - x\na fifo n - n - - x\n")
+    assert files.complaint() == (
+        f"{files.directory}/master.cf, line 2: service a: public/a belongs to service a already"
     )
 
 
@@ -101,8 +240,31 @@ def test_disabled_services_are_not_mentioned(files: Files) -> None:
          "{d}/main.cf, line 6: invalid default_process_limit parameter value 0 < 1"),
         (MAIN_CF + "inet_protocols = ipx\n", "",
          '{d}/main.cf, line 6: unknown inet_protocols value "ipx" in "ipx"'),
+        (MAIN_CF + "syslog_network_target = udp:host:514\n", "",
+         '{d}/main.cf, line 6: parameter syslog_network_target: bad target "udp:host:514":'
+         " need udp:address:port or tcp:address:port"),
+        (MAIN_CF + "maillog_file = /nowhere/log\n", "",
+         "{d}/main.cf, line 6: parameter maillog_file: /nowhere/log begins with nothing of"
+         " maillog_file_prefixes (/var /dev/stdout)"),
+        (MAIN_CF + "maillog_file = /var\n", "",
+         "{d}/main.cf, line 6: parameter maillog_file: open /var: Is a directory"),
+        (MAIN_CF + "maillog_file = /var/no/such\n", "",
+         "{d}/main.cf, line 6: parameter maillog_file: open /var/no/such:"
+         " No such file or directory"),
+        ("", "echo unix n - - - 2 echod -o syslog_network_target=udp:\n",
+         '{d}/master.cf, line 1: parameter syslog_network_target: bad target "udp:":'
+         " need udp:address:port or tcp:address:port"),
         ("compatibility_level = x\n", "",
          '{d}/main.cf, line 1: parameter compatibility_level: bad compatibility level: "x"'),
+        (MAIN_CF + "maillog_file = /etc/log\n", "",
+         "{d}/main.cf, line 6: parameter maillog_file: /etc/log begins with nothing of"
+         " maillog_file_prefixes (/var /dev/stdout)"),
+        (MAIN_CF + "syslog_network_target = localhost\n", "",
+         '{d}/main.cf, line 6: parameter syslog_network_target: bad target "localhost":'
+         " need udp:address:port or tcp:address:port"),
+        ("", "echo unix n - - - 2 echod -o syslog_network_target=x\n",
+         '{d}/master.cf, line 1: parameter syslog_network_target: bad target "x":'
+         " need udp:address:port or tcp:address:port"),
         ("", "echo unix n - - - 2 echod -o max_use=0\n",
          "{d}/master.cf, line 1: invalid max_use parameter value 0 < 1"),
         ("", "\necho unix n - - - 2 echod -x\n",
@@ -181,7 +343,7 @@ def test_lines_that_move_are_no_change(files: Files) -> None:
 
 
 def test_a_process_sees_an_edit_without_a_reload(files: Files) -> None:
-    plan = files.load().plans[ECHO]
+    plan = native(files.load().plans[ECHO])
     assert plan.fresh() is plan
     files.write(MAIN_CF + "daemon_timeout = 5s\nqueue_directory = /elsewhere\n")
     fresh = plan.fresh()
@@ -191,7 +353,7 @@ def test_a_process_sees_an_edit_without_a_reload(files: Files) -> None:
 
 
 def test_an_edit_that_cannot_be_used_is_refused(files: Files) -> None:
-    plan = files.load().plans[ECHO]
+    plan = native(files.load().plans[ECHO])
     files.write(MAIN_CF + "daemon_timeout = soon\n")
     with pytest.raises(ConfigError, match="line 6: parameter daemon_timeout: bad time value"):
         plan.fresh()
@@ -199,15 +361,65 @@ def test_an_edit_that_cannot_be_used_is_refused(files: Files) -> None:
 
 def test_stress_is_for_services_with_remote_clients(files: Files) -> None:
     files.write(
-        "native_services = echod\ncompatibility_level = 3\ninet_protocols = ipv4\n",
+        REMOTE,
         "628 inet n - - - 5 echod\n127.0.0.1:629 inet n - - - 5 echod\n"
         "630 inet n - - - 1 echod\n631 inet n - - - 5 echod -o stress=no\n",
     )
-    plans = {plan.service.name: plan for plan in files.load().plans.values()}
+    plans = {plan.service.name: native(plan) for plan in files.load().plans.values()}
     assert [name for name, plan in plans.items() if plan.stressable] == ["628", "631"]
-    assert plans["628"].title(verbose=False).endswith("-u -o stress=")
-    assert plans["628"].under_stress().main_cf.text("stress") == "yes"
-    assert plans["631"].under_stress().main_cf.text("stress") == "no"
+    assert plans["628"].words(verbose=False)[-3:] == ["-u", "-o", "stress="]
+    assert plans["630"].stressed is None
+    for name, stress in (("628", "yes"), ("631", "no")):
+        stressed = native(plans[name].stressed)
+        assert stressed.main_cf.text("stress") == stress
+        assert " -u -o stress=yes" in " ".join(stressed.words(verbose=False))
+
+
+def test_a_process_under_stress_sees_an_edit_and_stays_under_stress(files: Files) -> None:
+    line = "628 inet n - - - 5 echod -o { echod_word = $process_name }\n"
+    files.write(REMOTE + "max_use = ${stress?{3}:{9}}\n", line)
+    stressed = native(files.load().plans["628", Transport.INET].stressed)
+    assert stressed.main_cf.text("max_use") == "3"
+    files.write(REMOTE + "max_use = ${stress?{4}:{9}}\n")
+    fresh = stressed.fresh()
+    assert isinstance(fresh.params, ChildParams)
+    assert fresh.params.max_use == 4
+    assert (fresh.stress, fresh.main_cf.text("echod_word")) == ("yes", "echod")
+
+
+def test_a_value_that_is_wrong_only_under_stress_is_found_at_once(files: Files) -> None:
+    files.write(REMOTE + "max_use = ${stress?{0}:{9}}\n")
+    complaint = "{d}/main.cf, line 4: invalid max_use parameter value 0 < 1"
+    assert files.complaint() == complaint.replace("{d}", str(files.directory))
+
+
+def test_what_the_program_prepares_is_prepared_of_the_parameters_in_force(files: Files) -> None:
+    files.write(
+        "native_services = cleanup\ncompatibility_level = 3\nmyhostname = one.test\n",
+        "cleanup unix n - n - 0 cleanup\n",
+    )
+    plan = native(files.load().plans["public/cleanup", Transport.UNIX])
+    assert isinstance(plan.prepared, HeaderRules)
+    assert plan.prepared.params is plan.params
+    files.write("native_services = cleanup\ncompatibility_level = 3\nmyhostname = two.test\n")
+    fresh = plan.fresh().prepared
+    assert isinstance(fresh, HeaderRules)
+    assert (plan.prepared.host, fresh.host) == (b"one.test", b"two.test")
+
+
+def test_a_program_with_a_form_of_its_own_has_a_private_socket_for_it(files: Files) -> None:
+    files.write(
+        "native_services = cleanup qmqpd\ncompatibility_level = 3\ninet_protocols = ipv4\n",
+        "628 inet n - n - - qmqpd\ncleanup unix n - n - 0 cleanup\nsecond unix n - n - 0 cleanup\n",
+    )
+    plans = {plan.service.name: native(plan) for plan in files.load().plans.values()}
+    assert list(map(str, plans["cleanup"].endpoints)) == [
+        "public/cleanup",
+        "private/cleanup.native",
+    ]
+    assert list(map(str, plans["second"].endpoints))[-1] == "private/second.native"
+    assert plans["cleanup"].words(verbose=False) == ["cleanup", "-z", "-t", "unix", "-u"]
+    assert not plans["628"].program.native
 
 
 def test_loading_leaves_no_descriptor_behind(files: Files) -> None:

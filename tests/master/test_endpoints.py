@@ -11,7 +11,7 @@ from common.errors import ConfigError
 from common.params import MasterParams
 from master import endpoints, services
 from master.endpoints import Endpoint, Names, Network
-from master.services import Defaults, Service
+from master.services import Defaults, Service, Transport
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
 
@@ -111,9 +111,16 @@ def test_a_local_service_is_a_path() -> None:
     [("127.0.0.1", False), ("127.9.9.9", False), ("0.0.0.0", True), ("192.0.2.1", True)],
 )
 def test_only_loopback_is_out_of_reach_for_other_hosts(host: str, remote: bool) -> None:
-    assert Endpoint(V4, host, 628).remote is remote
+    assert Endpoint(Transport.INET, host, 628).remote is remote
+
+
+@pytest.mark.parametrize("transport", [one for one in Transport if one is not Transport.INET])
+def test_of_local_services_only_pass_has_clients_of_other_hosts(transport: Transport) -> None:
+    (found,) = network().endpoints(service("smtpd", transport.value))
+    assert (found.transport, found.host) == (transport, "public/smtpd")
+    assert found.remote is (transport is Transport.PASS)
 
 
 def test_addresses_are_shown_as_written() -> None:
-    assert str(Endpoint(V6, "::1", 628)) == "[::1]:628"
-    assert str(Endpoint(V4, "192.0.2.1", 628)) == "192.0.2.1:628"
+    assert str(Endpoint(Transport.INET, "::1", 628)) == "[::1]:628"
+    assert str(Endpoint(Transport.INET, "192.0.2.1", 628)) == "192.0.2.1:628"

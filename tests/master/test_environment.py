@@ -45,3 +45,12 @@ def test_the_configuration_directory_has_a_default(
     if value is not None:
         monkeypatch.setenv("MAIL_CONFIG", value)
     assert environment.config_directory() == Path(expected)
+
+
+def test_programs_are_told_of_the_log_file_or_of_none() -> None:
+    inherited = {"POSTLOG_SERVICE": "/old", "POSTLOG_HOSTNAME": "old"}
+    assert "POSTLOG_SERVICE" not in environment.selected(inherited, params())
+    assert "POSTLOG_HOSTNAME" not in environment.selected(inherited, params())
+    settings = {"maillog_file": "/var/log/x", "queue_directory": "/q", "myhostname": "mx.test"}
+    found = environment.selected(inherited, params(**settings, postlog_service_name="lg"))
+    assert (found["POSTLOG_SERVICE"], found["POSTLOG_HOSTNAME"]) == ("/q/public/lg", "mx.test")

@@ -12,44 +12,111 @@ from master.endpoints import Names
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root has something to guard")
 
+PRIVATE, SYSTEM = "{top}/spool", "/var/spool/postfix"
+BOTH = pytest.mark.parametrize("queue", [PRIVATE, SYSTEM], ids=["private", "system"])
+
+
+class Case:
+    """A configuration in a folder, with one program of Postfix and one of our modules."""
+
+    def __init__(self, top: Path) -> None:
+        self.etc = top / "etc"
+        self.daemons = top / "libexec/daemons"
+        self.module = top / "lib/package/module.py"
+        for folder in (self.etc, self.daemons, self.module.parent):
+            folder.mkdir(parents=True)
+        for file in (self.daemons / "smtpd", self.module):
+            file.write_text("")
+        (self.etc / "master.cf").write_text("smtp inet n - n - - smtpd\n")
+
+    def load(self, queue: str) -> Configuration:
+        """Read it as an instance with that queue directory."""
+        main_cf = f"queue_directory = {queue}\ndaemon_directory = {self.daemons}\n"
+        (self.etc / "main.cf").write_text(main_cf.format(top=self.etc.parent))
+        return Configuration.load(self.etc, Names())
+
 
 @pytest.fixture
-def configuration(tmp_path: Path) -> Configuration:
-    (tmp_path / "main.cf").write_text("")
-    (tmp_path / "master.cf").write_text("")
-    return Configuration.load(tmp_path, Names())
+def case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Case:
+    found = Case(tmp_path)
+    # The project's own may belong to anybody, where tests run.
+    monkeypatch.setattr(guard, "program_files", lambda: [found.module])
+    return found
 
 
-def test_a_configuration_of_root_alone_is_fine(configuration: Configuration) -> None:
+def loosen(path: Path, bit: int) -> None:
+    path.chmod(path.stat().st_mode | bit)
+
+
+@BOTH
+def test_what_belongs_to_root_alone_is_fine(case: Case, queue: str) -> None:
+    configuration = case.load(queue)
     guard.check(configuration)
+    assert list(guard.complaints(configuration)) == []
 
 
-@pytest.mark.parametrize("name", ["main.cf", "master.cf", "."])
-@pytest.mark.parametrize("mode", [0o020, 0o002])
-def test_files_and_folders_that_others_may_write_are_refused(
-    configuration: Configuration, name: str, mode: int
+@BOTH
+@pytest.mark.parametrize("name", ["etc/main.cf", "etc/master.cf", "etc"])
+@pytest.mark.parametrize("bit", [0o020, 0o002])
+def test_a_configuration_that_others_may_write_is_refused(
+    case: Case, queue: str, name: str, bit: int
 ) -> None:
-    path = configuration.directory / name
-    path.chmod(path.stat().st_mode | mode)
-    with pytest.raises(ConfigError, match=f"group or other writable: {path}"):
+    configuration = case.load(queue)
+    path = case.etc.parent / name
+    loosen(path, bit)
+    with pytest.raises(ConfigError) as caught:
         guard.check(configuration)
+    assert str(caught.value) == f"refusing to run as root: group or other writable: {path}"
 
 
-def test_files_of_others_are_refused(configuration: Configuration) -> None:
-    os.chown(configuration.directory / "main.cf", 65534, -1)
+@BOTH
+def test_a_configuration_of_others_is_refused(case: Case, queue: str) -> None:
+    configuration = case.load(queue)
+    os.chown(case.etc / "main.cf", 65534, -1)
     with pytest.raises(ConfigError, match="refusing to run as root: not owned by root"):
         guard.check(configuration)
 
 
-def test_programs_are_looked_at_too(
-    configuration: Configuration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("libexec/daemons/smtpd", "libexec/daemons", "libexec"),
+        *("lib/package/module.py", "lib/package", "lib"),
+    ],
+)
+def test_programs_that_others_may_write_are_refused_for_a_system_and_told_for_a_private_instance(
+    case: Case, name: str
 ) -> None:
-    loose = tmp_path / "module.py"
-    loose.write_text("")
-    loose.chmod(0o666)
-    monkeypatch.setattr(guard, "program_files", lambda: [loose])
-    assert f"group or other writable: {loose}" in list(guard.complaints(configuration))
-    guard.check(configuration)
+    path = case.etc.parent / name
+    loosen(path, 0o020)
+    complaint = f"group or other writable: {path}"
+    with pytest.raises(ConfigError, match=complaint):
+        guard.check(case.load(SYSTEM))
+    guard.check(case.load(PRIVATE))
+    assert list(guard.complaints(case.load(PRIVATE))) == [complaint]
+
+
+def test_a_link_is_followed_to_what_it_means(case: Case) -> None:
+    elsewhere = case.etc.parent / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "real").write_text("")
+    case.module.unlink()
+    case.module.symlink_to(elsewhere / "real")
+    guard.check(case.load(SYSTEM))
+    os.chown(elsewhere, 65534, -1)
+    with pytest.raises(ConfigError, match=f"not owned by root: {elsewhere}"):
+        guard.check(case.load(SYSTEM))
+
+
+def test_a_sticky_folder_lets_nobody_replace_what_is_in_it(case: Case) -> None:
+    case.etc.parent.chmod(0o1777)
+    guard.check(case.load(SYSTEM))
+
+
+def test_of_a_folder_and_what_is_in_it_the_folder_is_told(case: Case) -> None:
+    for path in (case.daemons, case.daemons / "smtpd"):
+        loosen(path, 0o002)
+    assert list(guard.complaints(case.load(SYSTEM))) == [f"group or other writable: {case.daemons}"]
 
 
 def test_the_interpreter_and_our_modules_are_known() -> None:

@@ -32,7 +32,7 @@ def _short_times(monkeypatch: pytest.MonkeyPatch) -> None:
 def channel(*, confirmed: bool = False, taken: bool = False) -> Channel:
     made = Channel.open()
     made.processes[7] = Process(7, 1, 0.0, taken=taken)
-    made.confirmed = confirmed
+    made.ended = confirmed
     return made
 
 
@@ -47,7 +47,7 @@ def test_it_is_over_when_the_last_channel_confirms() -> None:
     wait = Wait(old, older)
     wait.handover.check()
     assert wait.result is None
-    old.confirmed = True
+    old.ended = True
     wait.handover.check()
     wait.handover.check()
     assert wait.result == []

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from common.child import Identity
 from common.errors import ConfigError
-from master.configuration import Configuration, Plan
+from master.configuration import Configuration
 from master.endpoints import Names
 from master.listeners import Listeners
+from master.plan import Plan
 from tests.suite.instance import free_port
 
 
@@ -109,3 +111,87 @@ def test_a_forbidden_place_is_named(listeners: Listeners, plans: list[Plan]) -> 
     os.rmdir("public")
     with pytest.raises(ConfigError, match="service echo: bind public/echo: No such file"):
         listeners.open(plans[1:])
+
+
+# Local endpoints of other types.
+
+
+def local(kind: str, tmp_path: Path) -> Plan:
+    """Return the plan of a service "other" of that type."""
+    (tmp_path / "master.cf").write_text(f"other {kind} n - - - 1 nosuch\n")
+    (plan,) = Configuration.load(tmp_path, Names()).plans.values()
+    return plan
+
+
+def test_a_fifo_never_ends_and_never_blocks(
+    listeners: Listeners, plans: list[Plan], tmp_path: Path
+) -> None:
+    plan = local("fifo", tmp_path)
+    listeners.open([plan])
+    (descriptor,) = listeners.descriptors(plan.endpoints)
+    with pytest.raises(BlockingIOError):
+        os.read(descriptor, 1)
+    Path("public/other").write_text("word")
+    assert os.read(descriptor, 100) == b"word"
+    assert stat.S_IMODE(os.lstat("public/other").st_mode) == 0o622
+    assert not os.get_inheritable(descriptor)
+    listeners.close()
+
+
+def test_datagrams_arrive_without_anybody_listening(
+    listeners: Listeners, plans: list[Plan], tmp_path: Path
+) -> None:
+    plan = local("unix-dgram", tmp_path)
+    listeners.open([plan])
+    (descriptor,) = listeners.descriptors(plan.endpoints)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        sender.sendto(b"word", "public/other")
+    with socket.socket(fileno=os.dup(descriptor)) as receiver:
+        assert receiver.recv(100) == b"word"
+        assert receiver.getsockname() == "public/other"  # relative, also for a jailed daemon
+    listeners.close()
+
+
+def test_of_two_types_with_one_path_the_file_of_the_new_one_stays(
+    listeners: Listeners, plans: list[Plan], tmp_path: Path
+) -> None:
+    old, new = local("unix", tmp_path), local("fifo", tmp_path)
+    listeners.open([old])
+    listeners.open([new])
+    listeners.keep_only(new.endpoints)
+    assert stat.S_ISFIFO(os.lstat("public/other").st_mode)
+    listeners.close(but=new.endpoints)
+    assert listeners.descriptors(new.endpoints)
+    listeners.close()
+
+
+def test_ports_are_tried_before_any_file_is_replaced(
+    listeners: Listeners, plans: list[Plan]
+) -> None:
+    other = Listeners(owner=None)
+    other.open(plans[:1])
+    Path("public/echo").write_text("of somebody else")
+    with pytest.raises(ConfigError, match="Address already in use"):
+        listeners.open([plans[1], plans[0]])
+    assert Path("public/echo").read_text() == "of somebody else"
+    other.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another")
+def test_local_files_are_made_with_no_more_rights_than_their_owner_has(
+    plans: list[Plan], tmp_path: Path
+) -> None:
+    owner = Identity("nobody", 65534, 65534, (65534,))
+    listeners = Listeners(owner)
+    tmp_path.chmod(0o755)
+    os.chown("public", 65534, 65534)
+    before = os.getresuid(), os.getresgid(), os.getgroups()
+    listeners.open(plans)
+    assert (os.getresuid(), os.getresgid(), os.getgroups()) == before
+    found = os.lstat("public/echo")
+    assert (found.st_uid, found.st_gid) == (65534, 65534)
+    listeners.close()
+    os.chown("public", 0, 0)
+    with pytest.raises(ConfigError, match="bind public/echo: Permission denied"):
+        listeners.open(plans)
+    assert (os.getresuid(), os.getresgid(), os.getgroups()) == before

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from master import handover, supervisor
+from master import handover, orders, supervisor
+from master.supervisor import Grace
 from tests.master.running import MASTER_CF, Running, alive, gone, visits
 from tests.suite.waiting import wait_for
 
@@ -53,6 +54,8 @@ def test_a_child_finds_what_the_protocol_promises(running: Running) -> None:
         "LANG": "C",
         "MAIL_CONFIG": str(running.top / "etc"),
         "MAIL_LOGTAG": "postfix",
+        "POSTLOG_SERVICE": str(running.top / "spool/public/postlog"),
+        "POSTLOG_HOSTNAME": "mx.test",
     }
 
 
@@ -357,6 +360,25 @@ def test_an_edit_is_seen_by_processes_that_start_later(running: Running) -> None
     assert [facts["word"] for facts in visits(running, 1)] == ["two"]
 
 
+def test_the_log_of_such_a_process_has_its_new_name_with_its_own_pid(running: Running) -> None:
+    running.configure(syslog_name="late/$process_id")
+    for pid in running.workers():
+        os.kill(pid, signal.SIGKILL)
+    with running.connect() as visit:
+        visit.say("log")
+        pid = visit.facts["pid"]
+        running.wait_for_log(f"late/{pid}/echod[{pid}]: a line from echod")
+
+
+def test_an_edit_that_leaves_no_log_is_not_followed(running: Running) -> None:
+    running.configure(echod_word="two", syslog_network_target="nowhere")
+    for pid in running.workers():
+        os.kill(pid, signal.SIGKILL)
+    assert [facts["word"] for facts in visits(running, 1)] == ["one"]
+    running.wait_for_log("main.cf, line 14: parameter syslog_network_target: bad target")
+    assert "the values of before stay in force" in running.log_text()
+
+
 def test_a_rotated_log_is_let_go_by_a_reload(running: Running) -> None:
     running.log.rename(running.top / "mail.log.1")
     assert running.ask("reload")["ok"]
@@ -393,7 +415,7 @@ def test_stop_ends_everything(running: Running) -> None:
 @pytest.mark.parametrize(("order", "grace"), [("stop", 0.3), ("abort", 0.0)])
 def test_stop_gives_clients_time_and_abort_does_not(order: str, grace: float) -> None:
     with (
-        Running(patch=lambda: setattr(supervisor, "STOP_DRAIN", grace)) as running,
+        Running(patch=lambda: setattr(orders, "STOP_GRACE", Grace(grace))) as running,
         running.connect() as visit,
     ):
         begin = time.monotonic()
@@ -405,7 +427,7 @@ def test_stop_gives_clients_time_and_abort_does_not(order: str, grace: float) ->
 
 def test_a_process_that_does_not_end_is_killed() -> None:
     def patch() -> None:
-        supervisor.STOP_DRAIN, supervisor.STOP_TERMINATE = 0.05, 0.1
+        setattr(orders, "STOP_GRACE", Grace(0.05, 0.1))  # noqa: B010 - it is another module's
 
     with Running(patch=patch) as running:
         stuck = running.child_pids()

@@ -1,6 +1,7 @@
 """How many processes: the whole policy as tables, without a process."""
 
 import itertools
+import signal
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,7 @@ from master.policy import (
     Ending,
     Reaction,
     Tally,
+    Use,
     decide,
 )
 
@@ -60,24 +62,38 @@ def test_a_client_is_waited_for_even_when_replacements_are_used_up() -> None:
 
 
 def test_every_ending_has_a_reaction() -> None:
-    assert set(REACTIONS) == set(itertools.product(Ending, (False, True)))
+    assert set(REACTIONS) == set(itertools.product(Ending, Use))
 
 
 @pytest.mark.parametrize(
-    ("status", "used", "reaction"),
+    ("status", "requests", "age", "reaction"),
     [
-        (0, False, Reaction.NOTHING),
-        (0, True, Reaction.NOTHING),
-        (1 << 8, False, Reaction.THROTTLE),
-        (1 << 8, True, Reaction.WARN),
-        (9, False, Reaction.BACK_OFF),
-        (11 | 0x80, True, Reaction.WARN),
+        (0, 0, 100.0, Reaction.NOTHING),
+        (0, 0, 0.01, Reaction.PAUSE),
+        (0, 100, 0.01, Reaction.NOTHING),
+        (1 << 8, 0, 0.01, Reaction.THROTTLE),
+        (1 << 8, 0, 100.0, Reaction.THROTTLE),
+        (1 << 8, 1, 0.01, Reaction.WARN),
+        (signal.SIGKILL, 0, 0.01, Reaction.BACK_OFF),
+        (signal.SIGTERM, 0, 100.0, Reaction.BACK_OFF),
+        (signal.SIGKILL, 1, 0.01, Reaction.WARN),
+        # What a program does to itself, with a core file or without.
+        (signal.SIGSEGV, 0, 0.01, Reaction.THROTTLE),
+        (signal.SIGABRT | 0x80, 0, 0.01, Reaction.THROTTLE),
+        (signal.SIGSEGV | 0x80, 1, 0.01, Reaction.WARN),
     ],
 )
 def test_only_a_failure_before_the_first_request_throttles(
-    status: int, used: bool, reaction: Reaction
+    status: int, requests: int, age: float, reaction: Reaction
 ) -> None:
-    assert REACTIONS[policy.ending(status), used] is reaction
+    assert REACTIONS[policy.ending(status), policy.use(requests, age)] is reaction
+
+
+def test_processes_that_are_leaving_take_their_places_with_them() -> None:
+    tally = Tally(prefork=0, limit=1, leaving=1)
+    assert decide(tally, NOW) == Decision()
+    tally.leaving = 0
+    assert decide(tally, NOW) == Decision(watch=True)
 
 
 def test_the_pause_after_deaths_grows_up_to_a_limit() -> None:

@@ -107,22 +107,24 @@ def test_a_service_that_moves_in_the_file_stays_the_same() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "title"),
+    ("line", "words"),
     [
         ("cleanup unix n - n - 0 cleanup", "cleanup -z -t unix -u"),
         ("qmgr unix n n n - 1 qmgr", "qmgr -l -t unix"),
         ("1.2.3.4:5 inet n - y - - qmqpd", "qmqpd -n 1.2.3.4:5 -t inet -u -c"),
-        ("a unix n - n - - x -o {b = c d}", "x -n a -t unix -u -o b = c d"),
+        ("a unix n - n - - x -o {b = c d}", "x -n a -t unix -u -o|b = c d"),
+        ("a pass n - n - - x", "x -n a -t pass -u"),
     ],
 )
-def test_titles_are_what_postfix_would_pass(line: str, title: str) -> None:
-    assert only(line).title() == title
+def test_arguments_are_what_postfix_would_pass(line: str, words: str) -> None:
+    first, _, last = words.partition("|")
+    assert only(line).words() == [*first.split(), *([last] if last else [])]
 
 
 def test_a_remote_service_is_told_of_stress_and_of_its_sockets() -> None:
     service = only("628 inet n - n - - qmqpd -v")
     expected = "qmqpd -n 628 -t inet -v -u -o stress=yes -s 2 -v"
-    assert service.title(sockets=2, verbose=True, stress="yes") == expected
+    assert service.words(sockets=2, verbose=True, stress="yes") == expected.split()
 
 
 @pytest.mark.parametrize(

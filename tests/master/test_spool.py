@@ -63,6 +63,13 @@ def test_what_exists_is_left_alone_and_told(params: MasterParams) -> None:
     assert any(line.endswith(f"{queue}/incoming") for line in told)
 
 
+def test_damaged_mail_is_told(params: MasterParams) -> None:
+    owner = spool.mail_owner(params)
+    spool.prepare(params, owner)
+    Path(params.queue_directory, "corrupt/ABC").write_text("damaged")
+    assert list(spool.problems(params, owner)) == ["damaged message: corrupt/ABC"]
+
+
 def test_no_queue_directory_is_a_mistake(params: MasterParams) -> None:
     os.rmdir(params.queue_directory)
     with pytest.raises(ConfigError, match="parameter queue_directory: no directory"):

@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from common.client import UNKNOWN
 from common.log import Log
 from common.params import QmqpdParams, Seconds
 from qmqpd.access import Access
-from qmqpd.client import UNKNOWN
-from qmqpd.connection import Service
-from qmqpd.handover import HandoverRules
+from qmqpd.experience import Experience
 from qmqpd.names import Resolver
-from qmqpd.session import Limits
+from qmqpd.service import Rules, Service
 from tests.common.settings import load, main_cf
 
 PACKET = b"57:14:Subject: e\n\nb\n,11:s@from.test,9:r@to.test,,"
@@ -20,7 +19,7 @@ class KnownNames(Resolver):
     """Knows every name at once; one that is None is still being looked up."""
 
     def __init__(self, log: Log, known: Mapping[str, str | None]) -> None:
-        super().__init__(log)
+        super().__init__(log, lambda address: None, Experience())
         self.known = dict(known)
         self.given_up: list[str] = []
 
@@ -45,8 +44,6 @@ def make_service(
     params = load(QmqpdParams, **texts)
     seconds = {name: Seconds(value) for name, value in (times or {}).items()}
     params = replace(params, **seconds)  # type: ignore[arg-type]  # names of times only
-    limits = Limits(message=params.message_size_limit, address=params.line_length_limit)
     known = {"127.0.0.1": "localhost"} if names is None else names
     access = Access(params, main_cf(**texts), log)
-    resolver = KnownNames(log, known)
-    return Service(params, log, access, resolver, limits, HandoverRules.of(params))
+    return Service(Rules.of(params), log, access, KnownNames(log, known))

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from common.client import Client
 from common.params import QmqpdParams
 from qmqpd.access import Access
-from qmqpd.client import Client
 from tests.common.journal import Journal
 from tests.common.settings import load, main_cf
 
@@ -46,6 +46,32 @@ def test_the_list_says_who_may_come_in(clients: str, client: Client, answer: boo
     found, journal = access(qmqpd_authorized_clients=clients)
     assert found.permits(client) is answer
     assert journal.lines() == []
+
+
+@pytest.mark.parametrize(
+    ("clients", "answer"),
+    [
+        ("192.0.2.0/24", True),
+        ("198.51.100.0/24", False),
+        ("example.test", None),
+        ("fail:x", None),
+        ("/no/such/file", None),
+    ],
+)
+def test_an_address_may_decide_without_a_name(clients: str, answer: bool | None) -> None:
+    found, journal = access(qmqpd_authorized_clients=clients)
+    assert found.permits_address(HOST.address) is answer
+    assert journal.lines() == []  # complaints come with the client's name
+
+
+def test_a_broken_table_is_complained_about_once_a_client() -> None:
+    found, journal = access(qmqpd_authorized_clients="nosuch:x")
+    assert found.permits(HOST) is None
+    said = journal.lines()
+    assert found.permits_address(HOST.address) is None
+    assert journal.lines() == said
+    assert found.permits(HOST) is None
+    assert len(journal.lines()) > len(said)
 
 
 def test_parents_count_only_where_the_operator_says_so() -> None:

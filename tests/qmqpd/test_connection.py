@@ -15,9 +15,9 @@ from types import SimpleNamespace
 import pytest
 
 from common import cleanup_client
+from common.client import Client
 from common.netstring import encode
 from qmqpd import connection as connection_module
-from qmqpd.client import Client
 from qmqpd.connection import Connection, Step, Wait
 from tests.common.fake_cleanup import QUEUE_ID, Conversation, FakeCleanup
 from tests.common.journal import Journal

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from common.client import Client
 from common.netstring import encode
-from qmqpd.client import Client
 from qmqpd.connection import Connection, Step, Wait
 from qmqpd.parking import Parking
 from tests.common.journal import Journal
@@ -175,6 +175,14 @@ def test_the_longest_silent_is_whose_packet_has_not_grown(yard: Yard) -> None:
     assert yard.parking.longest_silent() is first
     first.step = Step.PAUSE
     assert yard.parking.longest_silent() is None
+
+
+def test_a_client_without_a_name_yet_can_be_sent_away_too(yard: Yard) -> None:
+    nameless, at_work = yard.park(step=Step.NAME), yard.park(step=Step.CLEANUP)
+    assert yard.parking.longest_silent() is nameless
+    yard.parking.remove(nameless)
+    assert yard.parking.longest_silent() is None
+    assert list(yard.parking) == [at_work]
 
 
 def test_addresses_are_counted_while_their_connections_are_parked(yard: Yard) -> None:

@@ -5,11 +5,20 @@ SEE ALSO
 """
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from common.netstring import encode
-from qmqpd.session import ANSWERED, Limits, Phase, Session, SessionError, Trouble
+from qmqpd.session import (
+    ANSWERED,
+    Limits,
+    Phase,
+    Session,
+    SessionError,
+    Submission,
+    Trouble,
+    whole_packet,
+)
 from tests.splits import cut, splits
 
 LIMITS = Limits(message=10_240_000, address=2048)
@@ -178,6 +187,7 @@ def test_a_broken_packet_is_refused_in_the_recorded_words(
 ) -> None:
     for parts in splits(wire):
         assert trouble(parts) == f"{reason} while {where}"
+    assert whole_packet(wire, LIMITS) is None
 
 
 @pytest.mark.parametrize(
@@ -331,3 +341,135 @@ def test_no_recipient_is_lost_of_a_message_whose_queue_file_fits(
     submission = session.receive_data(packet((b"b\n", b"s@from.test", recipients)))
     assert submission is not None
     assert b"last@to.test" in submission.recipients
+
+
+# An ordinary packet that comes in one piece needs no session; that must change nothing.
+
+
+def by_session(data: bytes, limits: Limits) -> Submission | None:
+    """Return what a session makes of it, None if that is no submission."""
+    try:
+        return Session(limits).receive_data(data)
+    except SessionError:
+        return None
+
+
+def check_agreement(data: bytes, limits: Limits) -> None:
+    """Check that no packet is taken at a glance that a session would take otherwise."""
+    found = whole_packet(data, limits)
+    if found is None:
+        return
+    expected = by_session(data, limits)
+    assert expected is not None
+    assert found == expected
+    assert not found.too_large
+
+
+some_limits = st.builds(
+    Limits,
+    message=st.sampled_from([0, 1, 15, 100, 1000, 2000, 10_240_000]),
+    address=st.sampled_from([0, 1, 9, 10, 30, 2048]),
+)
+digits = st.one_of(
+    st.integers(0, 40).map(lambda number: b"%d" % number),
+    st.sampled_from(
+        [b"", b"00", b"0014", b"0" * 17 + b"9", b"0" * 18 + b"9", b"9" * 18, b"9" * 19]
+    ),
+    st.sampled_from([b"+1", b"-1", b" 1", b"1_0", b"1 ", b"\xd9\xa1", b"9223372036854775808"]),
+)
+tokens = st.one_of(digits, st.sampled_from([b":", b",", b":", b",", b",,", b"a", b"r@to.test"]))
+
+
+@settings(max_examples=500, deadline=None)
+@given(messages, some_limits, st.binary(max_size=3))
+def test_an_ordinary_packet_is_known_at_a_glance(
+    sent: Message, limits: Limits, rest: bytes
+) -> None:
+    data = packet(sent) + rest
+    check_agreement(data, limits)
+    generous = Limits(message=0, address=2048)
+    found = whole_packet(data, generous)
+    assert found is not None
+    assert (found.content, found.sender, found.recipients) == sent
+
+
+@settings(max_examples=1000, deadline=None)
+@given(
+    messages,
+    some_limits,
+    st.lists(st.tuples(st.integers(0, 120), st.integers(0, 2), st.one_of(digits, tokens))),
+)
+def test_a_changed_packet_is_taken_only_for_what_it_is(
+    sent: Message, limits: Limits, changes: list[tuple[int, int, bytes]]
+) -> None:
+    data = packet(sent)
+    for place, removed, added in changes:
+        data = data[:place] + added + data[place + removed :]
+    check_agreement(data, limits)
+
+
+@pytest.mark.parametrize("place", range(len(PACKET)))
+def test_a_packet_with_one_byte_changed_is_taken_only_for_what_it_is(place: int) -> None:
+    before, behind = PACKET[:place], PACKET[place:]
+    for byte in (b"", *(bytes((each,)) for each in b"0123456789:,;+- x\n\0\xff")):
+        for limits in (LIMITS, Limits(message=0, address=11), Limits(message=1000, address=9)):
+            check_agreement(before + byte + behind, limits)
+            check_agreement(before + byte + behind[1:], limits)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(
+    digits,
+    st.lists(st.tuples(digits, st.sampled_from([b"", b"a", b"ab", b"r@to.test"]), st.booleans())),
+    st.sampled_from([b"", b",", b",,", b",x"]),
+    some_limits,
+)
+@example(b"1", [(b"1", b"a", True), (b"0", b"", True)], b",", Limits(0, 2048))
+def test_odd_numbers_are_taken_only_for_what_they_are(
+    outer: bytes, strings: list[tuple[bytes, bytes, bool]], end: bytes, limits: Limits
+) -> None:
+    inner = b"".join(
+        (b"%d" % len(text) if true else number) + b":" + text + b","
+        for number, text, true in strings
+    )
+    check_agreement(outer + b":" + inner + end, limits)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(tokens).map(b"".join), some_limits)
+def test_anything_at_all_is_taken_only_for_what_it_is(data: bytes, limits: Limits) -> None:
+    check_agreement(data, limits)
+
+
+@pytest.mark.parametrize("outer", [b"5", b"99999", b"0", b"0" * 10 + b"57", b"9" * 18])
+def test_the_outer_length_is_not_believed_at_a_glance_either(outer: bytes) -> None:
+    data = outer + b":" + PACKET.partition(b":")[2]
+    found = whole_packet(data, LIMITS)
+    assert found is not None
+    assert found == by_session(data, LIMITS)
+
+
+@pytest.mark.parametrize("head", [b"%b2:5:hello,", b"2:%b5:hello,", b"2:5:hello,%b0:,"])
+def test_more_zeros_than_a_number_may_have_digits_are_left_to_a_session(head: bytes) -> None:
+    data = head % (b"0" * 5000) + b"3:a@b,3:c@d,,"
+    assert whole_packet(data, LIMITS) is None
+    assert by_session(data, LIMITS) is not None
+
+
+@pytest.mark.parametrize("size", range(len(PACKET)))
+def test_a_packet_that_is_not_whole_is_none(size: int) -> None:
+    assert whole_packet(PACKET[:size], LIMITS) is None
+
+
+@pytest.mark.parametrize(("message", "address"), [(13, 2048), (1, 2048), (0, 10), (0, 0)])
+def test_what_is_above_a_limit_is_left_to_a_session(message: int, address: int) -> None:
+    assert whole_packet(PACKET, Limits(message, address)) is None
+    assert by_session(PACKET, Limits(message, address)) is None
+
+
+def test_recipients_without_end_are_left_to_a_session() -> None:
+    data = packet((b"", b"", [b""] * 3000))
+    assert whole_packet(data, Limits(message=1000, address=2048)) is None
+    found = by_session(data, Limits(message=1000, address=2048))
+    assert found is not None
+    assert found.too_large

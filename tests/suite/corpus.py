@@ -91,6 +91,11 @@ class Case:
     stored: StoredFile | None
     log: list[str]
 
+    @property
+    def reaches_cleanup(self) -> bool:
+        """Whether a packet became complete, and so went to cleanup."""
+        return any(map(CLIENT.search, self.log)) and not any(map(INCOMPLETE.search, self.log))
+
     def expected_log(self, *, late_cleanup: bool) -> Counter[str]:
         """Return the lines to be logged, by the one rule for a late connection to cleanup."""
         if not late_cleanup or not any(map(INCOMPLETE.search, self.log)):

@@ -53,6 +53,7 @@ BASE: Mapping[str, str] = {
 QUEUES = ("maildrop", "incoming", "active", "deferred", "hold", "corrupt")
 COMMAND_TIMEOUT = 120.0  # seconds; above the 100 s that `start` may take
 STOP_TIMEOUT = 15.0
+RENEWAL_TIMEOUT = 10.0
 REPORT_LINES = 20
 COMPLAINT = re.compile(r"\]: (?:warning|error|fatal|panic): ")
 COMPLETE = 0o700  # the mode that tells a whole queue file from one being written
@@ -68,6 +69,7 @@ class Instance(abc.ABC):
         self.config_dir = self.top / "etc"
         self.spool = self.top / "spool"
         self.log_path = self.top / "log/mail.log"
+        self.within: list[str] = []  # a command in front of the commands of the instance
         self._known: set[Process] = set()
         self._trigger: Trigger | None = None
         try:
@@ -110,6 +112,15 @@ class Instance(abc.ABC):
         done = self.command("stop")
         assert done.returncode == 0, f"stop: exit {done.returncode}: {done.stdout}{done.stderr}"
         assert not [each.command() for each in self._known if each.alive()]
+
+    def renew(self) -> None:
+        """Reload, and return when every process of before has left."""
+        old = self.children()
+        done = self.command("reload")
+        assert done.returncode == 0, f"reload: exit {done.returncode}: {done.stdout}{done.stderr}"
+        wait_for(
+            lambda: not any(each.alive() for each in old), RENEWAL_TIMEOUT, "old processes to leave"
+        )
 
     def close(self) -> None:
         """Undo everything, whatever state it is in."""
@@ -240,7 +251,7 @@ class Postroom(Instance):
 
     def tool(self, *arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run the postroom command as it is."""
-        return run([str(peers.postroom()), *arguments], text)
+        return run([*self.within, str(peers.postroom()), *arguments], text)
 
     def reload(self) -> subprocess.CompletedProcess[str]:
         """Reload; when it returns with 0, the new configuration is in force."""

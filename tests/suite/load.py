@@ -11,6 +11,7 @@ import re
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -45,11 +46,13 @@ class Load:
         limit: int = LIMIT,
         body: bytes = b"body\n",
         recipient: str = "r@to.test",
+        sources: Sequence[str] = ("",),
     ) -> None:
         self.sent: list[Sent] = []
         self._port = port
         self._body = body
         self._recipient = recipient.encode()
+        self._sources = sources  # addresses that the clients have in turn
         self._numbers = iter(range(limit))
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -101,7 +104,8 @@ class Load:
     def _submit(self, number: int) -> Sent:
         try:
             message = numbered(number, self._body)
-            answer = submit(self._port, message, b"s@from.test", self._recipient)
+            source = self._sources[number % len(self._sources)]
+            answer = submit(self._port, message, b"s@from.test", self._recipient, source=source)
         except OSError as error:
             return Sent(number, "", repr(error), time.monotonic())
         return Sent(number, answer.verdict, repr(answer), time.monotonic())

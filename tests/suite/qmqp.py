@@ -65,10 +65,10 @@ class Answer:
 class Connection:
     """One connection to a QMQP server."""
 
-    def __init__(self, port: int, *, source: str = "") -> None:
+    def __init__(self, port: int, *, host: str = HOST, source: str = "") -> None:
         self.began = time.monotonic()
         self._socket = socket.create_connection(
-            (HOST, port), timeout=IO_TIMEOUT, source_address=(source, 0) if source else None
+            (host, port), timeout=IO_TIMEOUT, source_address=(source, 0) if source else None
         )
         self.port: int = self._socket.getsockname()[1]
 
@@ -99,6 +99,10 @@ class Connection:
                 time.sleep(gap)
             if not self.send(piece):
                 return
+
+    def fileno(self) -> int:
+        """Return the descriptor, to wait for what the server does."""
+        return self._socket.fileno()
 
     def half_close(self) -> None:
         """End our side of the conversation."""

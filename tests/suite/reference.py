@@ -37,7 +37,8 @@ class Postfix(Instance):
         write_configuration(self.top, self.spool, self.log_path, settings, services)
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return run([str(peers.program("postfix")), "-c", str(self.config_dir), *arguments])
+        program = str(peers.program("postfix"))
+        return run([*self.within, program, "-c", str(self.config_dir), *arguments])
 
 
 def write_configuration(

@@ -46,6 +46,16 @@ def check_one_reload(instance: Postroom, number: int) -> None:
     assert all(bool(re.search(rf"{client}:\d+$", line)) == shown for line in lines), lines
 
 
+def test_workers_that_start_after_a_reload_take_a_changed_main_cf(postroom: Postroom) -> None:
+    assert postroom.reload().returncode == 0
+    postroom.configure({"qmqpd_client_port_logging": "yes"})
+    for worker in postroom.children("qmqpd"):
+        worker.kill()
+    position = postroom.log_position()
+    assert submit(postroom.port).verdict == "K"
+    postroom.wait_for_log(r"disconnect from \S+\]:\d+$", position)
+
+
 def test_a_reload_with_a_bad_main_cf_names_the_place_and_the_old_values_stay(
     postroom: Postroom,
 ) -> None:

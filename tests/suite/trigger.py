@@ -2,7 +2,9 @@
 
 DESCRIPTION
     Makes public/qmgr a FIFO (0622, as Postfix's master does) and swallows what
-    is written to it, so that no writer ever finds it full.
+    is written to it, so that no writer ever finds it full. It looks only ten
+    times a second: a reader that woke for each byte would take its share of
+    what a benchmark measures.
 """
 
 import contextlib
@@ -12,6 +14,7 @@ import threading
 from pathlib import Path
 
 MODE = 0o622
+INTERVAL = 0.1  # seconds
 
 
 class Trigger:
@@ -38,3 +41,4 @@ class Trigger:
         while self._wake not in select.select([self._fifo, self._wake], [], [])[0]:
             with contextlib.suppress(BlockingIOError):
                 os.read(self._fifo, 65536)
+            select.select([self._wake], [], [], INTERVAL)

@@ -1,10 +1,10 @@
-"""Promises of qmqpd.client."""
+"""Promises of common.client."""
 
 import socket
 
 import pytest
 
-from qmqpd.client import Address, Client
+from common.client import Address, Client
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ LOCAL_NAME, LOCAL_ADDRESS = "localhost", "127.0.0.1"
 Address = tuple[str, int] | tuple[str, int, int, int] | str | bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Client:
     """A client's address and, once it was looked up, its name."""
 

@@ -1,0 +1,182 @@
+"""native - the dialogue of one message that comes as a frame from our own qmqpd
+
+DESCRIPTION
+    The facts become the same envelope records, and the text the same lines,
+    that the record stream would have brought; the queue file does not show
+    which way a message came.
+
+    An ordinary header, one that has ended within the first piece of the
+    content, is cut by a few searches. Whatever is not ordinary goes through
+    the stages of the record stream.
+
+SEE ALSO
+    common.frame
+    cleanup.session, the dialogue over the record stream
+"""
+
+import re
+import sys
+
+from cleanup.content import BodyStage, HeaderStage, extracted_stage
+from cleanup.envelope import EnvelopeStage
+from cleanup.headers import HeaderBlock, HeaderRules
+from cleanup.message import Journal, Message
+from cleanup.stage import Stage
+from common import frame, record
+from common.errors import PeerError
+from common.handover import Handover
+from common.record import Reader, RecordType
+from common.text import HEAD_SIZE, Lines
+
+# Bytes of facts that are taken: memory, in message size limits. qmqpd takes as many.
+FACTS_LIMIT = 5
+FACTS_LEAST = 1024 * 1024
+
+PLAIN_HEADERS = re.compile(rb"(?:[!-9;-~]+:[^\n]*+\n(?:[ \t][^\n]*+\n)*+)*+")
+CLOSING = record.encode(RecordType.EXTRACTED) + record.encode(RecordType.END)
+
+
+class NativeSession:
+    """One message, from its frame to the verdict."""
+
+    _facts: bytearray | None = None  # of a frame that is not whole up to its content
+    _facts_wanted: int = 0  # bytes that must be here before they are looked at again
+    _missing: int | None = None  # bytes of content
+    _stage: Stage | None = None  # takes the content, if it is not ordinary
+    _records: Reader  # for it
+
+    def __init__(self, rules: HeaderRules, log: Journal, queue_id: str, now: int) -> None:
+        self.message = Message(rules.params, log, queue_id, now)
+        self.finished = False
+        self._rules = rules
+        self._envelope = EnvelopeStage(self.message, rules)
+        self._lines = Lines(rules.params.line_length_limit)
+
+    def greeting(self) -> bytes:
+        """Return what the client is told first: nothing."""
+        return b""
+
+    def receive_data(self, data: bytes) -> bytes:
+        """Take bytes from the client, return bytes for the queue file.
+
+        Raises:
+            PeerError: this is no frame.
+        """
+        if self._missing is None:
+            self._receive_facts(data)
+        else:
+            self._missing -= len(data)
+            if not self.message.status:
+                self._take_text(data)
+        if self._missing is not None and self._missing <= 0:
+            self._finish()
+        return self.message.take_output()
+
+    def fail(self, bit: int) -> None:
+        """Refuse the message for a reason outside the dialogue, as a full disk."""
+        self.message.refuse(bit)
+
+    def verdict(self) -> bytes:
+        """Return what the client is told."""
+        message = self.message
+        return frame.encode_verdict(message.verdict(), message.queue_id, message.reason)
+
+    def _receive_facts(self, data: bytes) -> None:
+        """Collect what stands in front of the content, and begin the content behind it."""
+        if self._facts is not None:
+            self._facts += data
+            if len(self._facts) < self._facts_wanted:
+                return
+            data, self._facts = bytes(self._facts), None
+        found = frame.decode(data, self._facts_limit)
+        if found is None:
+            self._facts, self._facts_wanted = bytearray(data), frame.facts_size(data)
+            return
+        handover, size, content_size = found
+        text = data[size:]
+        self._missing = content_size - len(text)
+        self.message.ask(handover.options)
+        if not self.message.status:
+            self._take_facts(handover)
+        if not self.message.status:
+            self._take_opening(handover, text)
+
+    def _take_facts(self, handover: Handover) -> None:
+        """Write the envelope, up to the first error."""
+        envelope, message = self._envelope, self.message
+        if not envelope.time(handover.time()):
+            raise PeerError(f"unexpected time {handover.arrival} in a frame")
+        if handover.content_filter:
+            message.write(RecordType.FILTER, handover.content_filter)
+        envelope.sender(handover.sender)
+        if handover.delimiters:
+            envelope.verp(handover.delimiters)
+        envelope.client(handover.attributes())
+        for recipient in handover.recipients:
+            if message.status:
+                return
+            envelope.recipient(recipient)
+        envelope.content()
+
+    def _take_opening(self, handover: Handover, text: bytes) -> None:
+        """Write the header and what is here of the body."""
+        queue_id = self.message.queue_id
+        opening = self._cleaned(b"\n".join((*handover.received(queue_id), text)))
+        match = PLAIN_HEADERS.match(opening)
+        end = match.end() if match else 0
+        block = HeaderBlock(self.message, self._rules)
+        if opening[end : end + 1] != b"\n" or not block.add_plain(opening[:end]):
+            self._records = Reader()
+            self._stage = HeaderStage(self.message, self._rules, self._envelope.recipients)
+            self._feed(handover.trace(queue_id))
+            self._take_text(text)
+            return
+        header = block.finish()
+        if len(text) > HEAD_SIZE:  # the body may be more regular than the header
+            self._write_text(header)
+            header = b""
+        self._write_text(header + opening[end:])
+
+    def _take_text(self, text: bytes) -> None:
+        """Write text that follows the header, or leave it to the stage."""
+        if self._stage:
+            self._feed(self._lines.add(text))
+        else:
+            self._write_text(self._cleaned(text))
+
+    def _write_text(self, text: bytes) -> None:
+        self.message.write_raw(self._lines.add(text))
+
+    def _feed(self, records: bytes) -> None:
+        """Let the stages of the record stream take records."""
+        assert self._stage
+        self._records.receive_data(records)
+        while (follower := self._stage.advance(self._records)) is not None:
+            self._stage = follower
+
+    def _finish(self) -> None:
+        """Write what ends the message, all of its content being here."""
+        if self._missing:
+            raise PeerError("data behind a frame")
+        self.finished = True
+        message, recipients = self.message, self._envelope.recipients
+        if message.status:
+            return
+        rest = self._lines.end()
+        if rest and not self._stage:  # a last line without end is not ordinary
+            self._records = Reader()
+            self._stage = BodyStage(message, recipients)
+        if self._stage:
+            self._feed(rest + CLOSING)
+        else:
+            extracted_stage(message, recipients).finish()
+
+    @property
+    def _facts_limit(self) -> int:
+        limit = self._rules.params.message_size_limit
+        return max(FACTS_LIMIT * limit, FACTS_LEAST) if limit else sys.maxsize
+
+    def _cleaned(self, text: bytes) -> bytes:
+        """Return text with each CR made a blank; no LF is inside a line here."""
+        replace = b"\r" in text and self._rules.params.cleanup_replace_stray_cr_lf
+        return text.replace(b"\r", b" ") if replace else text

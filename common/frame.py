@@ -1,0 +1,139 @@
+"""frame - a whole message between our own daemons: facts, raw content, one answer
+
+DESCRIPTION
+    Where qmqpd and cleanup are both ours, a message travels as one frame on a
+    socket of its own: a head of fixed size, the facts of common.handover, and
+    the content as qmqpd would cut it into records. cleanup makes all records
+    itself and answers once, with status, queue id and reason.
+
+    encode() and decode() make and take everything in front of the content.
+
+SEE ALSO
+    docs/frame.md
+    common.cleanup_client, cleanup.native
+"""
+
+import struct
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
+
+from common.client import Client
+from common.errors import PeerError
+from common.handover import Handover
+
+MAGIC = b"PoR1"  # the digit is the version
+# Magic, options, arrival, family, port, port logging; the sizes of name, address, by, content
+# filter, delimiters and sender; the count of recipients and their bytes; the size of the content.
+HEAD = struct.Struct("!4sIQHHH8IQ")
+VERDICT = struct.Struct("!4sIHI")  # magic, status, sizes of queue id and reason
+REASON_LIMIT = 100_000  # bytes; more cannot be a reply to a client
+
+
+def encode(handover: Handover, content_size: int) -> bytes:
+    """Return the frame up to where the content begins."""
+    client, recipients = handover.client, handover.recipients
+    facts = (
+        *(client.name.encode(), client.address.encode(), handover.by),
+        *(handover.content_filter, handover.delimiters, handover.sender),
+    )
+    sizes = [len(one) for one in recipients]
+    head = HEAD.pack(
+        *(MAGIC, handover.options, handover.arrival),
+        *(client.family, client.port, handover.port_logging),
+        *map(len, facts),
+        *(len(sizes), sum(sizes), content_size),
+    )
+    return b"".join((head, *facts, struct.pack(f"!{len(sizes)}I", *sizes), *recipients))
+
+
+def facts_size(buffer: bytes | bytearray) -> int:
+    """Return how many bytes stand in front of the content; of a short buffer, those of the head."""
+    if len(buffer) < HEAD.size:
+        return HEAD.size
+    *_, a, b, c, d, e, f, count, total, _ = HEAD.unpack_from(buffer)
+    size: int = HEAD.size + a + b + c + d + e + f + 4 * count + total
+    return size
+
+
+def decode(buffer: bytes, limit: int) -> tuple[Handover, int, int] | None:
+    """Return the facts, the bytes they took, and the size of the content; None: more is needed.
+
+    Raises:
+        PeerError: this is no frame of our version, its numbers contradict
+            each other, or the facts take more than limit bytes.
+    """
+    if not buffer.startswith(MAGIC) and not MAGIC.startswith(buffer):
+        raise PeerError(f"unexpected frame {buffer[: len(MAGIC)]!r}")
+    if len(buffer) < HEAD.size:
+        return None
+    _, options, arrival, family, port, port_logging, a, b, c, d, e, f, count, total, content = (
+        HEAD.unpack_from(buffer)
+    )
+    address = HEAD.size + a
+    by = address + b
+    content_filter = by + c
+    delimiters = content_filter + d
+    sender = delimiters + e
+    sizes = sender + f
+    recipients = sizes + 4 * count
+    end = recipients + total
+    if end > limit:
+        raise PeerError(f"oversized frame of {end} bytes")
+    if len(buffer) < end:
+        return None
+    name = buffer[HEAD.size : address].decode("utf-8", "surrogateescape")
+    shown_address = buffer[address:by].decode("utf-8", "surrogateescape")
+    received_by = buffer[by:content_filter]
+    if not (name.isprintable() and shown_address.isprintable()) or b"\n" in received_by:
+        raise PeerError("frame with control characters")
+    handover = Handover(
+        options,
+        arrival,
+        Client(family, shown_address, port, name),
+        bool(port_logging),
+        received_by,
+        buffer[content_filter:delimiters],
+        buffer[sender:sizes],
+        buffer[delimiters:sender],
+        split(buffer, recipients, struct.unpack_from(f"!{count}I", buffer, sizes), total),
+    )
+    return handover, end, content
+
+
+def split(buffer: bytes, start: int, sizes: Sequence[int], total: int) -> list[bytes]:
+    """Return consecutive pieces of these sizes, which take total bytes.
+
+    Raises:
+        PeerError: they do not.
+    """
+    if sum(sizes) != total:
+        raise PeerError("frame whose recipients do not fit")
+    if len(sizes) == 1:
+        return [buffer[start : start + total]]
+    places = accumulate(sizes, initial=start)
+    return [buffer[one:next_one] for one, next_one in pairwise(places)]
+
+
+def encode_verdict(status: int, queue_id: str, reason: bytes) -> bytes:
+    """Return the answer to a frame."""
+    name = queue_id.encode()
+    return VERDICT.pack(MAGIC, status, len(name), len(reason)) + name + reason
+
+
+def decode_verdict(buffer: bytes) -> tuple[tuple[int, str, bytes], int] | None:
+    """Return status, queue id and reason, and the bytes they took; None when more is needed.
+
+    Raises:
+        PeerError: it is no answer of our version, or endless.
+    """
+    if len(buffer) < VERDICT.size:
+        return None
+    magic, status, name_size, reason_size = VERDICT.unpack_from(buffer)
+    if magic != MAGIC or reason_size > REASON_LIMIT:
+        raise PeerError("unexpected answer to a frame")
+    end = VERDICT.size + name_size + reason_size
+    if len(buffer) < end:
+        return None
+    name_end = VERDICT.size + name_size
+    name = buffer[VERDICT.size : name_end].decode("latin-1")
+    return (status, name, buffer[name_end:end]), end

@@ -1,0 +1,107 @@
+"""handover - a message's facts, as qmqpd hands them over to cleanup
+
+DESCRIPTION
+    Handover is all that cleanup must know beside the content: envelope,
+    client, options. It travels as records on public/cleanup (qmqpd.handover)
+    or as one frame between our own daemons (common.frame); either way the
+    attributes and the Received header are made here.
+
+SEE ALSO
+    spec/cleanup-protocol.md, section 4.1
+    spec/qmqp.md, section 8
+"""
+
+import functools
+from dataclasses import dataclass
+
+from common import address, record
+from common.client import Client
+from common.date import format_date
+from common.record import RecordType
+
+NAMES_KEPT = 1024  # clients whose attributes are kept ready
+
+
+@dataclass(slots=True)
+class Handover:
+    """One message's envelope and origin."""
+
+    options: int  # cleanup's option flags
+    arrival: int  # microseconds since the epoch; when the client connected
+    client: Client
+    port_logging: bool
+    by: bytes  # who received it and how: "mx.example.org (Postroom) with QMQP"
+    content_filter: bytes  # empty if there is none
+    sender: bytes
+    delimiters: bytes  # of VERP, empty if the sender did not ask for it
+    recipients: list[bytes]
+
+    def time(self) -> bytes:
+        """Return the payload of the time record."""
+        return b"%d %d" % divmod(self.arrival, 1_000_000)
+
+    def attributes(self) -> bytes:
+        """Return the attribute records that tell of the client."""
+        client = self.client
+        port = b"%d" % client.port
+        before, origin, between, after = client_records(client.family, client.name, client.address)
+        if self.port_logging:
+            origin = attribute_record("log_message_origin", client.label(with_port=True))
+        log_port = b"log_client_port=" + port
+        return b"%bA%c%b%b%bA%c%b%b" % (
+            *(before, len(log_port), log_port),
+            *(origin, between, len(port) + len(b"client_port="), b"client_port=" + port),
+            after,
+        )
+
+    def trace(self, queue_id: str) -> bytes:
+        """Return the records of our trace header."""
+        lines = self.received(queue_id)
+        return b"".join([record.encode(RecordType.TEXT, line) for line in lines])
+
+    def received(self, queue_id: str) -> list[bytes]:
+        """Return the lines of our trace header; a single recipient is named in it."""
+        client = self.client
+        first = f"Received: from {client.name} ({client.name} [{client.header_address}])".encode()
+        date = format_date(self.arrival // 1_000_000).encode()
+        if len(self.recipients) == 1:
+            named = b"\tby %b id %b" % (self.by, queue_id.encode())
+            return [first, named, b"\tfor <%b>; %b" % (shown(self.recipients[0]), date)]
+        return [first, b"\tby " + self.by, b"\tid %b; %b" % (queue_id.encode(), date)]
+
+
+@functools.lru_cache(NAMES_KEPT)
+def client_records(family: int, name: str, address: str) -> tuple[bytes, bytes, bytes, bytes]:
+    """Return a client's attribute records, its port left out.
+
+    They stand before its port in logs, at its label, between that and its port, and behind.
+    """
+    client = Client(family, address, 0, name)
+    return (
+        attribute_record("log_client_name", name)
+        + attribute_record("log_client_address", client.header_address),
+        attribute_record("log_message_origin", client.label(with_port=False)),
+        attribute_record("log_protocol_name", "QMQP")
+        + attribute_record("client_name", name)
+        + attribute_record("client_address", address),
+        attribute_record("client_address_type", str(family))
+        + attribute_record("protocol_name", "QMQP"),
+    )
+
+
+# The names of these attributes.
+CLIENT_ATTRIBUTES = frozenset(
+    b"log_client_name log_client_address log_client_port log_message_origin log_protocol_name"
+    b" client_name client_address client_port client_address_type protocol_name".split()
+)
+
+
+def attribute_record(name: str, value: str) -> bytes:
+    """Return one attribute as a record."""
+    return record.encode(RecordType.ATTRIBUTE, f"{name}={value}".encode())
+
+
+def shown(recipient: bytes) -> bytes:
+    """Return a recipient as the trace header names it: quoted, on one line."""
+    plain = recipient.partition(b"\0")[0].replace(b"\n", b" ")
+    return address.quote(plain) if plain else b'""'

@@ -1,0 +1,203 @@
+"""plan - how one service is run
+
+DESCRIPTION
+    A Plan is all that is needed to run a service: its line of master.cf, its
+    addresses, its program. A NativePlan is for a daemon of our own, which is
+    imported and forked, and whose parameters are checked before it runs; any
+    other program is executed, and reads the configuration itself.
+
+SEE ALSO
+    master.configuration, which makes plans
+    master.children, which follows them
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+from common.child import Child
+from common.config import MainCf
+from common.errors import ConfigError
+from common.params import SuiteParams
+from common.rfc5424 import Target
+from common.sinks import check_openable, check_place
+from master.arguments import Options
+from master.endpoints import Endpoint
+from master.journal import PROGRAM
+from master.services import Service, Transport
+
+STRESS = {"stress": "yes"}
+UNSET = ("", "no")  # texts of a parameter that asks for nothing
+
+# Directories, locks and sockets hang on these; they change with a stop and a start.
+FIXED = (
+    *("queue_directory", "data_directory", "mail_owner", "setgid_group"),
+    *("inet_interfaces", "inet_protocols"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One of our daemons, imported."""
+
+    params: type[SuiteParams]
+    serve: Callable[[Child], None]
+    # Makes what all processes need of the parameters: once, before they are forked.
+    prepare: Callable[[Any], object]
+    transports: tuple[Transport, ...]  # that it can serve
+    native: bool = False  # it has a second socket, for our own daemons' form of its protocol
+    missing: tuple[str, ...] = ()  # parameters that ask for what it does not do
+
+    def lacks(self, command: str, main_cf: MainCf) -> str:
+        """Return what main.cf asks for that it does not do, nothing if there is no such thing."""
+        for name in self.missing:
+            if main_cf.text(name).lower() not in UNSET:
+                return f"{main_cf.origin(name)}: our {command} does not know {name}"
+        return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A service and where it is reached; as it stands, for a program of Postfix."""
+
+    service: Service
+    endpoints: tuple[Endpoint, ...]
+    program_path: str  # as in Postfix's log lines
+    throttle_time: float
+    substitute_for: str = ""  # what a daemon of ours lacks, so that Postfix's is run
+    prefork: int = 0  # processes kept ready before any client comes
+    stress: str = ""  # "yes" in a plan for processes that are told of overload
+    stressed: "Plan | None" = None  # that plan
+
+    @property
+    def stressable(self) -> bool:
+        """Whether its processes are told of overload: remote clients, and several workers."""
+        remote = any(endpoint.remote for endpoint in self.endpoints)
+        return remote and self.service.process_limit > 1
+
+    @property
+    def wakeup(self) -> int:
+        """Seconds between two wake-up calls, 0 for none: nobody can connect to datagrams."""
+        return 0 if self.service.transport is Transport.DATAGRAM else self.service.wakeup
+
+    @property
+    def sockets(self) -> int:
+        """How many of its addresses its processes are told of."""
+        return len(self.endpoints)
+
+    def words(self, *, verbose: bool) -> list[str]:
+        """Return the arguments that its processes are started with, the program's name first."""
+        return self.service.words(
+            sockets=self.sockets,
+            verbose=verbose,
+            stress=self.stress if self.stressable else None,
+        )
+
+    def with_stress(self) -> Self:
+        """Return the plan with one for processes that are told of overload, if it needs one.
+
+        Raises:
+            ConfigError: a value is wrong under stress.
+        """
+        return replace(self, stressed=self._under_stress()) if self.stressable else self
+
+    def _under_stress(self) -> "Plan":
+        return replace(self, stress="yes")
+
+    def same_as(self, other: "Plan") -> bool:
+        """Whether master.cf and the addresses say the same in both."""
+        return (type(self), self.service, self.endpoints, self.prefork) == (
+            type(other),
+            other.service,
+            other.endpoints,
+            other.prefork,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NativePlan(Plan):
+    """A service of our own."""
+
+    program: Program
+    main_cf: MainCf  # with the service's own settings
+    params: SuiteParams
+    prepared: object  # by the program, of its parameters
+    personal: bool  # values differ from process to process: they must be loaded after the fork
+    options: Options
+
+    @property
+    def wakeup(self) -> int:
+        """No daemon of ours needs to be called."""
+        return 0
+
+    @property
+    def sockets(self) -> int:
+        """How many of its addresses Postfix's master would tell it of."""
+        return len(self.endpoints) - self.program.native
+
+    def fresh(self) -> "NativePlan":
+        """Return the plan with main.cf as it is on disk now.
+
+        Raises:
+            ConfigError: it has become unusable.
+        """
+        main_cf = self.main_cf
+        if main_cf.changed():
+            main_cf, _ = read_main_cf(main_cf.directory, main_cf)
+        elif not self.personal:
+            return self
+        return self._with(main_cf)
+
+    def _under_stress(self) -> "NativePlan":
+        return replace(self, stress="yes")._with(self.main_cf)
+
+    def _with(self, main_cf: MainCf) -> "NativePlan":
+        """Return the plan with another main.cf, the service's own settings on top of all."""
+        settings = STRESS if self.stress else {}
+        settings = {**settings, **own_settings(self.service, self.options)}
+        main_cf = main_cf.override(settings, self.service.origin)
+        if reason := self.program.lacks(self.service.command, main_cf):
+            raise ConfigError(f"{reason}: this takes a reload")
+        params = main_cf.load(self.program.params)
+        check_log(main_cf, params)
+        prepared = self.program.prepare(params)
+        return replace(self, main_cf=main_cf, params=params, prepared=prepared)
+
+
+def read_main_cf(directory: Path, running: MainCf | None) -> tuple[MainCf, tuple[str, ...]]:
+    """Return main.cf with fixed values kept, and the names of those that wanted to change."""
+    fresh = MainCf.read(directory).override({"process_name": PROGRAM}, "master")
+    if running is None:
+        return fresh, ()
+    kept = {name: running.text(name) for name in FIXED if fresh.text(name) != running.text(name)}
+    return fresh.override(kept, "kept until the next start"), tuple(kept)
+
+
+def check_log(main_cf: MainCf, params: SuiteParams) -> None:
+    """Check where log lines shall go, before anything is opened.
+
+    Raises:
+        ConfigError: they cannot go there.
+    """
+    name = "maillog_file"
+    try:
+        check_place(params)
+        check_openable(params)
+        name = "syslog_network_target"
+        if params.syslog_network_target:
+            Target.parse(params.syslog_network_target)
+    except ConfigError as error:
+        raise ConfigError(f"{main_cf.origin(name)}: {error}") from None
+
+
+def own_settings(service: Service, options: Options) -> dict[str, str]:
+    """Return what a service sets on top of main.cf: its names, and the options of its line.
+
+    As in Postfix an option can give the process another name, the service not.
+    """
+    return {
+        "process_name": service.command,
+        **options.settings,
+        "service_name": service.name,
+    }

@@ -1,0 +1,1 @@
+"""postlogd - the log service for Postfix's programs"""

@@ -1,0 +1,601 @@
+"""Promises of cleanup.native: a queue file does not show which way its message came.
+
+DESCRIPTION
+    Each message goes both ways: as the records that qmqpd would send to any
+    cleanup, and as the frame that it sends to ours. Verdict, queue file and
+    log lines must be the same.
+
+SEE ALSO
+    docs/frame.md
+    tests.cleanup.test_session, for what the records become
+"""
+
+import contextlib
+import socket
+import struct
+import time
+import tracemalloc
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cleanup.headers import HeaderRules
+from cleanup.native import FACTS_LEAST, NativeSession
+from cleanup.session import Session
+from common import frame
+from common.client import Client
+from common.errors import PeerError
+from common.params import CleanupParams, QmqpdParams
+from common.status import Status
+from qmqpd.handover import HandoverRules, Parcel, option_flags
+from qmqpd.session import RECIPIENT_COST, RECIPIENTS_ROOM, Submission
+from tests.cleanup.stream import ARRIVAL, QUEUE_ID, SIZE_RECORD, parse
+from tests.common.journal import Journal
+from tests.common.settings import load
+from tests.common.zone import local_zone
+from tests.splits import cut, splits
+
+READ_SIZE = 32 * 1024
+CLIENT = Client(socket.AF_INET, "192.0.2.7", 4711, "client.test")
+MEGABYTE = 1024 * 1024
+
+
+@pytest.fixture(autouse=True)
+def universal_time() -> Iterator[None]:
+    with local_zone("UTC0"):
+        yield
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A message as a client of qmqpd submits it."""
+
+    content: bytes = b"Subject: x\n\nb\n"
+    sender: bytes = b"s@from.test"
+    recipients: tuple[bytes, ...] = (b"r@to.test",)
+    client: Client = field(default_factory=lambda: CLIENT)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a message."""
+
+    verdict: tuple[int, bytes]
+    lines: list[str]
+    file: bytes  # empty if there is none
+    held: bool
+
+
+@dataclass
+class Relay:
+    """A qmqpd and a cleanup with the same configuration; numbers may be smaller than allowed."""
+
+    texts: Mapping[str, str] = field(default_factory=dict)
+    numbers: Mapping[str, int] = field(default_factory=dict)
+    queue_id: str = QUEUE_ID
+    flags: int = 0  # more options than qmqpd asks for
+    rules: HeaderRules = field(init=False)
+    handover: HandoverRules = field(init=False)
+
+    def __post_init__(self) -> None:
+        params = load(CleanupParams, **self.texts)
+        self.rules = HeaderRules.of(replace(params, **self.numbers))  # type: ignore[arg-type]  # names of numbers only
+        asked = load(QmqpdParams, **self.texts)
+        self.handover = replace(
+            HandoverRules.of(asked),
+            line_length_limit=self.rules.params.line_length_limit,
+            options=option_flags(asked) | self.flags,
+        )
+
+    def parcel(self, sent: Sent) -> Parcel:
+        """Return what qmqpd makes of a message."""
+        pieces = cut(sent.content, range(0, len(sent.content), 16_384)) if sent.content else []
+        submission = Submission(pieces, sent.sender, list(sent.recipients))
+        return Parcel(self.handover, sent.client, ARRIVAL * 1_000_000 + 799_325, submission)
+
+    def by_records(self, sent: Sent) -> Result:
+        """Hand the message over as any cleanup takes it."""
+        session = Session(self.rules, Journal(), self.queue_id, ARRIVAL)
+        return outcome(session, self.parcel(sent).records(self.queue_id))
+
+    def by_frame(self, sent: Sent, places: Iterable[int] = ()) -> Result:
+        """Hand the message over as our own takes it, cut at these places; below 0: from the end."""
+        session = NativeSession(self.rules, Journal(), self.queue_id, ARRIVAL)
+        whole = self.frame(sent)
+        return outcome(session, cut(whole, [place % len(whole) for place in places]))
+
+    def frame(self, sent: Sent) -> bytes:
+        """Return the whole frame."""
+        return b"".join(self.parcel(sent).frame())
+
+    def session(self) -> NativeSession:
+        """Return a session that has heard nothing."""
+        return NativeSession(self.rules, Journal(), self.queue_id, ARRIVAL)
+
+
+def feed(session: NativeSession, parts: Iterable[bytes]) -> bytes:
+    """Pass parts; return what is written."""
+    return b"".join([session.receive_data(part) for part in parts])
+
+
+def outcome(session: Session | NativeSession, parts: Iterable[bytes]) -> Result:
+    """Return what comes of a message; at its last byte, and not before, it must be finished."""
+    written = b""
+    for part in parts:
+        assert not session.finished
+        written += session.receive_data(part)
+    assert session.finished
+    message = session.message
+    assert isinstance(message.log, Journal)
+    stored = not message.verdict() and not message.discard
+    return Result(
+        verdict=(message.verdict(), message.reason),
+        lines=message.log.lines(),
+        file=message.size_record() + written[SIZE_RECORD:] if stored else b"",
+        held=message.hold,
+    )
+
+
+def check_both_ways(relay: Relay, sent: Sent, places: Iterable[int] = ()) -> Result:
+    """Check that it makes no difference how the message is handed over."""
+    expected = relay.by_records(sent)
+    seen = relay.by_frame(sent, places)
+    assert seen.verdict == expected.verdict
+    assert seen.lines == expected.lines
+    if seen.file != expected.file:
+        assert parse(seen.file) == parse(expected.file)
+    assert seen == expected
+    return seen
+
+
+# Any message.
+
+NAMES = [
+    *(b"From", b"To", b"cc", b"Bcc", b"Resent-To", b"RESENT-FROM", b"Return-Path", b"Sender"),
+    *(b"Date", b"Resent-Date", b"Message-Id", b"message-ID", b"Resent-Message-Id", b"Received"),
+    *(b"Subject", b"X", b"Content-Transfer-Encoding", b"Content-Length", b"Delivered-To", b"X!y"),
+]
+VALUES = [
+    *(b"", b" ", b" x", b"\tx", b"x", b" a@b.test", b" bob", b" Some One <a@b.test>", b" a@b"),
+    *(b" a@b.test, bob", b" a@b.test,\n c@d.test", b" <m1@x.test>", b" 8bit", b" BINARY \t"),
+    *(b" x\n y", b" x\n\ty\n z", b" x\n ", b" caf\xe9", b" caf\xc3\xa9", b" a\0b", b" x\r", b"\r"),
+    *(b" a b c:d", b": x", b" host!user", b" (c) a", b' "q\\"q"@b.test', b" g: a@b.test;"),
+]
+COLONS = [b":", b":", b":", b":", b" :", b"\t :", b""]
+ODD_LINES = [
+    *(b"", b" ", b"\t", b"x", b" x", b":", b": x", b" : x", b"no header", b"\0", b"a\0: b", b"\r"),
+    *(b"From nobody", b">From nobody", b">", b"caf\xe9: x", b".", b"--", b"Received", b"X :y"),
+]
+SIZES = [19, 20, 21, 40, 41, 60, 511, 512, 513, 1024, 1025, 2047, 2048, 2049, 4096, 5000]
+
+
+def long_header(size: int, name: bool) -> bytes:
+    """Return a header of so many bytes that has nearly all of them in its name, or its value."""
+    return b"x" * (size - 2) + b": " if name else b"X-Long: " + b"y" * (size - 8)
+
+
+headers = st.builds(
+    lambda name, colon, value: name + colon + value,
+    *(st.sampled_from(NAMES), st.sampled_from(COLONS), st.sampled_from(VALUES)),
+)
+long_headers = st.builds(long_header, st.sampled_from(SIZES), st.booleans())
+long_lines = st.sampled_from(SIZES).map(lambda size: b"z" * size)
+plain_headers = st.builds(
+    lambda name, value: b"%b: %b" % (name, value),
+    st.sampled_from(NAMES),
+    st.sampled_from([b"x", b"a@b.test", b"<m1@x.test>", b"x\n y", b"8bit"]),
+)
+header_lines = st.one_of(
+    st.lists(plain_headers, max_size=8),
+    st.lists(st.one_of(headers, plain_headers), max_size=8),
+    st.lists(st.one_of(headers, long_headers, st.sampled_from(ODD_LINES)), max_size=6),
+)
+body_lines = st.lists(
+    st.one_of(st.sampled_from(ODD_LINES), long_lines, st.binary(max_size=30)), max_size=6
+)
+contents = st.builds(
+    lambda header, empty, body, end: b"\n".join([*header, *empty, *body]) + end,
+    header_lines,
+    st.sampled_from([[b""], [b""], [b""], []]),
+    body_lines,
+    st.sampled_from([b"\n", b"\n", b"", b"\n\n"]),
+)
+large_contents = st.builds(
+    lambda header, times, value, body: header * times + value + b"\n" + body,
+    st.sampled_from([b"X-Many: header\n", b"To: bob\n", b"Received: by x\n", b"M: x\n y\n"]),
+    st.sampled_from([60, 2500, 7000]),
+    st.sampled_from([b"", b"Message-Id: <m1@x.test>\n", b"Bcc: b@c.test\n"]),
+    st.sampled_from([b"", b"b\n", b"b" * 70 + b"\n" + b"c\r\n" * 2000, b"x" * 50_000]),
+)
+addresses = st.one_of(
+    st.sampled_from(
+        [
+            *(
+                b"r@to.test",
+                b"R@To.Test",
+                b"bob",
+                b"",
+                b"a@b",
+                b"@r1:a@b.test",
+                b"h!u",
+                b"a b@c.test",
+            ),
+            *(
+                b"a\0b@c.test",
+                b"a\nb@c.test",
+                b"a\rb@c.test",
+                b"caf\xe9@b.test",
+                b"u\xc3\xa9@b.test",
+            ),
+            *(b'q"q@c.test', b"mailer-daemon", b"r" * 520 + b"@to.test", b"r" * 2040 + b"@to.test"),
+        ]
+    ),
+    st.binary(max_size=12),
+)
+senders = st.one_of(
+    addresses, st.sampled_from([b"list-@from.test-@[]", b"l-@from.test-~-@[]", b"-@[]", b"#@[]"])
+)
+clients = st.sampled_from(
+    [
+        *(CLIENT, Client(socket.AF_INET6, "2001:db8::7", 1, "unknown")),
+        *(Client(socket.AF_UNSPEC, "127.0.0.1", 0, "localhost"), replace(CLIENT, name="n" * 255)),
+    ]
+)
+
+
+def messages(found: st.SearchStrategy[bytes]) -> st.SearchStrategy[Sent]:
+    """Return messages with such contents."""
+    return st.builds(Sent, found, senders, st.lists(addresses, max_size=4).map(tuple), clients)
+
+
+YES_NO = ("yes", "no")
+choices: dict[str, tuple[str, ...]] = {
+    "cleanup_replace_stray_cr_lf": YES_NO,
+    "smtputf8_enable": YES_NO,
+    "append_dot_mydomain": YES_NO,
+    "append_at_myorigin": YES_NO,
+    "enable_original_recipient": YES_NO,
+    "detect_8bit_encoding_header": YES_NO,
+    "always_add_missing_headers": YES_NO,
+    "qmqpd_client_port_logging": YES_NO,
+    "message_drop_headers": ("", "bcc, content-length, resent-bcc, return-path", "received x"),
+    "undisclosed_recipients_header": ("", "To: undisclosed-recipients:;"),
+    "delay_warning_time": ("0h", "1h"),
+    "content_filter": ("", "smtp:[10.0.0.1]"),
+    "verp_delimiter_filter": ("-=+", "*"),
+    "smtputf8_autodetect_classes": ("sendmail", "all"),
+    "mail_name": ("Postfix", "My Mail System " + "x" * 500, "caf\udce9"),
+    "line_length_limit": ("2048", "2048", "512"),
+    "header_size_limit": ("102400", "1", "20", "100", "600"),
+    "hopcount_limit": ("50", "1", "2", "3"),
+    "message_size_limit": ("10240000", "0", "200", "1000", "1500", "2000", "40000"),
+    "duplicate_filter_limit": ("1000", "0", "1"),
+    "queue_file_attribute_count_limit": ("100", "1", "10", "11", "12"),
+}
+
+
+def some(names: Iterable[str]) -> st.SearchStrategy[dict[str, str]]:
+    """Return settings for a few of these parameters."""
+    pairs = st.sampled_from(sorted(names)).flatmap(
+        lambda name: st.tuples(st.just(name), st.sampled_from(choices[name]))
+    )
+    return st.lists(pairs, max_size=4).map(dict)
+
+
+relays = st.builds(
+    Relay,
+    some(choices),
+    st.sampled_from([{}, {}, {}, {"line_length_limit": 20}, {"line_length_limit": 40}]),
+    st.sampled_from([QUEUE_ID, "4ZGrBg0fYpzKk4"]),
+    st.sampled_from([0, 0, 0, 4, 8, 12]),
+)
+places = st.one_of(st.just(set[int]()), st.sets(st.integers(-300, 600), max_size=5))
+far_places = st.one_of(
+    st.sets(st.integers(1, 200_000), max_size=5),
+    st.just(set(range(READ_SIZE, 500_000, READ_SIZE))),
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(relays, messages(contents), places)
+def test_any_message_becomes_the_same_file_whichever_way_it_comes(
+    relay: Relay, sent: Sent, places: set[int]
+) -> None:
+    check_both_ways(relay, sent, places)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.data_too_large])
+@given(relays, messages(large_contents), far_places)
+def test_any_large_message_does_so_too(relay: Relay, sent: Sent, places: set[int]) -> None:
+    check_both_ways(relay, sent, places)
+
+
+PLAIN = b"To: a@b.test\nMessage-Id: <m1@x.test>\n"
+
+
+@pytest.mark.parametrize(
+    ("config", "sent"),
+    [
+        pytest.param({}, Sent(PLAIN + b"\nb\n"), id="plain"),
+        pytest.param({}, Sent(b""), id="nothing"),
+        pytest.param({}, Sent(b"\n"), id="an empty line"),
+        pytest.param({}, Sent(PLAIN), id="header alone"),
+        pytest.param({}, Sent(PLAIN[:-1]), id="header without end"),
+        pytest.param({}, Sent(PLAIN + b"\nb"), id="last line without end"),
+        pytest.param({}, Sent(PLAIN + b"b\n"), id="body without empty line"),
+        pytest.param({}, Sent(b"x" * 3000 + b": y\n\nb\n"), id="a name longer than a line"),
+        pytest.param({}, Sent(b"x" * 2048 + b": y\n\nb\n"), id="a colon behind a line"),
+        pytest.param({}, Sent(b"x" * 2047 + b": y\n\nb\n"), id="a name as long as a line"),
+        pytest.param({}, Sent(b"X: " + b"y" * 5000 + b"\n\nb\n"), id="a long value"),
+        pytest.param({}, Sent(PLAIN + b"\nb\r\n\r"), id="CR in the body"),
+        pytest.param({}, Sent(PLAIN + b"X: y\r\n\r\nb\n"), id="CR in the header"),
+        pytest.param(
+            {"cleanup_replace_stray_cr_lf": "no"},
+            Sent(b"X: y\r\n" + PLAIN + b"\nb\r\n\r\n", recipients=(b"a\rb@c.test",)),
+            id="CR that may stay",
+        ),
+        pytest.param(
+            {}, Sent(PLAIN + b"\nb\n", recipients=(b"a\rb@c.test",)), id="CR in a recipient"
+        ),
+        pytest.param({}, Sent(b"\n", sender=b"a\rb@c.test"), id="CR in the sender"),
+        pytest.param({}, Sent(PLAIN, recipients=(b"r" * 2040 + b"@c.test",)), id="long recipient"),
+        pytest.param({}, Sent(b"X: \0y\n" + PLAIN + b"\n\0\n"), id="NUL"),
+        pytest.param({}, Sent(b"X: \xe9\n" + PLAIN + b"\n\xe9\n"), id="8 bit"),
+        pytest.param({}, Sent(b"Bcc: x\n" + PLAIN + b"\nb\n"), id="dropped"),
+        pytest.param({}, Sent(b"To: bob\n" + PLAIN + b"\nb\n"), id="to be completed"),
+        pytest.param({}, Sent(b"X : y\n" + PLAIN + b"\nb\n"), id="blank before the colon"),
+        pytest.param({}, Sent(b"Received: x\n" * 60 + PLAIN + b"\nb\n"), id="too many hops"),
+        pytest.param({"hopcount_limit": "1"}, Sent(PLAIN + b"\nb\n"), id="our own hop"),
+        pytest.param({"header_size_limit": "30"}, Sent(PLAIN + b"\nb\n"), id="little header"),
+        pytest.param({}, Sent(b"X: y\n" * 9000 + PLAIN + b"\nb\n"), id="large header"),
+        pytest.param(
+            {"message_size_limit": "20000"},
+            Sent(b"X: y\n" * 7000 + PLAIN + b"\nb\n"),
+            id="header above the size limit",
+        ),
+        pytest.param(
+            {"message_size_limit": "1000"}, Sent(PLAIN + b"\n" + b"b\n" * 500), id="large body"
+        ),
+        pytest.param(
+            {"message_size_limit": "900"},
+            Sent(b"\n" + b"x" * 900, recipients=()),
+            id="large, to nobody",
+        ),
+        pytest.param({"queue_file_attribute_count_limit": "7"}, Sent(PLAIN), id="attributes"),
+        pytest.param(
+            {"queue_file_attribute_count_limit": "7", "message_size_limit": "130"},
+            Sent(PLAIN),
+            id="too large before too many attributes",
+        ),
+        pytest.param(
+            {"queue_file_attribute_count_limit": "7", "message_size_limit": "500"},
+            Sent(PLAIN, recipients=(b"a@b.test", b"b@b.test", b"c@b.test", b"d@b.test")),
+            id="too many attributes before too large",
+        ),
+        pytest.param({"message_size_limit": "1"}, Sent(PLAIN), id="nothing fits"),
+        pytest.param({}, Sent(PLAIN, recipients=()), id="nobody"),
+        pytest.param({}, Sent(PLAIN, recipients=(b"a@b.test",) * 3000), id="the same again"),
+        pytest.param({}, Sent(PLAIN, sender=b"l-@from.test-@[]"), id="VERP"),
+        pytest.param({"delay_warning_time": "1h"}, Sent(PLAIN), id="a delay to be told of"),
+        pytest.param({"content_filter": "smtp:[10.0.0.1]"}, Sent(PLAIN), id="a filter"),
+    ],
+)
+def test_these_messages_become_the_same_file_however_they_are_cut(
+    config: dict[str, str], sent: Sent
+) -> None:
+    relay = Relay(config)
+    whole = relay.frame(sent)
+    for size in (len(whole), 1, 100, READ_SIZE):
+        if size > 1 or len(whole) < 5000:
+            check_both_ways(relay, sent, range(size, len(whole), size))
+    for place in range(1, len(whole), 1 if len(whole) < 1000 else len(whole) // 20):
+        check_both_ways(relay, sent, {place})
+
+
+def test_a_frame_may_be_cut_anywhere() -> None:
+    relay, sent = Relay(), Sent(PLAIN + b"\nbody\nlast", recipients=(b"a@b.test", b"bob"))
+    expected = relay.by_records(sent)
+    for parts in splits(relay.frame(sent)):
+        assert outcome(relay.session(), parts) == expected
+
+
+def test_options_are_those_of_the_frame() -> None:
+    for flags, held in ((0, False), (4, True), (8, False), (12, True)):
+        seen = check_both_ways(Relay(flags=flags), Sent())
+        assert seen.held == held
+        assert bool(seen.file) == (flags < 8)
+
+
+def test_a_failure_outside_is_the_verdict_and_nothing_more_is_said() -> None:
+    # A full disk before the frame, between two pieces of it, and behind it.
+    # More than the size limit is to come: that counts no more.
+    relay = Relay({"message_size_limit": "5000"})
+    check_failures(relay, relay.frame(Sent(b"Subject: x\n" * 10 + b" \n" + b"body\n" * 4000)))
+    check_failures(relay, relay.frame(Sent(PLAIN + b"\n" + b"body\n" * 4000)))
+
+
+def check_failures(relay: Relay, whole: bytes) -> None:
+    for place in (0, 400, 420, 1500):
+        session = relay.session()
+        feed(session, [whole[:place]] if place else [])
+        assert not session.message.status
+        session.fail(Status.WRITE_FAILED)
+        assert isinstance(session.message.log, Journal)
+        before = session.message.log.lines()
+        written = feed(session, [whole[place:]])
+        assert len(written) == (0 if place else SIZE_RECORD)
+        assert session.finished
+        assert session.verdict() == frame.encode_verdict(Status.WRITE_FAILED, QUEUE_ID, b"")
+        assert session.message.log.lines() == before
+
+
+def test_the_answer_names_status_queue_id_and_the_first_reason() -> None:
+    session = Relay().session()
+    assert session.greeting() == b""
+    session.message.refuse(Status.CONTENT_REFUSED, b"5.7.1 first")
+    session.message.refuse(Status.DEFERRED, b"4.7.1 second")
+    assert frame.decode_verdict(session.verdict()) == (
+        (Status.CONTENT_REFUSED | Status.DEFERRED, QUEUE_ID, b"5.7.1 first"),
+        len(session.verdict()),
+    )
+
+
+# What is no frame.
+
+
+def test_a_frame_that_is_not_whole_is_not_finished() -> None:
+    whole = Relay().frame(Sent())
+    for size in range(len(whole)):
+        session = Relay().session()
+        session.receive_data(whole[:size])
+        assert not session.finished
+
+
+@pytest.mark.parametrize("rest", [b"x", b"PoR1", b"x" * 100_000])
+def test_data_behind_a_frame_ends_the_conversation(rest: bytes) -> None:
+    whole = Relay().frame(Sent())
+    for parts in ([whole + rest], [whole[:-3], whole[-3:] + rest], [whole[:30], whole[30:] + rest]):
+        session = Relay().session()
+        with pytest.raises(PeerError, match="data behind a frame"):
+            feed(session, parts)
+        assert not session.finished
+
+
+@pytest.mark.parametrize("size", [1, 2, 10, 1000])
+def test_a_frame_of_another_version_ends_the_conversation_at_once(size: int) -> None:
+    whole = b"PoR2" + Relay().frame(Sent())[4:]
+    session = Relay().session()
+    with pytest.raises(PeerError, match="unexpected frame b'PoR2'"):
+        feed(session, cut(whole[: frame.HEAD.size], range(0, len(whole), size)))
+
+
+def test_a_time_that_no_calendar_knows_ends_the_conversation() -> None:
+    head = list(frame.HEAD.unpack(Relay().frame(Sent())[: frame.HEAD.size]))
+    head[2] = 2**64 - 1
+    data = frame.HEAD.pack(*head) + Relay().frame(Sent())[frame.HEAD.size :]
+    with pytest.raises(PeerError, match="unexpected time"):
+        Relay().session().receive_data(data)
+
+
+@pytest.mark.parametrize("size", [1, 1000, READ_SIZE])
+def test_facts_above_the_limit_end_the_conversation_before_they_are_kept(size: int) -> None:
+    relay = Relay({"message_size_limit": "1000"})
+    # Sixteen times a gigabyte is announced, in one field after the other.
+    for place in range(-9, -1):
+        head = list(frame.HEAD.unpack(relay.frame(Sent())[: frame.HEAD.size]))
+        head[place] = 2**30
+        session = relay.session()
+        with pytest.raises(PeerError, match="oversized frame of"):
+            feed(session, cut(frame.HEAD.pack(*head) + b"x" * 10_000, range(0, 10_000, size)))
+
+
+def test_as_many_recipients_are_taken_as_qmqpd_takes() -> None:
+    for limit in (1000, 1_000_000):
+        relay = Relay({"message_size_limit": str(limit)})
+        room = RECIPIENTS_ROOM * limit
+        for address in (b"", b"@" + b"r" * 2000 + b":b@c.test"):
+            count = room // (len(address) + RECIPIENT_COST) + 1
+            sent = Sent(sender=b"s" * 2048, recipients=(address,) * count)
+            seen = relay.by_frame(sent, range(READ_SIZE, 8 * room, READ_SIZE))
+            assert seen.verdict[0] == (Status.TOO_LARGE if limit == 1000 else 0)
+
+
+def test_without_a_message_size_limit_there_is_none_for_recipients() -> None:
+    relay = Relay({"message_size_limit": "0"})
+    sent = Sent(recipients=(b"r" * 2000 + b"@to.test",) * 1000)
+    assert 2 * FACTS_LEAST > len(relay.frame(sent)) > FACTS_LEAST
+    assert relay.by_frame(sent).verdict[0] == 0
+
+
+numbers = st.sampled_from([0, 1, 2, 3, 100, 65_535, 2**31, 2**32 - 1])
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.dictionaries(st.integers(0, len(frame.HEAD.format)), numbers, max_size=3),
+    st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=4),
+    st.sets(st.integers(0, 400), max_size=3),
+)
+def test_a_frame_that_lies_is_refused_or_a_message_like_any_other(
+    lies: dict[int, int], flips: list[tuple[int, int]], places: set[int]
+) -> None:
+    whole = bytearray(SMALL.frame(Sent(recipients=(b"a@b.test", b"bob"))))
+    head: list[bytes | int] = list(frame.HEAD.unpack_from(whole))
+    for place, number in lies.items():
+        if 0 < place < len(head):
+            head[place] = number
+    with contextlib.suppress(struct.error):  # the field is not as wide
+        whole[: frame.HEAD.size] = frame.HEAD.pack(*head)
+    for at, byte in flips:
+        if at < len(whole):
+            whole[at] = byte
+    session = SMALL.session()
+    written = b""
+    try:
+        for part in cut(bytes(whole), places):
+            if session.finished:
+                break
+            written += session.receive_data(part)
+    except PeerError:
+        assert not session.finished or session.message.status
+        return
+    if session.finished and not session.message.verdict() and not session.message.discard:
+        records = parse(session.message.size_record() + written[SIZE_RECORD:])
+        assert records[-1] == ("E", b"")
+        assert int(records[0][1].split()[2]) == sum(kind == "R" for kind, _ in records) > 0
+
+
+SMALL = Relay({"message_size_limit": "100000"})
+
+
+# What a frame costs.
+
+
+def test_the_time_for_a_frame_grows_with_its_recipients_and_no_faster() -> None:
+    def seconds(count: int) -> float:
+        sent = Sent(recipients=tuple(b"r%06d@to.test" % number for number in range(count)))
+        parts = cut(relay.frame(sent), range(READ_SIZE, 20 * count, READ_SIZE))
+        assert len(parts) > count // 3000
+        begin = time.process_time()
+        assert outcome(relay.session(), parts).verdict[0] == 0
+        return time.process_time() - begin
+
+    relay = Relay({"message_size_limit": "0"})
+    few = min(seconds(10_000) for _ in range(3))
+    many = min(seconds(80_000) for _ in range(2))
+    assert many < 8 * few * 3
+
+
+def test_facts_that_come_slowly_are_not_looked_at_again_and_again() -> None:
+    def seconds(count: int) -> float:
+        whole = relay.frame(Sent(recipients=(b"r" * 90 + b"@to.test",) * count))
+        parts = cut(whole, range(0, len(whole), 50))
+        begin = time.process_time()
+        outcome(relay.session(), parts)
+        return time.process_time() - begin
+
+    relay = Relay({"message_size_limit": "0"})
+    few = min(seconds(1000) for _ in range(3))
+    many = min(seconds(16_000) for _ in range(2))
+    assert many < 16 * few * 3
+
+
+def test_the_memory_for_a_frame_is_a_small_multiple_of_it() -> None:
+    relay = Relay({"message_size_limit": "0", "duplicate_filter_limit": "10"})
+    sent = Sent(recipients=tuple(b"r" * 500 + b"%06d@to.test" % number for number in range(8000)))
+    parts = cut(relay.frame(sent), range(READ_SIZE, 5 * MEGABYTE, READ_SIZE))
+    size = sum(map(len, parts))
+    assert size > 4_000_000
+    session = relay.session()
+    tracemalloc.start()
+    try:
+        written = sum(len(session.receive_data(part)) for part in parts)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert session.finished
+    # The facts, their copy, the addresses; and what is written, in records and as a whole.
+    assert peak < 4 * size + 3 * written

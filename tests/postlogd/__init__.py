@@ -1,0 +1,1 @@
+"""tests of postlogd/, one module for each of its modules"""

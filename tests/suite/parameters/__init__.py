@@ -1,0 +1,1 @@
+"""parameters - what each parameter of qmqpd and cleanup does, shown on running instances"""
