@@ -179,23 +179,3 @@ def test_a_change_is_seen_from_inside_a_jail(tmp_path: Path) -> None:
 
     assert outcome(in_jail) == b"(False, True)"
     os.close(root)
-
-
-def test_a_hundred_thousand_entries_of_a_cdb_table_are_not_read_into_memory(
-    tmp_path: Path,
-) -> None:
-    name = made("cdb", tmp_path / "t", "".join(f"k{n} {'v' * 500}\n" for n in range(100_000)))
-
-    def growth() -> bytes:
-        before = resident()
-        table = quiet(name)
-        assert lookups(table, "k0", "k99999", "k100000") == ["v" * 500, "v" * 500, None]
-        return str(resident() - before).encode()
-
-    assert int(outcome(growth)) < 10_000_000  # of 52 MB
-
-
-def resident() -> int:
-    """Return how much memory this process has of its own, in bytes."""
-    fields = Path("/proc/self/statm").read_text().split()
-    return (int(fields[1]) - int(fields[2])) * os.sysconf("SC_PAGESIZE")
