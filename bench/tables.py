@@ -47,8 +47,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         top = Path(folder)
         for kind in ("cdb", "lmdb"):
-            name = stored(kind, options.entries, top)
-            print(f"{kind}: {lookups(name, options.entries):.1f} us a lookup", end=" ")
+            table = opened(stored(kind, options.entries, top))
+            print(f"{kind}: {lookups(table, options.entries):.1f} us a lookup", end=" ")
             print(f"among {options.entries:,} entries")
         print(f"cidr: {networks(top):.1f} us an address among {NETS:,} networks")
         for kind in ("regexp", "pcre"):
@@ -70,10 +70,14 @@ def stored(kind: str, entries: int, top: Path) -> str:
     return f"{kind}:{source}"
 
 
-def lookups(name: str, entries: int) -> float:
+def lookups(table: Table, entries: int) -> float:
     """Return what a lookup in such a table costs; every second key is not there."""
-    keys = [user(random.randrange(2 * entries)) for _ in range(PROBES)]
-    return cost(open_table(name, Options(Complaints("bench"), strict=True)), keys)
+    return cost(table, [user(random.randrange(2 * entries)) for _ in range(PROBES)])
+
+
+def opened(name: str) -> Table:
+    """Return a table, which must be there."""
+    return open_table(name, Options(Complaints("bench"), strict=True))
 
 
 def user(number: int) -> str:
@@ -92,7 +96,7 @@ def networks(top: Path) -> float:
     path = top / "networks"
     path.write_text("".join(lines))
     keys = [dotted(chosen.getrandbits(32)) for _ in range(PROBES)]
-    return cost(open_table(f"cidr:{path}", Options(Complaints("bench"), strict=True)), keys)
+    return cost(opened(f"cidr:{path}"), keys)
 
 
 def dotted(number: int) -> str:
