@@ -61,6 +61,11 @@ class HostList:
         self._files = 0
         self._elements = list(self._prepare(elements, negated=False, depth=0))
 
+    @property
+    def constant(self) -> bool:
+        """Whether its answers stay as they are until changed() tells otherwise."""
+        return all(table.constant for table in self._tables)
+
     def changed(self) -> Table | None:
         """Return a table whose source is no longer what was read."""
         return next((table for table in self._tables if table.changed()), None)

@@ -33,7 +33,7 @@ class Access:
         )
         self._debugged = prepared("debug_peer_list", params.debug_peer_list, parents, options)
         self._debug_level = params.debug_peer_level
-        # Answers for clients that were seen; lists do not change within a process.
+        # Answers for clients that were seen, of lists that do not change within a process.
         self._known: dict[tuple[int, str, str], bool] = {}
 
     def permits(self, client: Client) -> bool | None:
@@ -71,9 +71,10 @@ class Access:
         except TableError as error:
             self._log.warning(str(error))
             return None
-        if len(self._known) >= KNOWN_LIMIT:
-            self._known.clear()
-        self._known[key] = answer
+        if hosts.constant:
+            if len(self._known) >= KNOWN_LIMIT:
+                self._known.clear()
+            self._known[key] = answer
         return answer
 
 

@@ -14,7 +14,15 @@ SEE ALSO
     spec/config-syntax.md, section 5
 """
 
-from common.tables.opening import open_table, table_types, unavailable
+from common.tables.opening import import_types, open_table, table_types, unavailable
 from common.tables.table import Options, Table, TableError
 
-__all__ = ["Options", "Table", "TableError", "open_table", "table_types", "unavailable"]
+__all__ = [
+    "Options",
+    "Table",
+    "TableError",
+    "import_types",
+    "open_table",
+    "table_types",
+    "unavailable",
+]

@@ -30,6 +30,8 @@ HASH_ENTRIES = 4096  # that a new hash table has room for
 class BerkeleyReader(StoredTable):
     """A database for lookups."""
 
+    constant = True
+
     def __init__(self, kind: str, name: str, options: Options) -> None:
         """Open the file.
 

@@ -40,6 +40,8 @@ def hash_of(key: bytes) -> int:
 class CdbReader(StoredTable):
     """A file for lookups."""
 
+    constant = True
+
     def __init__(self, name: str, options: Options) -> None:
         """Open the file.
 

@@ -67,6 +67,7 @@ class CidrTable(Table):
 
     patterns = True
     knows_names = False
+    constant = True
 
     def __init__(
         self, name: str, options: Options, rules: Block, file: SourceFile | None = None

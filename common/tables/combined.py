@@ -21,6 +21,7 @@ class CombinedTable(Table):
         super().__init__(name, options)
         self.tables = tables
         self.patterns = tables[0].patterns
+        self.constant = all(table.constant for table in tables)
 
     def folded(self, key: str) -> str:
         """Return the key as it is: each table folds as it needs."""

@@ -8,6 +8,7 @@ SEE ALSO
     tcp_table(5), socketmap_table(5), memcache_table(5)
 """
 
+import encodings.idna  # noqa: F401  # a host's name goes through it, perhaps in a jail
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -27,6 +27,7 @@ class ChoiceTable(Table):
 
     def __init__(self, name: str, options: Options, values: list[str]) -> None:
         super().__init__(name, options)
+        self.constant = len(values) == 1
         self._values = values
 
     def _find(self, key: str) -> str | None:

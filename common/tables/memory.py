@@ -24,6 +24,8 @@ from common.tables.values import encode_files
 class MemoryTable(WritableTable):
     """Keys and values in a dictionary; the file that they came from, if there is one."""
 
+    constant = True
+
     def __init__(self, name: str, options: Options, file: SourceFile | None = None) -> None:
         super().__init__(name, options)
         self._values: dict[str, str] = {}
@@ -57,6 +59,8 @@ class MemoryTable(WritableTable):
 
 class EnvironmentTable(Table):
     """Variables of this process."""
+
+    constant = True
 
     def _find(self, key: str) -> str | None:
         return os.environ.get(key)

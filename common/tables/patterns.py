@@ -27,6 +27,7 @@ class PatternTable(Table):
     """Rules with patterns."""
 
     patterns = True
+    constant = True
 
     def __init__(
         self,

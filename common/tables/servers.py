@@ -4,6 +4,7 @@ SEE ALSO
     pgsql_table(5), mysql_table(5), parameter hosts
 """
 
+import encodings.idna  # noqa: F401  # a host's name goes through it, perhaps in a jail
 import random
 import time
 from collections.abc import Callable, Sequence

@@ -101,6 +101,7 @@ class Table(abc.ABC):
 
     patterns = False  # made of patterns: no folding, no parts of a key are looked up
     knows_names = True  # as keys, beside addresses
+    constant = False  # its answers stay as they are until changed() tells otherwise
 
     def __init__(self, name: str, options: Options) -> None:
         self.name = name

@@ -15,6 +15,7 @@ from common.params import QmqpdParams
 from qmqpd.access import Access
 from tests.common.journal import Journal
 from tests.common.settings import load, main_cf
+from tests.common.tables.servers import ReplayServer
 
 LOCAL = Client(socket.AF_INET, "127.0.0.1", 1, "localhost")
 HOST = Client(socket.AF_INET, "192.0.2.7", 1, "mail.example.test")
@@ -139,6 +140,12 @@ def test_a_broken_list_of_watched_clients_watches_nobody() -> None:
     assert found.verbosity(LOCAL) == 0
     assert found.permits(LOCAL) is True
     assert journal.warnings() == ["warning: debug_peer_list: fail:x: table lookup problem"]
+
+
+def test_a_server_is_asked_about_each_client_anew() -> None:
+    with ReplayServer(b"500 no\n", b"500 no\n", b"200 yes\n") as server:
+        found, _ = access(qmqpd_authorized_clients=f"tcp:127.0.0.1:{server.port}")
+        assert [found.permits(LOCAL), found.permits(LOCAL)] == [False, True]
 
 
 @pytest.mark.parametrize("parameter", ["qmqpd_authorized_clients", "debug_peer_list"])

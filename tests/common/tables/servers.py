@@ -12,10 +12,10 @@ class ReplayServer:
     The last reply is given again and again. None hangs up instead.
     """
 
-    def __init__(self, *replies: bytes | None) -> None:
+    def __init__(self, *replies: bytes | None, port: int = 0) -> None:
         self.requests: list[bytes] = []
         self._replies = list(replies)
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", port))
         self._connections: list[socket.socket] = []
         self.port: int = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._serve, daemon=True)
