@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.record import Reader
-from common.text import HEAD_SIZE, TABLE_LIMIT, Lines, head_apart, text_records, whole_lines
+from common.text import RUN_LEAST, TABLE_LIMIT, Lines, text_records, whole_lines
 from tests.splits import cut
 
 LIMIT = 2048
@@ -125,15 +125,24 @@ def test_lines_at_once_are_the_same_as_lines_in_pieces(block: list[bytes], limit
     assert parse(whole_lines(content, limit)) == records(content, limit, range(1, len(content)))
 
 
-@pytest.mark.parametrize("size", [0, 1, HEAD_SIZE, HEAD_SIZE + 1, 5 * HEAD_SIZE])
-def test_what_may_be_the_header_is_taken_apart_from_a_large_first_piece(size: int) -> None:
-    pieces = [b"x" * size, b"y" * 10_000]
-    apart = head_apart(pieces)
-    assert b"".join(apart) == b"".join(pieces)
-    assert apart[-1] == pieces[-1]
-    assert len(apart) == (3 if size > HEAD_SIZE else 2)
-    assert len(apart[0]) == min(size, HEAD_SIZE)
-    assert head_apart([]) == []
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.integers(0, 90), max_size=30),
+    st.integers(0, 90),
+    st.integers(RUN_LEAST // 50, RUN_LEAST),
+    st.lists(st.integers(0, 90), max_size=30),
+    st.sets(st.integers(0, RUN_LEAST)),
+)
+def test_lines_of_one_length_between_others_lose_nothing(
+    before: list[int], length: int, count: int, behind: list[int], newlines: set[int]
+) -> None:
+    lengths = [*before, *([length] * count), *behind]
+    content = bytearray(b"".join(b"x" * size + b"\n" for size in lengths))
+    for place in newlines:
+        if place < len(content):
+            content[place] = ord("\n")
+    expected = [("N", line) for line in bytes(content).split(b"\n")[:-1]]
+    assert parse(whole_lines(bytes(content), LIMIT)) == expected
 
 
 def test_a_content_is_yielded_in_pieces_that_fit_a_write() -> None:

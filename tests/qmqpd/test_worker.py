@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from common import cleanup_client
 from common.child import AVAILABLE, TAKEN, Child
 from common.netstring import encode
 from qmqpd import worker as worker_module
@@ -128,7 +129,12 @@ def close(clients: list[Client]) -> None:
 # Serving.
 
 
-def test_a_message_is_served_and_the_first_one_reported_as_a_pair(setup: Setup) -> None:
+def test_a_message_is_served_and_the_first_one_reported_as_a_pair(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        cleanup_client, "PATIENCE", 10.0
+    )  # for which a worker does not count as busy
     with setup.start() as process:
         assert setup.submit() == ACCEPTED
         served(process)
