@@ -26,10 +26,9 @@ from typing import NoReturn
 
 from common.child import FLOW_READ_FD, LISTEN_FD, Child
 from common.errors import ConfigError
-from common.log import Log, open_log
+from common.log import Log, log_end, open_log
 from common.sinks import FileSink, SyslogSink, refers_to_socket
 from master import foreign
-from master.journal import log_end
 from master.plan import NativePlan, Plan
 
 UMASK = 0o077
