@@ -18,6 +18,7 @@ import dataclasses
 import functools
 import os
 import socket
+import sys
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -89,6 +90,11 @@ def own_pid(text: Text) -> str:
 def parent_domain(text: Text) -> str:
     """Return what follows the first label of $myhostname."""
     return text("myhostname").partition(".")[2] or "localdomain"
+
+
+def native_daemon_directory(text: Text) -> str:
+    """Return libexec/postroom in the virtual environment, or other installation, of this Python."""
+    return os.path.join(os.path.dirname(os.path.dirname(sys.executable)), "libexec/postroom")
 
 
 FACILITIES = (
@@ -193,6 +199,12 @@ class MasterParams(SuiteParams):
     )
     native_services: Words = parameter(
         "qmqpd, cleanup, postlogd", "Commands in master.cf that are this suite's own.", ours=True
+    )
+    native_daemon_directory: str = parameter(
+        native_daemon_directory,
+        "Where this suite's own daemons are programs that Postfix's master can start; made by"
+        ' "postroom daemons".',
+        ours=True,
     )
     default_prefork_count: int = parameter(
         "4", "Workers of a native service kept ready before any client comes.", least=0, ours=True

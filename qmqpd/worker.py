@@ -19,7 +19,7 @@ import signal
 import socket
 import time
 
-from common.child import AVAILABLE, STATUS_FD, TAKEN, Child
+from common.child import AVAILABLE, LISTEN_FD, STATUS_FD, TAKEN, Child
 from common.client import Client
 from common.sockets import accept
 from qmqpd.connection import Connection, Wait
@@ -58,6 +58,9 @@ class Worker:
         for descriptor in (STATUS_FD, self.service.resolver.fileno(), self._signals):
             self._epoll.register(descriptor, select.EPOLLIN)
         self._set_accepting(True)
+        if self.child.one_shot:
+            only = socket.socket(fileno=LISTEN_FD)
+            self._take(only, Client.of(only.family, only.getpeername()))
         while not self._done():
             for descriptor, _ in self._epoll.poll(self._timeout()):
                 self._handle(descriptor)
@@ -94,7 +97,10 @@ class Worker:
             self._resume_at = time.monotonic() + ACCEPT_PAUSE
             self._set_accepting(False)
             return
-        connection = Connection(self.service, accepted, Client.of(family, peer))
+        self._take(accepted, Client.of(family, peer))
+
+    def _take(self, accepted: socket.SocketType, client: Client) -> None:
+        connection = Connection(self.service, accepted, client)
         if self._make_room(connection):
             self._settle(connection, connection.advance())
 

@@ -12,6 +12,7 @@ DESCRIPTION
 
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -36,6 +37,20 @@ def program(name: str) -> Path:
     if path is None:
         missing(f"{name} (Debian package postfix)")
     return Path(path)
+
+
+def daemons() -> Path:
+    """Return the folder of Postfix's daemons."""
+    command = [str(program("postconf")), "-d", "-h", "daemon_directory"]
+    return Path(subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip())
+
+
+def native_daemons() -> Path:
+    """Return the folder of our own as programs; without them there is nothing to test."""
+    found = Path(sys.executable).parents[1] / "libexec/postroom"
+    if not found.is_dir():
+        pytest.fail(f'no {found}: make it with "postroom daemons"')
+    return found
 
 
 def nullmailer_qmqp() -> Path:
