@@ -42,9 +42,16 @@ import sys
 
 gc.disable()  # until everything is imported
 sys.path += {folders}
-from {name} import __main__ as daemon
-from common.executable import main
-from common.program import Program
+try:
+    from {name} import __main__ as daemon
+    from common.executable import main
+    from common.program import Program
+except ImportError as error:
+    import syslog
+
+    text = f'{name}: fatal: {{error}}: make this program again by "postroom daemons"'
+    syslog.syslog(syslog.LOG_MAIL | syslog.LOG_CRIT, text)
+    sys.exit(text)
 
 main(Program.of(daemon))
 '''

@@ -16,30 +16,34 @@ import os
 import stat
 import sys
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+
+StrPath = str | os.PathLike[str]
 
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def private(config_directory: str, queue_directory: str) -> bool:
     """Tell whether an instance has all that is its own in one folder."""
-    return os.path.dirname(config_directory) == os.path.dirname(queue_directory)
+    folders = {
+        os.path.dirname(os.path.normpath(one)) for one in (config_directory, queue_directory)
+    }
+    return len(folders) == 1
 
 
-def exposed(paths: Iterable[Path]) -> Iterator[str]:
+def exposed(paths: Iterable[StrPath]) -> Iterator[str]:
     """Yield a line for each path that others than root may write to, but for what is below it."""
     if os.geteuid() != 0:
         return
-    told: list[Path] = []
-    for path in sorted(paths):
-        if any(path.is_relative_to(one) for one in told):
+    told: list[str] = []
+    for path in sorted(os.fspath(one) for one in paths):
+        if any(path.startswith(f"{one}/") for one in told):
             continue
         if complaint := exposure(path):
             told.append(path)
             yield complaint
 
 
-def exposure(path: Path) -> str:
+def exposure(path: str) -> str:
     """Return why others may write to a file or folder, nothing if they may not."""
     try:
         found = os.stat(path)
@@ -54,13 +58,25 @@ def exposure(path: Path) -> str:
     return ""
 
 
-def with_folders(files: Iterable[Path]) -> set[Path]:
+def with_folders(files: Iterable[StrPath]) -> set[str]:
     """Return the files, what they link to, and every folder on the way."""
-    both = {one for file in files for one in (file, Path(os.path.realpath(file)))}
-    return both | {folder for file in both for folder in file.parents}
+    found = {os.fspath(one) for one in files}
+    found |= {os.path.realpath(one) for one in found if os.path.islink(one)}
+    # Many files lie in few folders: links are followed once for each of these.
+    folders = {os.path.dirname(one) for one in found}
+    for folder in [*folders, *map(os.path.realpath, folders)]:
+        found.update(with_parents(folder))
+    return found
 
 
-def program_files() -> list[Path]:
+def with_parents(folder: str) -> Iterator[str]:
+    """Yield a folder and all that it lies in."""
+    yield folder
+    while folder != (folder := os.path.dirname(folder)):
+        yield folder
+
+
+def program_files() -> list[str]:
     """Return the interpreter, the modules that are loaded, and where others would come from."""
     modules = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
-    return [Path(one) for one in (sys.executable, *modules, *sys.path) if one]
+    return [one for one in (sys.executable, *modules, *sys.path) if one]

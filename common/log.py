@@ -25,7 +25,6 @@ from collections.abc import Iterator
 
 from common.errors import ConfigError
 from common.params import SuiteParams
-from common.rfc5424 import NetworkSink, Target
 from common.sinks import FACILITY_CODES, Sink, open_sink, timestamp
 
 INFO, WARNING, ERROR, CRITICAL = 6, 4, 3, 2  # syslog severities
@@ -63,6 +62,9 @@ def open_log(
     tag = f"{params.syslog_name}/{program}"
     log = Log(tag, open_sink(params, inherited), host=params.myhostname, patience=patience)
     if params.syslog_network_target:
+        # Whoever does without need not import it: that would take a tenth of a program's start.
+        from common.rfc5424 import NetworkSink, Target
+
         target = Target.parse(params.syslog_network_target)
         facility = FACILITY_CODES[params.syslog_facility]
         sink = NetworkSink(target, facility, params.myhostname)

@@ -16,12 +16,12 @@ SEE ALSO
     ARCHITECTURE.md
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from common import guard
 from common.errors import ConfigError
-from common.guard import exposed, with_folders
+from common.guard import StrPath, exposed, with_folders
 from master.configuration import Configuration
 
 
@@ -32,10 +32,10 @@ def check(configuration: Configuration) -> None:
         ConfigError: the first such file or folder.
     """
     found = configuration_files(configuration)
-    if private(configuration):
-        vital = {*found, *(path.parent for path in found)}
-    else:
-        vital = with_folders([*found, *guard.program_files(), *foreign_programs(configuration)])
+    vital: Iterable[StrPath] = [*found, *(path.parent for path in found)]
+    if not private(configuration):
+        programs: list[StrPath] = [*guard.program_files(), *foreign_programs(configuration)]
+        vital = with_folders([*found, *programs])
     for complaint in exposed(vital):
         raise ConfigError(f"refusing to run as root: {complaint}")
 
@@ -47,7 +47,7 @@ def private(configuration: Configuration) -> bool:
 
 def complaints(configuration: Configuration) -> Iterator[str]:
     """Yield a line for everything by which somebody other than root could become root."""
-    files = [*configuration_files(configuration), *guard.program_files()]
+    files: list[StrPath] = [*configuration_files(configuration), *guard.program_files()]
     yield from exposed(with_folders([*files, *foreign_programs(configuration)]))
 
 
