@@ -21,6 +21,7 @@ import argparse
 import importlib.metadata
 import os
 import shlex
+import site
 import sys
 from pathlib import Path
 
@@ -107,7 +108,9 @@ def module_folders() -> list[str]:
     """Return where the modules are that a daemon imports beside Python's own."""
     ours = Path(__file__).resolve().parents[1]
     found = [Path(str(importlib.metadata.distribution(one).locate_file(""))) for one in LIBRARIES]
-    return list(dict.fromkeys(str(one) for one in (ours, *found)))
+    # Types of tables may need more, where more was installed.
+    extras = [Path(one) for one in site.getsitepackages()]
+    return list(dict.fromkeys(str(one) for one in (ours, *found, *extras) if one.is_dir()))
 
 
 def write_program(path: Path, text: str) -> None:
