@@ -44,6 +44,8 @@ import sys
 gc.disable()  # until everything is imported
 sys.path += {folders}
 try:
+    from common.later import postpone
+    postpone("inspect")
     from {name} import __main__ as daemon
     from common.executable import main
     from common.program import Program

@@ -39,9 +39,11 @@ LOG_LIMIT = 4096
 class Host:
     """A place where daemons can work."""
 
-    def __init__(self, top: Path, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, top: Path, settings: Mapping[str, str] | None = None, queue: str = "spool"
+    ) -> None:
         self.top = top
-        self.spool = top / "spool"
+        self.spool = top / queue
         for folder in (top / "etc", *(self.spool / name for name in FOLDERS)):
             folder.mkdir(parents=True)
         for folder in (top, *top.parents[:2]):
@@ -103,6 +105,10 @@ class Host:
         while select.select([self._log], [], [], 0)[0]:
             self._lines.append(self._log.recv(LOG_LIMIT).decode())
         return self._lines
+
+    def forget_log(self) -> None:
+        """Let wait_for_log() look at what comes from now on."""
+        self.lines().clear()
 
     def wait_for_log(self, text: str, seconds: float = PATIENCE) -> str:
         """Return the first line that holds text."""
