@@ -11,9 +11,7 @@ DESCRIPTION
 """
 
 import json
-import os
 import re
-import shutil
 from collections import Counter
 from collections.abc import Iterator
 from itertools import product
@@ -23,7 +21,7 @@ import pytest
 
 from tests.suite import peers
 from tests.suite.instance import COMPLAINT, run
-from tests.suite.processes import Process
+from tests.suite.interchange import daemon_directory, is_ours
 from tests.suite.qmqp import submit
 from tests.suite.relay import PostfixRelay, Relay, sink
 from tests.suite.waiting import wait_for
@@ -131,20 +129,6 @@ class Cell:
             found = self.relay.children(name)
             assert found, f"no {name}"
             assert {is_ours(each) for each in found} == {name in self.ours}, name
-
-
-def daemon_directory(folder: Path, ours: list[str]) -> Path:
-    """Return a copy of Postfix's programs in which some are ours."""
-    programs = folder / "daemons"
-    shutil.copytree(peers.daemons(), programs)
-    for name in ours:
-        shutil.copy(peers.native_daemons() / name, programs / name)
-    return programs
-
-
-def is_ours(process: Process) -> bool:
-    """Tell whether a process is one of Python."""
-    return "python" in os.readlink(f"/proc/{process.pid}/exe")
 
 
 CELLS = [
