@@ -122,7 +122,13 @@ def long_line(line: bytes, limit: int) -> bytes:
     return b"".join(out)
 
 
-# The first bytes of a text record by the length of its text.
+# The first bytes of a text record by the length of its text, as record.encode_length() has them:
+# written out, since each daemon that is executed makes them anew.
+KIND = RecordType.TEXT[0]
 TEXT_HEADS = tuple(
-    RecordType.TEXT + record.encode_length(length) for length in range(TABLE_LIMIT + 1)
+    [b"%c%c" % (KIND, length) for length in range(0x80)]
+    + [
+        b"%c%c%c" % (KIND, length & 0x7F | 0x80, length >> 7)
+        for length in range(0x80, TABLE_LIMIT + 1)
+    ]
 )

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.record import Reader
-from common.text import RUN_LEAST, TABLE_LIMIT, Lines, text_records, whole_lines
+from common import record
+from common.record import Reader, RecordType
+from common.text import RUN_LEAST, TABLE_LIMIT, TEXT_HEADS, Lines, text_records, whole_lines
 from tests.splits import cut
 
 LIMIT = 2048
@@ -216,3 +217,8 @@ def test_the_time_for_a_line_grows_with_its_length_and_no_faster(piece: int) -> 
     short = min(seconds(500_000) for _ in range(3))
     long = min(seconds(4_000_000) for _ in range(2))
     assert long < 8 * short * 3  # cut in place: 8 times as long; copied each time: 64 times
+
+
+def test_the_heads_kept_ready_are_those_of_the_record_format() -> None:
+    expected = [RecordType.TEXT + record.encode_length(n) for n in range(TABLE_LIMIT + 1)]
+    assert list(TEXT_HEADS) == expected

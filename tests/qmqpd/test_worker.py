@@ -67,7 +67,7 @@ class Setup:
 
     server: socket.socket
     cleanup: FakeCleanup
-    constants: dict[str, float] = field(default_factory=dict)  # of the worker's module
+    constants: dict[str, object] = field(default_factory=dict)  # of the worker's module
 
     def start(
         self, settings: Mapping[str, str] | None = None, times: Mapping[str, float] | None = None
@@ -448,3 +448,14 @@ def test_descriptors_are_given_back(setup: Setup) -> None:
                 client.say(b"x")
                 client.hear()
         assert process.wait() == 0, process.log()
+
+
+def test_a_loop_that_hangs_is_ended_and_one_that_idles_is_not(setup: Setup) -> None:
+    with setup.start(times={"daemon_timeout": 0.3}) as process:
+        assert setup.submit() == ACCEPTED
+        with pytest.raises(pytest.fail.Exception, match="did not end"):
+            process.wait(1.0)
+        assert setup.submit() == ACCEPTED
+    setup.constants["accept"] = lambda listener, family: select.select([], [], [])
+    with setup.start(times={"daemon_timeout": 0.3}) as process, setup.client():
+        assert process.wait() == -signal.SIGALRM
