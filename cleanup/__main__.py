@@ -15,6 +15,7 @@ import signal
 import socket
 import time
 from contextlib import suppress
+from dataclasses import replace
 from socket import SocketType
 from typing import Protocol
 
@@ -39,8 +40,6 @@ NATIVE = True  # there is a socket for frames beside the public one
 MISSING = (
     *("header_checks", "mime_header_checks", "nested_header_checks", "body_checks"),
     *("smtpd_milters", "non_smtpd_milters", "milter_header_checks"),
-    *("virtual_alias_maps", "canonical_maps", "sender_canonical_maps", "recipient_canonical_maps"),
-    *("always_bcc", "sender_bcc_maps", "recipient_bcc_maps", "masquerade_domains"),
     *("message_reject_characters", "message_strip_characters", "strict_mime_encoding_domain"),
     *("strict_8bitmime", "strict_8bitmime_body", "strict_7bit_headers"),
 )
@@ -61,11 +60,13 @@ def serve(child: Child) -> None:
     """Serve messages until it is time to leave."""
     rules: HeaderRules = child.prepared
     params = rules.params
+    addresses = rules.address_rules.open(child.main_cf, child.log)
+    rules = replace(rules, addresses=addresses)
     child.drop_privileges(params.mail_owner, params.queue_directory)
     cleanup = Cleanup(rules, child.log)
     signal.signal(signal.SIGTERM, cleanup.terminate)
     signal.signal(signal.SIGALRM, cleanup.expire)
-    serve_each(child, params, cleanup.serve, cleanup.serve_native)
+    serve_each(child, params, cleanup.serve, cleanup.serve_native, outdated=cleanup.outdated)
 
 
 class Dialogue(Protocol):
@@ -111,7 +112,7 @@ class Cleanup:
         answered = self._serve(connection, NativeSession)
         set_io_timeout(connection, NEXT_SECONDS)
         for _ in range(1, MESSAGES_LIMIT):
-            if not answered or not (opening := receive_next(connection)):
+            if not answered or self.outdated() or not (opening := receive_next(connection)):
                 return
             signal.alarm(int(self.params.daemon_timeout))  # each has a time of its own
             answered = self._serve(connection, NativeSession, opening)
@@ -131,6 +132,10 @@ class Cleanup:
             return False
         finally:
             self._discard_file()
+
+    def outdated(self) -> bool:
+        """Tell whether a table is no longer what was read: a new process reads it anew."""
+        return self.rules.addresses is not None and self.rules.addresses.outdated()
 
     def terminate(self, number: int, frame: object) -> None:
         """Leave at once, as on SIGTERM, without the unfinished file."""

@@ -12,6 +12,7 @@ SEE ALSO
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -108,6 +109,16 @@ class AddressList:
                 rewritten = rule(mailbox.internal, bare_local=mailbox.bare_local)
                 changed = changed or rewritten != mailbox.internal
                 mailbox.internal = rewritten
+        return changed
+
+    def apply(self, mapping: Callable[[bytes], bytes]) -> bool:
+        """Put each full address through mapping; tell whether any changed."""
+        changed = False
+        for mailbox in self.mailboxes:
+            if mailbox.internal:
+                mapped = mapping(mailbox.internal)
+                changed = changed or mapped != mailbox.internal
+                mailbox.internal = mapped
         return changed
 
     def format(self, name: bytes, limit: int) -> bytes:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from cleanup import address_list
+from cleanup.addresses import Addresses, AddressRules
 from cleanup.message import Message, Utf8
 from cleanup.rewrite import Rewriter
 from common import address
@@ -61,6 +62,7 @@ ROLES = {
         Role.RECIPIENT,
     ),
 }
+PLACE = {Role.SENDER: "header_sender", Role.RECIPIENT: "header_recipient"}
 NAMES_RECIPIENTS = {b"to", b"cc", b"resent-to", b"resent-cc"}
 
 
@@ -80,6 +82,9 @@ class HeaderRules:
     undisclosed: bytes
     complete_list: re.Pattern[bytes]  # address lists that need no rewriting
     active: frozenset[bytes]  # headers that are looked at
+    remote: Rewriter | None  # for headers of mail from afar, None if they are left alone
+    address_rules: AddressRules
+    addresses: Addresses | None = None  # opened by each process
 
     @classmethod
     def of(cls, params: CleanupParams) -> "HeaderRules":
@@ -89,7 +94,19 @@ class HeaderRules:
         complete = address_list.complete_list(dotless=not params.append_dot_mydomain)
         host = encoded(params.myhostname)
         active = frozenset((*ROLES, *NOTED))
-        return cls(params, Rewriter(params), drop, host, undisclosed, complete, active)
+        rewriter = Rewriter(params)
+        domain = params.remote_header_rewrite_domain
+        return cls(
+            params=params,
+            rewriter=rewriter,
+            drop=drop,
+            host=host,
+            undisclosed=undisclosed,
+            complete_list=complete,
+            active=active,
+            remote=Rewriter(params, domain, domain) if domain else None,
+            address_rules=AddressRules(params, rewriter),
+        )
 
 
 class HeaderBlock:
@@ -102,6 +119,7 @@ class HeaderBlock:
         self.message = message
         self.rules = rules
         self.seen: set[bytes] = set()
+        self._rewriter = rules.remote if message.remote else rules.rewriter
         self._text = bytearray()  # lines that are not written yet
 
     def add_plain(self, text: bytes) -> bool:
@@ -126,7 +144,7 @@ class HeaderBlock:
             if kind in rules.active
         ]
         for kind, value in active:
-            if kind in ROLES and not (self.message.remote or rules.complete_list.match(value)):
+            if kind in ROLES and not self._is_final(kind, value):
                 return False
         self.seen.update(kinds)
         for kind, value in active:
@@ -152,14 +170,14 @@ class HeaderBlock:
         action = NOTED.get(kind)
         if action:
             action(self, kind, text[len(name) + 1 :].lstrip(b" \t"))
-        completed = self._completed(name, text[len(name) + 1 :]) if kind in ROLES else None
+        completed = self._completed(name, kind, text[len(name) + 1 :]) if kind in ROLES else None
         if kind not in self.rules.drop:
             self._write(completed or self._cut(text))
 
     def finish(self) -> bytes:
         """Add the headers that every message must have; return the lines not written yet."""
         message = self.message
-        if not message.remote or self.rules.params.always_add_missing_headers:
+        if self._rewriter or self.rules.params.always_add_missing_headers:
             self._add_missing()
         if not self.message_id_logged:
             message.note("message-id=<>")
@@ -183,14 +201,27 @@ class HeaderBlock:
         if kind == b"message-id":
             self.message_id_logged = True
 
-    def _completed(self, name: bytes, value: bytes) -> bytes | None:
+    def _is_final(self, kind: bytes, value: bytes) -> bool:
+        """Tell whether a look is enough to see that the addresses stay as they are."""
+        if self._rewriter is None:
+            return True
+        return not self._mapping(kind) and bool(self.rules.complete_list.match(value))
+
+    def _mapping(self, kind: bytes) -> Callable[[bytes], bytes] | None:
+        """Return what changes full addresses of such a header."""
+        addresses = self.rules.addresses
+        return addresses.in_header(self.message, PLACE[ROLES[kind]]) if addresses else None
+
+    def _completed(self, name: bytes, kind: bytes, value: bytes) -> bytes | None:
         """Return the header with full addresses, None if none of them changed."""
-        if self.message.remote or self.rules.complete_list.match(value):
+        rewriter, mapping = self._rewriter, self._mapping(kind)
+        if rewriter is None or self._is_final(kind, value):
             return None
         addresses = address_list.parse(value, self.rules.params.header_address_token_limit)
-        if not addresses.rewrite(self.rules.rewriter.complete):
-            return None
-        return addresses.format(name, self.rules.params.header_size_limit)
+        changed = addresses.rewrite(rewriter.complete)
+        if mapping and addresses.apply(mapping):
+            changed = True
+        return addresses.format(name, self.rules.params.header_size_limit) if changed else None
 
     def _add_missing(self) -> None:
         message, rules = self.message, self.rules

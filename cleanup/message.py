@@ -41,6 +41,7 @@ class Option(enum.IntFlag):
 
 
 HOLD, DISCARD = Option.HOLD.value, Option.DISCARD.value
+BCC_OK, MAP_OK = Option.BCC_OK.value, Option.MAP_OK.value
 SMTPUTF8, AUTOUTF8 = Option.SMTPUTF8.value, Option.AUTOUTF8.value
 LATE_OPTIONS = HOLD | DISCARD  # what a client may add in the middle
 SEEN_OPTIONS = LATE_OPTIONS | SMTPUTF8
@@ -82,6 +83,7 @@ class Message:
     utf8: Utf8 = Utf8.NONE
     encoding: bytes = b""  # of the body, as its header names it
     remote: bool = False  # rewriting context of the headers
+    last_recipient: bytes | None = None
     length: int = 0  # bytes of the queue file so far
     data_offset: int = 0  # of the first content record
     content_length: int = 0

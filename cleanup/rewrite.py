@@ -30,14 +30,16 @@ def sanitize(raw: bytes) -> bytes:
 
 
 class Rewriter:
-    """The host's rules for addresses in local context."""
+    """The host's rules for addresses, in local context or another."""
 
-    def __init__(self, params: CleanupParams) -> None:
-        self.at_origin = b"@" + encoded(params.myorigin)
-        self.dot_domain = b"." + encoded(params.mydomain)
+    def __init__(self, params: CleanupParams, origin: str = "", domain: str = "") -> None:
+        """Prepare; origin and domain take the place of myorigin and mydomain."""
+        self.at_origin = b"@" + encoded(origin or params.myorigin)
+        self.dot_domain = b"." + encoded(domain or params.mydomain)
         self.params = params
         self._complete = COMPLETE if params.append_dot_mydomain else COMPLETE_DOTLESS
         self.empty_recipient = encoded(params.empty_address_recipient)
+        self.always_bcc = encoded(params.always_bcc)
         self.null_sender = b"mailer-daemon" + self.at_origin.lower()
 
     def complete(self, internal: bytes, *, bare_local: bool = False) -> bytes:
