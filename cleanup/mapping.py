@@ -3,8 +3,9 @@
 DESCRIPTION
     A table may know an address as a whole, without its extension, by its
     local part alone if the domain is this host's, or by "@domain". It is
-    asked for the external form, as in headers, and for the internal one
-    where that differs. Tables of patterns are asked for whole addresses only.
+    asked for the external form, as in headers; where nothing but the answer
+    counts, for the internal form, too. Tables of patterns are asked for whole
+    addresses only.
 
     AddressMaps.find() returns what a table says; addresses() takes that for
     addresses, and completes them.
@@ -121,25 +122,28 @@ class AddressMaps:
     def __bool__(self) -> bool:
         return bool(self.maps)
 
-    def find(self, internal: bytes) -> Found | None:
+    def find(self, internal: bytes, *, unquoted: bool = True) -> Found | None:
         """Return what the first table that knows the address says, None if none does.
+
+        unquoted: tables are asked for the internal form, too.
 
         Raises:
             TableError: nobody can tell now; the log knows why.
         """
+        ask = self._ask if unquoted else self._ask_quoted
         local, domain = address.split(internal)
         at_domain = b"" if domain is None else b"@" + domain
-        if (value := self._ask(local, at_domain, is_part=False)) is not None:
+        if (value := ask(local, at_domain, is_part=False)) is not None:
             return Found(value)
         bare, extension = self.site.without_extension(local)
-        if extension and (value := self._ask(bare, at_domain)) is not None:
+        if extension and (value := ask(bare, at_domain)) is not None:
             return Found(value, extension)
         if domain is None:
             return None
         if self._is_own(domain):
-            if (value := self._ask(local)) is not None:
+            if (value := ask(local)) is not None:
                 return Found(value)
-            if extension and (value := self._ask(bare)) is not None:
+            if extension and (value := ask(bare)) is not None:
                 return Found(value, extension)
         answer = self.maps.find(decoded(at_domain), is_part=True)
         return Found(encoded(answer)) if answer is not None else None
@@ -150,7 +154,7 @@ class AddressMaps:
         Raises:
             TableError: nobody can tell now, or an answer is no address; the log knows why.
         """
-        found = self.find(internal)
+        found = self.find(internal, unquoted=False)
         if found is None:
             return None
         value = found.value
@@ -167,12 +171,20 @@ class AddressMaps:
             raise TableError
         return results
 
-    def _ask(self, local: bytes, at_domain: bytes = b"", *, is_part: bool = True) -> bytes | None:
-        internal, external = local + at_domain, quoted_local(local) + at_domain
-        answer = self.maps.find(decoded(external), is_part=is_part)
-        if answer is None and internal != external:
-            answer = self.maps.find(decoded(internal), is_part=is_part)
+    def _ask_quoted(
+        self, local: bytes, at_domain: bytes = b"", *, is_part: bool = True
+    ) -> bytes | None:
+        """Return what is said of an address in external form."""
+        answer = self.maps.find(decoded(quoted_local(local) + at_domain), is_part=is_part)
         return None if answer is None else encoded(answer)
+
+    def _ask(self, local: bytes, at_domain: bytes = b"", *, is_part: bool = True) -> bytes | None:
+        """Return what is said of an address in external form, or else in internal form."""
+        answer = self._ask_quoted(local, at_domain, is_part=is_part)
+        if answer is not None or quoted_local(local) == local:
+            return answer
+        internal = self.maps.find(decoded(local + at_domain), is_part=is_part)
+        return None if internal is None else encoded(internal)
 
     def _is_own(self, domain: bytes) -> bool:
         try:
@@ -190,7 +202,6 @@ class AddressMaps:
         return [
             extended(complete(one.internal, bare_local=one.bare_local), extension)
             for one in mailboxes
-            if one.internal is not None
         ]
 
 
