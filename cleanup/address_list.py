@@ -69,6 +69,10 @@ class Token:
         return self.kind == "special" and self.text == character
 
 
+# Returns another address for a full one, and whether it was ever another on the way there.
+Mapping = Callable[[bytes], tuple[bytes, bool]]
+
+
 class Rule(Protocol):
     """Completes an address; bare_local: all of it is a local part, whatever it holds."""
 
@@ -116,9 +120,13 @@ class AddressList:
             mailbox.internal = rewritten
         return changed
 
-    def apply(self, mapping: Callable[[bytes], bytes]) -> bool:
+    def apply(self, mapping: Mapping) -> bool:
         """Put each full address through mapping; tell whether any changed."""
-        return self.rewrite(lambda internal, bare_local=False: mapping(internal))
+        changed = False
+        for mailbox in self.mailboxes:
+            mailbox.internal, this_changed = mapping(mailbox.internal)
+            changed = changed or this_changed
+        return changed
 
     def format(self, name: bytes, limit: int) -> bytes:
         """Return the whole header, folded with newline and tab behind commas.

@@ -12,6 +12,7 @@ SEE ALSO
 from collections.abc import Callable, Iterable
 from functools import partial
 
+from cleanup.address_list import Mapping
 from cleanup.aliases import Aliases
 from cleanup.canonical import Canonical, Masquerade
 from cleanup.mapping import AddressMaps, Site
@@ -35,7 +36,7 @@ ALIASES = "virtual_alias_maps"
 COPIES = ("sender_bcc_maps", "recipient_bcc_maps")
 MAPS = (*CANONICAL, ALIASES, *COPIES)
 
-Step = Callable[[Message, bytes], bytes]
+Step = Callable[[Message, bytes], tuple[bytes, bool]]
 
 
 class Addresses:
@@ -76,13 +77,13 @@ class Addresses:
 
     def envelope_sender(self, message: Message, sender: bytes) -> bytes:
         """Return the sender as it is queued."""
-        return self._apply("envelope_sender", message, sender)
+        return self._apply("envelope_sender", message, sender)[0]
 
     def envelope_recipient(self, message: Message, recipient: bytes) -> bytes:
         """Return the recipient before aliases."""
-        return self._apply("envelope_recipient", message, recipient)
+        return self._apply("envelope_recipient", message, recipient)[0]
 
-    def in_header(self, message: Message, place: str) -> Callable[[bytes], bytes] | None:
+    def in_header(self, message: Message, place: str) -> Mapping | None:
         """Return what changes addresses in headers there, None if nothing does."""
         if not (self._steps[place] and message.options & MAP_OK):
             return None
@@ -119,11 +120,13 @@ class Addresses:
         for place in set(places):
             self._steps[place].append(step)
 
-    def _apply(self, place: str, message: Message, internal: bytes) -> bytes:
+    def _apply(self, place: str, message: Message, internal: bytes) -> tuple[bytes, bool]:
+        changed = False
         if message.options & MAP_OK:
             for step in self._steps[place]:
-                internal = step(message, internal)
-        return internal
+                internal, this_changed = step(message, internal)
+                changed = changed or this_changed
+        return internal, changed
 
     def _copy(self, parameter: str, message: Message, internal: bytes) -> bytes:
         maps = self._copies[parameter]

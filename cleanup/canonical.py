@@ -26,26 +26,28 @@ class Canonical:
 
     maps: AddressMaps
 
-    def __call__(self, message: Message, internal: bytes) -> bytes:
-        """Return the address in place of one, the same if there is none."""
+    def __call__(self, message: Message, internal: bytes) -> tuple[bytes, bool]:
+        """Return the address in place of one, mostly the same, and whether it ever changed."""
+        changed = False
         for _ in range(LOOKUPS):
             try:
                 answers = self.maps.addresses(internal)
             except TableError:
                 self._warn(message, "map lookup problem for", internal)
                 message.refuse(Status.WRITE_FAILED)
-                return internal
+                return internal, changed
             if answers is None:
-                return internal
+                return internal, changed
             if len(answers) > 1:
                 shown = decoded(address.quote(internal))
                 message.warn(f"multi-valued {self.maps.parameter} entry for {shown}")
             before, internal = internal, answers[0]
+            changed = changed or before != internal
             if folded(before) == folded(internal):
-                return internal
+                return internal, changed
         # As in Postfix, whose words say more than it does.
         self._warn(message, "map nesting for", internal, "unreasonable ")
-        return internal
+        return internal, changed
 
     def _warn(self, message: Message, problem: str, internal: bytes, beginning: str = "") -> None:
         message.warn(
@@ -64,16 +66,18 @@ class Masquerade:
         ]
         self._exceptions = exceptions
 
-    def __call__(self, message: Message, internal: bytes) -> bytes:
-        """Return the address as the rest of the world shall see it."""
+    def __call__(self, message: Message, internal: bytes) -> tuple[bytes, bool]:
+        """Return the address as the rest of the world shall see it, and whether it changed."""
         local, domain = address.split(internal)
         if domain is None or self._is_exception(message, local):
-            return internal
+            return internal, False
         lower = encoded(decoded(domain).casefold())
         for wanted, keep in self._rules:
             if lower == wanted or lower.endswith(b"." + wanted):
-                return internal if keep or lower == wanted else local + b"@" + wanted
-        return internal
+                if keep or lower == wanted:
+                    break
+                return local + b"@" + wanted, True
+        return internal, False
 
     def _is_exception(self, message: Message, local: bytes) -> bool:
         try:

@@ -165,13 +165,13 @@ class HeaderBlock:
             text = name + b":" + text[end:]
         kind = name.lower()
         self.seen.add(kind)
-        if not text.isascii():
-            self.message.need_utf8(Utf8.HEADER)
         action = NOTED.get(kind)
         if action:
             action(self, kind, text[len(name) + 1 :].lstrip(b" \t"))
         completed = self._completed(name, kind, text[len(name) + 1 :]) if kind in ROLES else None
         if kind not in self.rules.drop:
+            if not (completed or text).isascii():
+                self.message.need_utf8(Utf8.HEADER)
             self._write(completed or self._cut(text))
 
     def finish(self) -> bytes:
@@ -207,7 +207,7 @@ class HeaderBlock:
             return True
         return not self._mapping(kind) and bool(self.rules.complete_list.match(value))
 
-    def _mapping(self, kind: bytes) -> Callable[[bytes], bytes] | None:
+    def _mapping(self, kind: bytes) -> address_list.Mapping | None:
         """Return what changes full addresses of such a header."""
         addresses = self.rules.addresses
         return addresses.in_header(self.message, PLACE[ROLES[kind]]) if addresses else None

@@ -82,7 +82,7 @@ class Recipients:
             final = self.addresses.envelope_recipient(self.message, final)
         self.message.last_recipient = final
         kind = self._address_type(final)
-        dsn = self.dsn_original or kind + final
+        dsn = self.dsn_original or (kind + final if final else b"")
         if self.addresses:
             self._add_expanded(original, final, dsn)
         elif self._is_new(original, final, dsn):

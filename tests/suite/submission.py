@@ -41,9 +41,7 @@ def hand_over(instance: Instance, service: str, flags: int, records: Iterable[Re
     queue_id = greeting["queue_id"]
     stored = [instance.spool / queue / queue_id for queue in QUEUES]
     found = [take(path) for path in stored if path.exists()]
-    return Taken(
-        queue_id, int(verdict["status"]), verdict["reason"], found[0] if found else []
-    )
+    return Taken(queue_id, int(verdict["status"]), verdict["reason"], found[0] if found else [])
 
 
 def take(path: Path) -> Stored:
