@@ -69,7 +69,9 @@ SETTINGS: list[Settings] = [
     },
     {
         "sender_canonical_maps": "texthash:<canonical>",
-        "recipient_canonical_maps": "regexp:{{/^(b.*)@x\\.test$$/ $$1@re.test}, {/^(.*)@old/ <$$1@n.test>}}",
+        "recipient_canonical_maps": (
+            "regexp:{{/^(b.*)@x\\.test$$/ $$1@re.test}, {/^(.*)@old/ <$$1@n.test>}}"
+        ),
         "masquerade_domains": "!keep.sub.test sub.test X.test",
         "masquerade_exceptions": "root, inline:{al=1}",
     },

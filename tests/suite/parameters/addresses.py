@@ -1,0 +1,224 @@
+"""addresses - scenarios of the parameters by which cleanup changes addresses
+
+SEE ALSO
+    canonical(5), virtual(5)
+"""
+
+from tests.suite.parameters.cleanup import remote_header
+from tests.suite.parameters.plays import MAIL, mail, recipients, reply
+from tests.suite.parameters.scenario import Play, Scenario, Trial
+
+NEW = "inline:{r@to.test=new@x.test}"
+TO = "inline:{{s@from.test=s2@x.test},{r@to.test=r2@x.test}}"
+LOCAL = {"virtual_alias_maps": "inline:{bob=here@x.test}"}
+CHAIN = "inline:{{r@to.test=a@x.test},{a@x.test=b@x.test},{b@x.test=c@x.test}}"
+EXTENDED = {"virtual_alias_maps": "inline:{r@to.test=new@x.test}", "recipient_delimiter": "+"}
+LIST = {"virtual_alias_maps": "inline:{owner@to.test=new@x.test}", "recipient_delimiter": "-"}
+BOUNCES = {"virtual_alias_maps": "inline:{double@to.test=new@x.test}", "recipient_delimiter": "-"}
+HIDDEN = {"masquerade_domains": "from.test"}
+FROM = mail(b"From: s@from.test\nTo: r@to.test\n\n")
+FROM_HOST = mail(b"From: s@host.from.test\n\n", sender=b"s@host.from.test")
+
+
+def addresses(data: bytes = FROM) -> Play:
+    """Sender, recipients, and the headers From and To."""
+
+    def play(trial: Trial) -> list[str]:
+        records = trial.records(data)
+        headers = [one.value for one in records if one.value.startswith(("From:", "To:"))]
+        return [*(one.value for one in records if one.kind in "SR"), *headers]
+
+    return play
+
+
+UNCHANGED = ["s@from.test", "r@to.test", "From: s@from.test", "To: r@to.test"]
+
+SCENARIOS = (
+    Scenario(
+        "canonical_maps",
+        TO,
+        addresses(),
+        UNCHANGED,
+        ["s2@x.test", "r2@x.test", "From: s2@x.test", "To: r2@x.test"],
+    ),
+    Scenario(
+        "sender_canonical_maps",
+        TO,
+        addresses(),
+        UNCHANGED,
+        ["s2@x.test", "r@to.test", "From: s2@x.test", "To: r@to.test"],
+    ),
+    Scenario(
+        "recipient_canonical_maps",
+        TO,
+        addresses(),
+        UNCHANGED,
+        ["s@from.test", "r2@x.test", "From: s@from.test", "To: r2@x.test"],
+    ),
+    Scenario(
+        "canonical_classes",
+        "envelope_sender, header_recipient",
+        addresses(),
+        ["s2@x.test", "r2@x.test", "From: s2@x.test", "To: r2@x.test"],
+        ["s2@x.test", "r@to.test", "From: s@from.test", "To: r2@x.test"],
+        beside={"canonical_maps": TO},
+    ),
+    Scenario(
+        "sender_canonical_classes",
+        "header_sender",
+        addresses(),
+        ["s2@x.test", "r@to.test", "From: s2@x.test", "To: r@to.test"],
+        ["s@from.test", "r@to.test", "From: s2@x.test", "To: r@to.test"],
+        beside={"sender_canonical_maps": TO},
+    ),
+    Scenario(
+        "recipient_canonical_classes",
+        "header_recipient",
+        addresses(),
+        ["s@from.test", "r2@x.test", "From: s@from.test", "To: r2@x.test"],
+        ["s@from.test", "r@to.test", "From: s@from.test", "To: r2@x.test"],
+        beside={"recipient_canonical_maps": TO},
+    ),
+    Scenario(
+        "masquerade_domains",
+        "from.test",
+        addresses(FROM_HOST),
+        ["s@host.from.test", "r@to.test", "From: s@host.from.test"],
+        ["s@from.test", "r@to.test", "From: s@from.test"],
+    ),
+    Scenario(
+        "masquerade_classes",
+        "envelope_sender",
+        addresses(FROM_HOST),
+        ["s@from.test", "r@to.test", "From: s@from.test"],
+        ["s@from.test", "r@to.test", "From: s@host.from.test"],
+        beside=HIDDEN,
+    ),
+    Scenario(
+        "masquerade_exceptions",
+        "root, s",
+        addresses(FROM_HOST),
+        ["s@from.test", "r@to.test", "From: s@from.test"],
+        ["s@host.from.test", "r@to.test", "From: s@host.from.test"],
+        beside=HIDDEN,
+    ),
+    Scenario("virtual_alias_maps", NEW, recipients(b"r@to.test"), ["r@to.test"], ["new@x.test"]),
+    Scenario(
+        "virtual_alias_recursion_limit",
+        "2",
+        reply(MAIL, "4.6.0 Alias expansion error"),
+        False,
+        True,
+        beside={"virtual_alias_maps": CHAIN},
+    ),
+    Scenario(
+        "virtual_alias_expansion_limit",
+        "2",
+        reply(MAIL, "4.6.0 Alias expansion error"),
+        False,
+        True,
+        beside={"virtual_alias_maps": "inline:{{r@to.test=a@x.test, b@x.test, c@x.test}}"},
+    ),
+    Scenario(
+        "virtual_alias_address_length_limit",
+        "20",
+        reply(MAIL, "4.6.0 Alias expansion error"),
+        False,
+        True,
+        beside={"virtual_alias_maps": "inline:{r@to.test=a-longer-one@to.x.test}"},
+    ),
+    Scenario(
+        "always_bcc",
+        "copy",
+        recipients(b"r@to.test"),
+        ["r@to.test"],
+        ["r@to.test", "copy@mx.example.test"],
+    ),
+    Scenario(
+        "sender_bcc_maps",
+        "inline:{s@from.test=copy@x.test}",
+        recipients(b"r@to.test"),
+        ["r@to.test"],
+        ["copy@x.test", "r@to.test"],
+    ),
+    Scenario(
+        "recipient_bcc_maps",
+        "inline:{a@to.test=copy@x.test}",
+        recipients(b"a@to.test", b"r@to.test"),
+        ["a@to.test", "r@to.test"],
+        ["a@to.test", "copy@x.test", "r@to.test"],
+    ),
+    Scenario(
+        "recipient_delimiter",
+        "+-",
+        recipients(b"r+x@to.test", b"r-y@to.test"),
+        ["r+x@to.test", "r-y@to.test"],
+        ["new+x@x.test", "new-y@x.test"],
+        beside={"virtual_alias_maps": NEW},
+    ),
+    Scenario(
+        "propagate_unmatched_extensions",
+        "canonical",
+        recipients(b"r+x@to.test"),
+        ["new+x@x.test"],
+        ["new@x.test"],
+        beside=EXTENDED,
+    ),
+    Scenario(
+        "owner_request_special",
+        "no",
+        recipients(b"owner-list@to.test"),
+        ["owner-list@to.test"],
+        ["new-list@x.test"],
+        beside=LIST,
+    ),
+    Scenario(
+        "double_bounce_sender",
+        "other",
+        recipients(b"double-bounce@to.test"),
+        ["double-bounce@to.test"],
+        ["new-bounce@x.test"],
+        beside=BOUNCES,
+    ),
+    Scenario(
+        "mydestination",
+        "to.test",
+        recipients(b"bob@localhost", b"bob@to.test"),
+        ["here@x.test", "bob@to.test"],
+        ["bob@localhost", "here@x.test"],
+        beside=LOCAL,
+    ),
+    Scenario(
+        "inet_interfaces",
+        "::1",
+        recipients(b"bob@[127.0.0.1]", b"bob@[IPv6:::1]"),
+        ["here@x.test", "here@x.test"],
+        ["bob@[127.0.0.1]", "here@x.test"],
+        beside={**LOCAL, "inet_protocols": "all"},
+        reader="cleanup",
+    ),
+    Scenario(
+        "inet_protocols",
+        "ipv6",
+        recipients(b"bob@[127.0.0.1]", b"bob@[IPv6:::1]"),
+        ["here@x.test", "here@x.test"],
+        ["bob@[127.0.0.1]", "here@x.test"],
+        beside={**LOCAL, "inet_interfaces": "all"},
+        reader="cleanup",
+    ),
+    Scenario(
+        "proxy_interfaces",
+        "192.0.2.7",
+        recipients(b"bob@[192.0.2.7]"),
+        ["bob@[192.0.2.7]"],
+        ["here@x.test"],
+        beside=LOCAL,
+    ),
+    Scenario(
+        "remote_header_rewrite_domain",
+        "afar.test",
+        remote_header(b"To: bob", b"From: s@from.test", b"Date: x", b"Message-Id: <x>"),
+        ["To: bob", "From: s@from.test", "Date: x", "Message-Id: <x>"],
+        ["To: bob@afar.test", "From: s@from.test", "Date: x", "Message-Id: <x>"],
+    ),
+)
