@@ -28,6 +28,7 @@ COMMANDS = {
     "abort": ("commands.control:abort", "stop it at once"),
     "drain": ("commands.control:drain", "accept nothing more, stop when all work is done"),
     "reload": ("commands.control:reload", "put a changed configuration in force"),
+    "upgrade": ("commands.control:upgrade", "put this version in force, without a pause"),
     "status": ("commands.status:main", "show services and processes"),
     "check": ("commands.check:main", "look for mistakes without starting"),
     "inject": ("commands.inject:main", "submit a message by QMQP"),

@@ -56,13 +56,20 @@ class Birth:
 class Nursery:
     """Where children come from: what they share, and how many there were."""
 
-    def __init__(self, log_descriptor: int | None, *, verbose: bool) -> None:
+    def __init__(
+        self,
+        log_descriptor: int | None,
+        *,
+        verbose: bool,
+        flow: tuple[int, int] | None = None,
+        generation: int = 0,
+    ) -> None:
         self.log_descriptor = log_descriptor
         self.verbose = verbose
-        self.generation = 0
+        self.generation = generation
+        self.flow = flow or os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._log_is_socket = False  # looked at here: in the child its number is another
         self._signals: list[int] | None = None  # looked at when master has its handlers
-        self._flow = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def spawn(
         self, plan: Plan, status: int, listeners: Sequence[int], *, stressed: bool = False
@@ -74,7 +81,7 @@ class Nursery:
             OSError: the system has no room for it.
         """
         self.generation += 1
-        descriptors = [*self._flow, status, *listeners]
+        descriptors = [*self.flow, status, *listeners]
         if stressed and plan.stressed:
             plan = plan.stressed
         if isinstance(plan, NativePlan):

@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn, Self, TextIO
 
-from master import __main__ as master
+from master import life
 from master.configuration import Configuration
 from master.endpoints import Names
 from tests.suite.instance import free_port
@@ -140,7 +140,7 @@ class Running:
                 pipe.write("ready")
                 pipe.close()
 
-            master.run(configuration, names, verbose=False, ready=ready)
+            life.run(configuration, names, verbose=False, ready=ready)
             status = 0
         except BaseException as error:
             if not pipe.closed:
