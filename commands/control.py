@@ -39,8 +39,6 @@ END_SECONDS = 15.0  # master ends its processes, and itself, within ten
 
 # What a reload or an upgrade may have changed, in the order of interest.
 REPORTS = (
-    ("version_before", "version replaced"),
-    ("version", "version"),
     ("added", "services added"),
     ("removed", "services removed"),
     ("changed", "services changed"),
@@ -109,13 +107,12 @@ def print_changes(answer: Facts) -> None:
     """Say what a reload or an upgrade did."""
     for warning in answer["warnings"]:
         print(f"postroom: warning: {warning}", file=sys.stderr)
-    lines = [f"{what}: {listed(answer[name])}" for name, what in REPORTS if answer.get(name)]
+    lines = [
+        f"{what}: {', '.join(map(str, answer[name]))}" for name, what in REPORTS if answer[name]
+    ]
+    if "version_before" in answer:
+        lines.insert(0, f"version {answer['version_before']} replaced by {answer['version']}")
     print("\n".join(lines) or "nothing has changed")
-
-
-def listed(found: str | list[object]) -> str:
-    """Return a fact, or several, for a reader."""
-    return found if isinstance(found, str) else ", ".join(map(str, found))
 
 
 def stop(config_dir: Path, verbose: int, arguments: list[str]) -> int:

@@ -93,9 +93,7 @@ class Orders:
             return
         configuration = self._supervisor.configuration
         done = changes.between(before, configuration) if before else changes.Changes()
-        self._log.info(
-            f"upgrade: version {state.version} was replaced by {POSTROOM_VERSION}; {done}"
-        )
+        self._log.info(f"upgrade: version {state.version} replaced by {POSTROOM_VERSION}; {done}")
         versions = {"version_before": state.version, "version": POSTROOM_VERSION}
         warnings = list(configuration.warnings)
         self._answer_later("upgrade", reply, {**versions, **done.report(), "warnings": warnings})

@@ -36,6 +36,7 @@ from master.state import State, into_memory
 from master.succession import state_of
 from master.supervisor import Phase, Supervisor
 
+STANDARD = (0, 1, 2)  # stay open, or other files would get these numbers
 # What would end, or be lost on, a program that has no handlers yet.
 HELD = {signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGCHLD}
 
@@ -151,13 +152,14 @@ def execute(target: Installation, state: State) -> NoReturn:
         OSError: the system cannot execute it; everything is as before.
     """
     memory = into_memory(state.encode())
-    kept = [*state.descriptors, memory]
+    kept = [*STANDARD, *state.descriptors, memory]
+    before = [os.get_inheritable(descriptor) for descriptor in kept]
     try:
         for descriptor in kept:
             os.set_inheritable(descriptor, True)
         words = target.words("-c", state.running.directory, "--take-over", str(memory))
         os.execve(words[0], words, target.environment())
     finally:
-        for descriptor in kept:
-            os.set_inheritable(descriptor, False)
+        for descriptor, inheritable in zip(kept, before, strict=True):
+            os.set_inheritable(descriptor, inheritable)
         os.close(memory)
