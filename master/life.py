@@ -125,6 +125,8 @@ class Successor:
         listeners = inherited_listeners(state, Listeners(owner))
         pools = inherited_pools(state, nursery, supervisor.loop, journal.log)
         supervisor.adopt(state.locks, listeners, pools)
+        for plan in configuration.plans.values():
+            listeners.descriptors(plan.endpoints)  # all there: from here on nothing may be missing
 
     def begin(self, state: State) -> None:
         """Put processes in the place of those of before, and answer who waits."""

@@ -132,6 +132,7 @@ class Running:
             os.dup2(os.open(os.devnull, os.O_RDWR), 0)
             os.closerange(3, pipe.fileno())
             os.closerange(pipe.fileno() + 1, 2**31 - 1)
+            os.environ["PYTHONPATH"] = str(DAEMONS)  # for the program of an upgrade
             self.patch()
             names = Names()
             configuration = Configuration.load(self.top / "etc", names)
@@ -191,9 +192,10 @@ class Running:
         """Connect to the port."""
         return Visit(socket.create_connection(("127.0.0.1", self.port), SECONDS))
 
-    def ask(self, request: str) -> dict[str, Any]:
+    def ask(self, request: str, **arguments: str) -> dict[str, Any]:
         """Send a request to the control socket; return the reply."""
-        return dict(json.loads(self.ask_raw(json.dumps({"request": request}).encode() + b"\n")))
+        asked = json.dumps({"request": request, **arguments})
+        return dict(json.loads(self.ask_raw(asked.encode() + b"\n")))
 
     def ask_raw(self, data: bytes) -> bytes:
         """Send anything to the control socket; return everything that comes back."""

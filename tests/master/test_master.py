@@ -336,12 +336,49 @@ def test_services_come_and_go(running: Running) -> None:
 
 
 def test_what_is_fixed_needs_a_restart(running: Running) -> None:
-    running.configure(queue_directory="/elsewhere", inet_interfaces="127.0.0.2", echod_word="two")
+    running.configure(queue_directory="/elsewhere", echod_word="two")
     answer = running.ask("reload")
-    assert answer["postponed"] == ["inet_interfaces", "queue_directory"]
+    assert answer["postponed"] == ["queue_directory"]
     assert {(facts["word"], facts["cwd"]) for facts in visits(running, 3)} == {
         ("two", str(running.top / "spool"))
     }
+
+
+def test_changed_interfaces_apply_at_once(running: Running) -> None:
+    """Named ones, all of them, and back: a port is never without a listener of ours."""
+
+    def answers(host: str) -> bool:
+        try:
+            socket.create_connection((host, running.port), 5).close()
+        except ConnectionRefusedError:
+            return False
+        return True
+
+    for interfaces, others in (
+        ("127.0.0.1, 127.0.0.2", "yes"),
+        ("all", "yes"),
+        ("127.0.0.1", "no"),
+        ("all", "yes"),
+        ("127.0.0.2", "yes"),
+        ("127.0.0.1", "no"),
+    ):
+        running.configure(inet_interfaces=interfaces, inet_protocols="ipv4")
+        answer = running.ask("reload")
+        assert "inet_interfaces" in answer["parameters"], answer
+        assert answer["changed"] == [f"{running.port}/inet"]
+        assert answers("127.0.0.1") is (interfaces != "127.0.0.2")
+        assert answers("127.0.0.2") is (others == "yes")
+        # Sharing the port was for that moment only.
+        host = "127.0.0.2" if interfaces == "127.0.0.2" else "127.0.0.1"
+        with pytest.raises(OSError, match="in use"):
+            socket.create_server((host, running.port))
+
+
+def test_host_names_are_no_interfaces_for_a_reload(running: Running) -> None:
+    running.configure(inet_interfaces="mx.example.invalid")
+    answer = running.ask("reload")
+    assert "host names are looked up at start and upgrade only" in answer["error"]
+    assert list(visits(running, 1))
 
 
 def test_a_signal_reloads_too(running: Running) -> None:
