@@ -29,6 +29,8 @@ COMMANDS = {
     "drain": ("commands.control:drain", "accept nothing more, stop when all work is done"),
     "reload": ("commands.control:reload", "put a changed configuration in force"),
     "upgrade": ("commands.control:upgrade", "put this version in force, without a pause"),
+    "flush": ("commands.flush:main", "let the queue manager try all mail again"),
+    "logrotate": ("commands.logrotate:main", "begin a new log file, compress the old one"),
     "status": ("commands.status:main", "show services and processes"),
     "check": ("commands.check:main", "look for mistakes without starting"),
     "inject": ("commands.inject:main", "submit a message by QMQP"),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.suite.instance import Postroom
+from tests.suite.relay import Relay
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -27,3 +28,16 @@ def postroom() -> Iterator[Postroom]:
     with Postroom() as instance:
         instance.start()
         yield instance
+
+
+@pytest.fixture
+def stopped() -> Iterator[Relay]:
+    """A relay host that was made and not started."""
+    with Relay() as instance:
+        yield instance
+
+
+@pytest.fixture
+def relay(stopped: Relay) -> Relay:
+    """A running relay host."""
+    return stopped.start()
