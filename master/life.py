@@ -32,6 +32,7 @@ from master.endpoints import Names
 from master.installation import Installation
 from master.journal import Journal, log_end
 from master.listeners import Listeners
+from master.notify import Notifier
 from master.orders import Orders
 from master.state import State
 from master.succession import inherited_listeners, inherited_pools, unsent
@@ -51,7 +52,7 @@ def run(
         ConfigError: it cannot be started.
     """
     params = configuration.params
-    own = Installation.own()
+    own, manager = Installation.own(), Notifier.of(os.environ)  # before that is cleaned
     guard.check(configuration)
     os.umask(UMASK)
     owner = spool.mail_owner(params)
@@ -65,12 +66,14 @@ def run(
     adopt_environment(configuration)
     nursery = Nursery(journal.descriptor, verbose=verbose)
     supervisor = Supervisor(configuration, names, journal, nursery)
+    supervisor.manager = manager
     control = Control(supervisor.loop, journal.log)
     orders = Orders(supervisor, Upgrade(supervisor, control, own))
     orders.listen_to_signals()
     supervisor.open(owner)
     control.open(f"{params.process_id_directory}/control", orders.handle)
     ready()
+    supervisor.tell_manager()
     with logged(journal.log):
         supervisor.run()
 
@@ -120,6 +123,7 @@ class Successor:
         )
         self.supervisor = supervisor = Supervisor(configuration, names, journal, nursery)
         supervisor.started = state.started
+        supervisor.manager = Notifier(state.notify, state.watchdog)
         self.control = Control(supervisor.loop, journal.log)
         self.orders = Orders(supervisor, Upgrade(supervisor, self.control, own))
         listeners = inherited_listeners(state, Listeners(owner))

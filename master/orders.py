@@ -89,6 +89,7 @@ class Orders:
 
         if state.refused:
             self._log.error(f"upgrade failed, version {POSTROOM_VERSION} goes on: {state.refused}")
+            self._supervisor.tell_manager()
             reply({"ok": False, "error": state.refused})
             return
         configuration = self._supervisor.configuration
@@ -119,9 +120,11 @@ class Orders:
             by_signal = reply is ignore_reply
             self._upgrade.postpone(lambda: self.handle(request, reply), by_signal=by_signal)
             return
+        supervisor.manager.reloading()
         try:
             done = supervisor.reload()
         except ConfigError as error:
+            supervisor.tell_manager()
             self._log.error(f"reload refused, the running configuration stays: {error}")
             raise
         self._log.info(f"reload: {done}")
@@ -144,6 +147,8 @@ class Orders:
             if missing:
                 named = ", ".join(map(str, missing))
                 self._log.warning(f"{request}: no confirmation from old processes: {named}")
+            if self._supervisor.phase is Phase.RUNNING:
+                self._supervisor.tell_manager()
             reply({"ok": True, **facts, "unconfirmed": missing})
 
         self._supervisor.hand_over(answer)

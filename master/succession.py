@@ -49,6 +49,8 @@ def state_of(supervisor: Supervisor, control: Control, installation: Installatio
         log_descriptor=supervisor.journal.descriptor,
         log=log_state(log),
         collector=log_state(log.copy) if log.copy else LogState(),
+        notify=supervisor.manager.address,
+        watchdog=supervisor.manager.watchdog,
     )
 
 

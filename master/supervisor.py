@@ -26,6 +26,7 @@ from typing import NamedTuple, Protocol
 
 from common.child import Identity
 from common.errors import ConfigError
+from common.params import POSTROOM_VERSION
 from master import changes, environment, journal, listeners
 from master.changes import Changes
 from master.children import Nursery
@@ -36,6 +37,7 @@ from master.handover import Done, Handover
 from master.journal import Journal
 from master.listeners import Listeners
 from master.lock import Lock
+from master.notify import Notifier
 from master.pool import Pool
 from master.services import Transport
 
@@ -85,6 +87,7 @@ class Supervisor:
         self.pools: dict[tuple[str, Transport], Pool] = {}
         self.leaving: list[Pool] = []  # services that have ended, while processes remain
         self.helper: Helper | None = None
+        self.manager = Notifier()
         self.loop = Loop()
         self.log = journal.log
         self.nursery = nursery
@@ -130,6 +133,7 @@ class Supervisor:
 
     def run(self) -> None:
         """Do the work until the mail system has stopped."""
+        self.manager.watch(self.loop)
         self.loop.after_turn = lambda: self.journal.flush(self.loop)
         self.loop.run()
 
@@ -157,6 +161,11 @@ class Supervisor:
         self._put_in_force(lift_throttles=True)
         return changes.between(old, new)
 
+    def tell_manager(self) -> None:
+        """Let the service manager know that we serve, and what."""
+        count = len(self.configuration.plans)
+        self.manager.ready(f"Postroom {POSTROOM_VERSION}, {count} services")
+
     def close_needless(self) -> None:
         """Close listeners that no service has."""
         plans = self.configuration.plans.values()
@@ -181,6 +190,7 @@ class Supervisor:
         if self.phase is Phase.STOPPING:
             return
         self.phase = Phase.STOPPING
+        self.manager.stopping()
         self.log.info(f"terminating on signal {number:d}")
         self.drain()
         when = 0.0

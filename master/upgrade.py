@@ -124,8 +124,10 @@ class Upgrade:
             state = replace(
                 self._state(), names=ready.names, following=ready.reading, reload=self._reload
             )
+            supervisor.manager.reloading()
             execute(target, state)
         except OSError as error:
+            supervisor.tell_manager()
             self._stay(reply, f"exec {target.interpreter}: {error.strerror}")
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
