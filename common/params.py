@@ -162,6 +162,52 @@ class SuiteParams:
 
 
 @dataclass(frozen=True)
+class TableParams(SuiteParams):
+    """Read by whoever opens a lookup table of a type that has parameters."""
+
+    lmdb_map_size: int = parameter(
+        "16777216", "Size that an LMDB table begins with, in bytes; it grows as needed.", least=8192
+    )
+    berkeley_db_create_buffer_size: int = parameter(
+        "16777216", "Memory for making a Berkeley DB table, in bytes.", least=1
+    )
+    berkeley_db_read_buffer_size: int = parameter(
+        "131072", "Memory for reading a Berkeley DB table, in bytes.", least=1
+    )
+    proxymap_service_name: str = parameter(
+        "proxymap", "The service that looks keys of proxy: tables up.", least=1
+    )
+
+
+@dataclass(frozen=True)
+class HeaderParams(SuiteParams):
+    """Read by whoever looks at headers."""
+
+    header_size_limit: int = parameter("102400", "Bytes of a header that are kept.", least=1)
+
+
+@dataclass(frozen=True)
+class MimeParams(HeaderParams):
+    """Read by whoever takes messages apart."""
+
+    mime_boundary_length_limit: int = parameter(
+        "2048", "Bytes of a MIME boundary that are compared.", least=1
+    )
+    mime_nesting_limit: int = parameter(
+        "100", "Parts within parts of a message that are told apart.", least=1
+    )
+
+
+@dataclass(frozen=True)
+class MapParams(MimeParams):
+    """Read by the command for lookup tables."""
+
+    default_database_type: str = parameter(
+        "hash", "Type of tables whose type is not named.", least=1
+    )
+
+
+@dataclass(frozen=True)
 class MasterParams(SuiteParams):
     """Read by master."""
 
@@ -307,7 +353,7 @@ class QmqpdParams(ChildParams):
 
 
 @dataclass(frozen=True)
-class CleanupParams(ChildParams):
+class CleanupParams(ChildParams, HeaderParams):
     """Read by cleanup."""
 
     enable_long_queue_ids: bool = parameter("no", "Queue ids that do not repeat.")
@@ -338,7 +384,6 @@ class CleanupParams(ChildParams):
     queue_file_attribute_count_limit: int = parameter(
         "100", "Attributes in one queue file.", least=1
     )
-    header_size_limit: int = parameter("102400", "Bytes of a header that are kept.", least=1)
     header_address_token_limit: int = parameter(
         "10240", "Address tokens of a header that are rewritten.", least=1
     )
@@ -369,6 +414,16 @@ class CleanupParams(ChildParams):
     queue_service_name: str = parameter("qmgr", "The service that is told of a new file.", least=1)
 
 
-READERS = (SuiteParams, MasterParams, ChildParams, QmqpdParams, CleanupParams)
+READERS = (
+    SuiteParams,
+    TableParams,
+    HeaderParams,
+    MimeParams,
+    MapParams,
+    MasterParams,
+    ChildParams,
+    QmqpdParams,
+    CleanupParams,
+)
 
 PARAMETERS: dict[str, Parameter] = {one.name: one for reader in READERS for one in declared(reader)}
