@@ -243,6 +243,22 @@ def test_without_confirmation_old_values_would_be_seen() -> None:
         assert "one" in {facts["word"] for facts in visits(running, 20)}
 
 
+@pytest.mark.parametrize("order", ["reload", "upgrade"])
+def test_a_client_whose_call_went_to_a_process_that_leaves_is_served(order: str) -> None:
+    """Those that stay were not woken: without another one it would wait for the next client."""
+    with Running({"echod_mode": "exclusive", "default_prefork_count": "1"}) as running:
+        (old,) = running.workers()
+        asked = threading.Thread(target=running.ask, args=[order])
+        asked.start()
+        wait_for(lambda: set(running.workers()) - {old}, 5, "a new worker")
+        wait_for(lambda: "(last call)" in "".join(running.titles()), 5, "the old worker's end")
+        begin = time.monotonic()
+        with running.connect() as visit:
+            assert visit.facts["pid"] != old
+        assert time.monotonic() - begin < 1.0
+        asked.join()
+
+
 def test_reload_names_processes_that_never_confirm() -> None:
     with Running({"echod_mode": "deaf"}, patch=lambda: shorten(0.05, 0.2)) as running:
         old = sorted(running.workers() + running.workers(str(running.port)))
