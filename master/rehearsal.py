@@ -75,6 +75,7 @@ class Rehearsal:
         self._done = done
         self._output = b""
         self._reason = ""
+        self._pid = 0
 
     def start(self, state: State) -> None:
         """Begin.
@@ -102,12 +103,14 @@ class Rehearsal:
     def end(self, reason: str) -> None:
         """Stop it; that is why it did not succeed."""
         self._reason = self._reason or reason
-        os.kill(self._pid, signal.SIGKILL)  # not buried yet: nobody else has the number
+        if self._pid:  # not buried yet: nobody else has the number
+            os.kill(self._pid, signal.SIGKILL)
 
     def reap(self, pid: int, status: int) -> bool:
         """Note the end of a process; False if it is another one."""
         if pid != self._pid:
             return False
+        self._pid = 0
         self._timer.cancel()
         self._read()
         self._loop.forget(self._reader)

@@ -80,6 +80,7 @@ def test_process_children_and_locks_stay_and_new_workers_come(running: Running) 
         # The client of an old worker is served to its end.
         states = {one["pid"]: one["state"] for one in running.ask("status")["processes"]}
         assert states[visit.facts["pid"]] == "leaving"
+        environment = visit.facts["environment"]
         visit.say("bye")
         assert visit.ended()
     wait_for(gone(old), 5, "the end of all old workers")
@@ -87,6 +88,9 @@ def test_process_children_and_locks_stay_and_new_workers_come(running: Running) 
     for facts in visits(running, 4):
         assert facts["parent"] == running.pid
         assert facts["generation"] > visit.facts["generation"] + 1
+        generation = {"GENERATION": f"{facts['generation']:o}"}
+        assert facts["environment"] == environment | generation
+        assert (facts["cwd"], facts["umask"]) == (f"{running.top}/spool", 0o077)
         assert set(facts["descriptors"]) - {9} == set(range(9))  # 9: a client that is just leaving
     assert Path(f"/proc/{running.pid}/cmdline").read_bytes().startswith(b"master -c ")
     # Buried by the new program: a zombie would be a child still.
