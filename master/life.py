@@ -104,7 +104,7 @@ class Successor:
         own = Installation.own()  # before the environment is cleaned
         for descriptor in state.descriptors:
             os.set_inheritable(descriptor, False)
-        names = Names(dict(state.names))
+        names = Names(dict(state.names), closed=True)
         reading = state.following or state.running
         self.before = previous(state, names)
         self.configuration = configuration = Configuration.of(reading, names, state.fixed)

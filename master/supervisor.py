@@ -129,7 +129,11 @@ class Supervisor:
         self._prepare_to_fork()
         self._announce("upgrade")
         self._put_in_force(lift_throttles=False)
-        self.reap()  # who has ended while nobody looked
+
+    def helper_left(self) -> None:
+        """Note that the helper has ended; a stop may have waited for that."""
+        self.helper = None
+        self._processes_changed()
 
     def run(self) -> None:
         """Do the work until the mail system has stopped."""
@@ -266,7 +270,7 @@ class Supervisor:
             handover.check()
         self._handovers = [one for one in self._handovers if not one.finished]
         self.leaving = [pool for pool in self.leaving if any(pool.processes)]
-        if self.phase is Phase.RUNNING or self.leaving or self._handovers:
+        if self.phase is Phase.RUNNING or self.leaving or self._handovers or self.helper:
             return
         if self._log_service in self.pools:
             self._dismiss(self._log_service)

@@ -72,11 +72,11 @@ class Upgrade:
         words = ["-c", str(supervisor.configuration.directory)]
 
         def done(ready: Ready | None, reason: str) -> None:
-            supervisor.helper = None
             if ready is None:
                 self._stay(reply, reason)
             else:
                 self._prepare(target, ready, reply)
+            supervisor.helper_left()
 
         rehearsal = Rehearsal(supervisor.loop, target, words, done)
         try:

@@ -252,6 +252,8 @@ def test_upgrade_says_what_it_did(system: Commanded) -> None:
     )
     assert (system.master_pid(), alive(pid)) == (pid, True)
     assert {facts["word"] for facts in visits(system, 6)} == {"two"}
+    for number in range(3):
+        assert os.readlink(f"/proc/{pid}/fd/{number}") == "/dev/null"
     assert system.run("stop").returncode == 0
     # By the name that the command's first line has for it: python, or python3.
     interpreter = POSTROOM.read_bytes().splitlines()[0].decode().removeprefix("#!")

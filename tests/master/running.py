@@ -61,6 +61,7 @@ class Running:
         self.patch = patch
         self.port = free_port()
         self.pid = 0
+        self.verbose = False
         self.log = self.top / "mail.log"
         for name in ("etc", "spool"):
             (self.top / name).mkdir()
@@ -141,7 +142,7 @@ class Running:
                 pipe.write("ready")
                 pipe.close()
 
-            life.run(configuration, names, verbose=False, ready=ready)
+            life.run(configuration, names, verbose=self.verbose, ready=ready)
             status = 0
         except BaseException as error:
             if not pipe.closed:

@@ -53,6 +53,16 @@ def open_files(running: Running) -> dict[str, str]:
     return {one.name: os.readlink(one) for one in folder.iterdir()}
 
 
+def kept_over_exec(running: Running) -> set[int]:
+    """Return the descriptors that a program executed by master would have, unasked."""
+    found = set()
+    for name in open_files(running):
+        fields = Path(f"/proc/{running.pid}/fdinfo/{name}").read_text().split()
+        if not int(fields[fields.index("flags:") + 1], 8) & os.O_CLOEXEC:
+            found.add(int(name))
+    return found - {0, 1, 2}
+
+
 def listening(running: Running) -> set[str]:
     """Return the listeners of master, as the kernel knows them, and its FIFOs."""
     sockets = {name for name in open_files(running).values() if name.startswith("socket:")}
@@ -129,6 +139,7 @@ def test_every_listener_is_the_same_and_nothing_leaks() -> None:
         wait_for(
             lambda: len(open_files(running)) == len(before), 5, "no more descriptors than before"
         )
+        assert kept_over_exec(running) == set()
 
 
 def test_an_upgrade_puts_a_changed_configuration_in_force(running: Running) -> None:
@@ -163,6 +174,59 @@ def test_a_throttle_stays() -> None:
         assert 50 < running.service()["throttled_seconds"] < 60
         assert running.child_pids() == []
         assert running.log_text().count("throttling") == count
+
+
+def test_old_workers_that_are_slow_to_notice_are_waited_for() -> None:
+    with Running({"echod_mode": "slow"}) as running:
+        running.configure(echod_word="two")
+        assert running.ask("upgrade")["ok"]
+        assert {facts["word"] for facts in visits(running, 20)} == {"two"}
+
+
+def test_a_service_that_has_ended_is_still_known_while_it_has_clients(running: Running) -> None:
+    with running.connect() as visit:
+        running.write_master_cf(f"{running.port} inet n - - - 20 echod\n")
+        assert running.ask("reload")["removed"] == ["echo/unix"]
+        for _ in range(2):
+            assert running.ask("upgrade")["ok"]
+            states = {one["pid"]: one["state"] for one in running.ask("status")["processes"]}
+            assert states[visit.facts["pid"]] == "leaving"
+            assert running.service()["ended"]
+        visit.say("bye")
+        assert visit.ended()
+    wait_for(lambda: len(running.child_pids()) == 2, 5, "its end")
+    assert len(running.ask("status")["services"]) == 1
+
+
+def test_what_was_known_at_start_stays_known() -> None:
+    running = Running({"default_prefork_count": "1", "inet_protocols": "ipv4"})
+    running.configure(inet_interfaces="all", echod_mode="blocking")
+    running.write_master_cf(f"{running.port} inet n - - - 3 echod\n")
+    running.verbose = True
+    with running, contextlib.ExitStack() as stack:
+        started = running.ask("status")["started"]
+        held = [stack.enter_context(running.connect_port()) for _ in range(3)]
+        assert held[-1].facts["stress"] == "yes"
+        assert running.ask("upgrade")["ok"]
+        assert running.ask("status")["started"] == started
+        with running.connect_port() as visit:
+            assert visit.facts["stress"] == "yes"
+        expected = f"echod -n {running.port} -t inet -v -u -o stress=yes"
+        wait_for(lambda: running.titles()[-1] == expected, 5, "the title of a new process")
+        warning = "has reached its process limit"
+        again = [stack.enter_context(running.connect_port()) for _ in range(3)]
+        assert len(again) == 3
+        assert running.log_text().count(warning) == 1
+
+
+def test_host_names_are_looked_up_in_the_rehearsal(running: Running) -> None:
+    """127.1 is one: an address only to the resolver."""
+    running.configure(inet_interfaces="127.1")
+    refused = "127.1: host names are looked up at start and upgrade only"
+    assert running.ask("reload")["error"].endswith(refused)
+    assert running.ask("upgrade")["ok"]
+    running.connect_port().close()
+    assert running.ask("reload")["ok"]
 
 
 def test_titles_are_whole_after_an_upgrade(running: Running) -> None:
@@ -299,6 +363,7 @@ def test_a_program_that_cannot_be_executed_in_the_end_is_refused(
     assert_nothing_happened(running, before, answer["error"])
     assert (listening(running), len(open_files(running))) == (endpoints, len(files))
     assert not (running.top / "spool/public/new").exists()
+    assert kept_over_exec(running) == set()
     # Signals are heard again, and no child gets what was about to be passed on.
     running.kill(signal.SIGHUP)
     running.wait_for_log("reload -- ")
