@@ -13,7 +13,8 @@ DESCRIPTION
     because only the holder of the lock gets here.
 
     A port may move from one address to all of them, or back, while the mail
-    system runs. For that moment old and new listener share it.
+    system runs. For that moment old and new listener share it, as programs of
+    one account may that both ask for it; one that does not is still refused.
 
 SEE ALSO
     spec/master-protocol.md, section 6
@@ -98,8 +99,10 @@ class Listeners:
             endpoint = one.endpoint
             try:
                 if endpoint not in self._open:
-                    with sharing(self._rivals(endpoint, staying)) as shared:
-                        self._open[endpoint] = self._bind(endpoint, deadline, shared=shared)
+                    rivals = self._rivals(endpoint, staying)
+                    for rival in rivals:
+                        rival.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+                    self._open[endpoint] = self._bind(endpoint, deadline, shared=bool(rivals))
                     opened.append(endpoint)
                 listen(endpoint, self._open[endpoint], one.process_limit)
             except OSError as error:
@@ -182,20 +185,8 @@ def acting_as(owner: Identity | None) -> Iterator[None]:
         os.setgroups(groups)
 
 
-@contextmanager
-def sharing(rivals: Collection[socket.socket]) -> Iterator[bool]:
-    """Let another listener of ours come to the port of these; tell whether there are any."""
-    for one in rivals:
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    try:
-        yield bool(rivals)
-    finally:
-        for one in rivals:
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 0)
-
-
 def bind_port(endpoint: Endpoint, *, shared: bool) -> socket.socket:
-    """Return a socket at a network address, whose port may be that of another for now."""
+    """Return a socket at a network address, which may share its port with another of ours."""
     listener = socket.socket(endpoint.family, socket.SOCK_STREAM)
     try:
         listener.setblocking(False)
@@ -204,9 +195,6 @@ def bind_port(endpoint: Endpoint, *, shared: bool) -> socket.socket:
         if endpoint.family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         listener.bind(endpoint.address)
-        if shared:
-            listener.listen(LEAST_BACKLOG)  # as long as the others share; after that none does
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 0)
     except OSError:
         listener.close()
         raise

@@ -117,8 +117,8 @@ class Pool:
             self.tally.total -= 1
             self.tally.available -= not process.taken
             self.tally.earned += policy.ending(status) is Ending.CLEAN and process.requests > 0
+            self.tally.orphaned |= self._client_waits()
             self.settle()
-            self._look_for_clients()
         elif self.tally.leaving:
             self.tally.leaving -= 1
             self.settle()
@@ -178,20 +178,18 @@ class Pool:
         self._spawn()
         self.settle()
 
-    def _look_for_clients(self) -> None:
-        """Start one process more if somebody waits for whom nobody may be awake.
+    def _client_waits(self) -> bool:
+        """Tell whether there is one that nobody may be awake for.
 
         A client wakes one of our processes. If that one leaves without it, because it found a
         table changed or was just told to, the others sleep on; a new one looks first.
         """
         if self.channel is None or not isinstance(self.plan, NativePlan):
-            return
+            return False
         waiting = select.poll()
         for descriptor in self._listeners:
             waiting.register(descriptor, select.POLLIN)
-        if waiting.poll(0):
-            self.tally.orphaned = True
-            self.settle()
+        return bool(waiting.poll(0))
 
     def _note_stress(self) -> None:
         """Tell processes of overload from now on; programs that were not told leave when idle."""
@@ -231,7 +229,8 @@ class Pool:
         if channel.ended:
             self._close(channel)
             self._forget_empty()
-            self._look_for_clients()
+            self.tally.orphaned |= self._client_waits()
+            self.settle()
             self.on_change()
 
     def _react(self, channel: Channel, process: Process, status: int) -> None:

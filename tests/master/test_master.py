@@ -384,7 +384,7 @@ def test_changed_interfaces_apply_at_once(running: Running) -> None:
         assert answer["changed"] == [f"{running.port}/inet"]
         assert answers("127.0.0.1") is (interfaces != "127.0.0.2")
         assert answers("127.0.0.2") is (others == "yes")
-        # Sharing the port was for that moment only.
+        # Nobody else shares the port.
         host = "127.0.0.2" if interfaces == "127.0.0.2" else "127.0.0.1"
         with pytest.raises(OSError, match="in use"):
             socket.create_server((host, running.port))

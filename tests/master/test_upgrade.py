@@ -8,13 +8,13 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 from common.params import POSTROOM_VERSION
-from master import rehearsal
+from master import rehearsal, upgrade
 from tests.master.running import DAEMONS, MASTER_CF, Running, alive, gone, visits
 from tests.suite.instance import free_port
 from tests.suite.tree import Tree
@@ -463,7 +463,7 @@ def slow(tmp_path: Path) -> dict[str, str]:
 def test_a_reload_during_the_rehearsal_is_done_by_the_successor(
     running: Running, tmp_path: Path, by_signal: bool
 ) -> None:
-    upgrade = ask_later(running, "upgrade", **slow(tmp_path))
+    asked = ask_later(running, "upgrade", **slow(tmp_path))
     running.wait_for_log("rehearses")
     # Seen by the rehearsal, or not: it is in force when the reload is answered.
     running.configure(echod_word="two")
@@ -474,7 +474,7 @@ def test_a_reload_during_the_rehearsal_is_done_by_the_successor(
     wait_for(lambda: len(running.ask("status")["services"]) == 2, 5, "a turn of the loop")
     assert "reload -- " not in running.log_text()
     (tmp_path / "go").touch()
-    assert upgrade.answer()["ok"]
+    assert asked.answer()["ok"]
     if not by_signal:
         assert reload.answer()["ok"]
     running.wait_for_log("reload -- ")
@@ -486,7 +486,7 @@ def test_a_reload_is_done_if_the_upgrade_fails(
     running: Running, tmp_path: Path, by_signal: bool
 ) -> None:
     waits = f"while ! test -e {tmp_path}/go; do sleep 0.02; done; exit 1"
-    upgrade = ask_later(running, "upgrade", interpreter=script(tmp_path, waits))
+    asked = ask_later(running, "upgrade", interpreter=script(tmp_path, waits))
     running.wait_for_log("rehearses")
     if by_signal:
         running.kill(signal.SIGHUP)
@@ -494,14 +494,14 @@ def test_a_reload_is_done_if_the_upgrade_fails(
         reload = ask_later(running, "reload")
     wait_for(lambda: len(running.ask("status")["services"]) == 2, 5, "a turn of the loop")
     (tmp_path / "go").touch()
-    assert upgrade.answer()["error"] == "exit status 1"
+    assert asked.answer()["error"] == "exit status 1"
     if not by_signal:
         assert reload.answer()["ok"]
     running.wait_for_log("reload -- ")
 
 
 def test_clients_of_the_control_socket_notice_nothing(running: Running, tmp_path: Path) -> None:
-    upgrade = ask_later(running, "upgrade", **slow(tmp_path))
+    asked = ask_later(running, "upgrade", **slow(tmp_path))
     running.wait_for_log("rehearses")
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(10)
@@ -509,10 +509,35 @@ def test_clients_of_the_control_socket_notice_nothing(running: Running, tmp_path
         connection.sendall(b'{"request": ')
         assert running.ask("status")["ok"]  # by now the first half has been read
         (tmp_path / "go").touch()
-        assert upgrade.answer()["ok"]
+        assert asked.answer()["ok"]
         connection.sendall(b'"status"}\n')
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
     assert json.loads(answer)["pid"] == running.pid
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_of_the_last_moment_counts(number: signal.Signals) -> None:
+    """It has come, but the loop has not seen it, when signals are held back."""
+
+    def patch() -> None:
+        mask, sent = signal.pthread_sigmask, list[signal.Signals]()
+
+        def one_more(how: int, numbers: Iterable[int]) -> set[int]:
+            if how == signal.SIG_BLOCK and numbers is upgrade.HELD and not sent:
+                sent.append(number)
+                os.kill(os.getpid(), number)
+            return mask(how, numbers)
+
+        setattr(signal, "pthread_sigmask", one_more)  # noqa: B010 - it is a fork
+
+    with Running(patch=patch) as running:
+        answer = ask_later(running, "upgrade")
+        if number is signal.SIGTERM:
+            assert answer.answer()["error"] == "the mail system is stopping"
+            assert running.wait() == 0
+        else:
+            assert answer.answer()["ok"]
+            running.wait_for_log("reload -- ")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
@@ -529,14 +554,14 @@ def test_signals_while_programs_change_are_kept(
 """
     tree.edit("master/life.py", begin, waits + begin)
     target = {"interpreter": str(tree.interpreter), "path": str(DAEMONS)}
-    upgrade = ask_later(running, "upgrade", **target)
+    asked = ask_later(running, "upgrade", **target)
     wait_for((tmp_path / "executed").exists, 10, "the exec")
     running.kill(number)
     (victim, *_) = running.child_pids()
     os.kill(victim, signal.SIGKILL)
     (tmp_path / "go").touch()
     if number is signal.SIGHUP:
-        assert upgrade.answer()["ok"]
+        assert asked.answer()["ok"]
         running.wait_for_log("reload -- ")
         wait_for(lambda: len(running.child_pids()) == 4, 5, "four children")
         assert list(visits(running, 2))
