@@ -28,10 +28,10 @@ from typing import NoReturn, TextIO
 
 from commands.instance import lenient_main_cf
 from commands.script import Script
+from common.child import DESCRIPTOR_LIMIT
 from common.errors import ConfigError
 from master import guard, lock, spool
 from master.__main__ import hold_standard_streams, stay_in_foreground
-from master.children import DESCRIPTOR_LIMIT
 from master.configuration import Configuration, executable
 from master.endpoints import Names
 from master.life import UMASK, run

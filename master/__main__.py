@@ -26,12 +26,12 @@ import os
 import sys
 from pathlib import Path
 
+from common.child import DESCRIPTOR_LIMIT
+from common.environment import config_directory
 from common.errors import ConfigError
 from master import facts, life, rehearsal
-from master.children import DESCRIPTOR_LIMIT
 from master.configuration import Configuration
 from master.endpoints import Names
-from master.environment import config_directory
 from master.facts import FactsError
 from master.lock import LockedError
 

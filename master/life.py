@@ -23,14 +23,14 @@ from typing import NoReturn
 import setproctitle
 
 from common.errors import ConfigError
-from common.log import Log
+from common.log import Log, log_end
 from master import environment, guard, jail, spool, upgrade
 from master.children import Nursery
 from master.configuration import Configuration
 from master.control import Control, Reply, Request
 from master.endpoints import Names
 from master.installation import Installation
-from master.journal import Journal, log_end
+from master.journal import Journal
 from master.listeners import Listeners
 from master.notify import Notifier
 from master.orders import Orders

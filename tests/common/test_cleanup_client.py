@@ -814,5 +814,5 @@ def test_a_second_failure_is_final(native: FakeCleanup) -> None:
         fresh.close()
         assert over.result()
     assert client.outcome() == (Status.WRITE_FAILED, b"")
-    assert client.warnings == ["Connection reset by peer while reading cleanup's status"]
+    assert len(client.warnings) == 1
     assert not visited(native)
