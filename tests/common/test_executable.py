@@ -421,3 +421,18 @@ def test_a_client_on_a_connection_is_who_it_is(host: Host, listener: socket.sock
             ) as process:
                 assert process.wait(PATIENCE) == 0
         assert b"is not authorized" in client.recv(1000)
+
+
+def test_a_table_that_changes_is_read_by_the_next_process_be_it_in_a_jail(
+    host: Host, listener: socket.socket
+) -> None:
+    table = host.top / "clients"  # outside of the jail
+    table.write_text("127.0.0.1 ok\n")
+    words = ["-t", "inet", "-u", "-c", "-o", f"qmqpd_authorized_clients=texthash:{table}"]
+    with host.run("qmqpd", *words, listeners=[listener]) as process:
+        assert submit(port(listener), MESSAGE).verdict == "Z"  # there is no cleanup
+        assert submit(port(listener), MESSAGE).verdict == "Z"
+        table.write_text("192.0.2.1 only\n")
+        with socket.create_connection(listener.getsockname()):
+            assert process.wait() == 0
+    assert host.lines()[-1].endswith(f"table texthash:{table} has changed -- restarting")
