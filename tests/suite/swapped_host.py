@@ -17,6 +17,7 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 from tests.suite import peers
@@ -28,6 +29,7 @@ COPIED = ("/usr/lib/postfix/sbin", "/var/lib/dpkg")
 QMQP_SERVICE = "628 inet n - y - - qmqpd\n"
 QMQP_CLIENTS = "qmqpd_authorized_clients = 127.0.0.1\n"
 MESSAGES = 20
+SOURCE = ("-m", str(MESSAGES), "-s", "4", "-f", "s@away.test", "-t", "r@away.test")
 COMMANDS = re.compile(r"```sh\n((?:dpkg-divert|rm) .*?)```", re.DOTALL)
 
 
@@ -35,7 +37,9 @@ def main() -> int:
     """Live a short life as a mail host."""
     top = Path(sys.argv[1])
     bring_up("lo")
+    shutil.copytree("/etc/postfix", top / "postfix", symlinks=True)  # what its scripts look for
     replace_places(top)
+    shutil.copytree(top / "postfix", "/etc/postfix", dirs_exist_ok=True, ignore=configuration)
     for place in COPIED:
         own = top / place.replace("/", "_")
         shutil.copytree(place, own, symlinks=True)
@@ -51,11 +55,13 @@ def main() -> int:
     facts: dict[str, object] = {}
     with sink(SINK_PORT, top / "sink") as folder:
         facts["start"] = run("postfix", "start")
+        if facts["start"] != [0, ""]:
+            steps = []
         for number, (name, commands) in enumerate(steps, 1):
             step = f"{name} {'there' if commands is there else 'back'}"
             facts[step] = run("sh", "-ec", commands.replace("cleanup", name))
-            facts[f"{step}: source"] = run("qmqp-source", "-m", str(MESSAGES), "127.0.0.1:628")
-            arrived = holds_within(lambda n=number: count(folder) >= n * MESSAGES, 20)
+            facts[f"{step}: source"] = run("qmqp-source", *SOURCE, "127.0.0.1:628")
+            arrived = holds_within(partial(reached, folder, number * MESSAGES), 20)
             facts[f"{step}: arrived"] = arrived and count(folder)
             facts[f"{step}: ours"] = sorted(ours())
         facts["check"] = run("postfix", "check")
@@ -64,6 +70,11 @@ def main() -> int:
     facts["log"] = Path("/var/log/mail.log").read_text()
     print(json.dumps(facts))
     return 0
+
+
+def reached(folder: Path, messages: int) -> bool:
+    """Tell whether so many messages have arrived."""
+    return count(folder) >= messages
 
 
 def swaps() -> tuple[str, str]:
@@ -76,6 +87,11 @@ def run(*command: str) -> list[object]:
     """Run a command; return its status and what it said."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return [done.returncode, done.stdout + done.stderr]
+
+
+def configuration(folder: str, names: list[str]) -> set[str]:
+    """Tell shutil not to copy what has been written."""
+    return {"main.cf", "master.cf"}
 
 
 def all_but_hosts(folder: str, names: list[str]) -> set[str]:
