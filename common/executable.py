@@ -131,7 +131,6 @@ def take_descriptors(options: Options) -> None:
         if trouble := unfit(descriptor, one_shot=options.one_shot):
             raise ConfigError(f"{BY_HAND}: descriptor {descriptor} {trouble}")
         fcntl.fcntl(descriptor, fcntl.F_SETFD, fcntl.FD_CLOEXEC)
-        os.set_blocking(descriptor, descriptor == STATUS_FD)
     os.closerange(LISTEN_FD + options.sockets + options.one_shot, DESCRIPTOR_LIMIT)
 
 

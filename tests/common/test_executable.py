@@ -4,6 +4,7 @@ import os
 import pty
 import shutil
 import socket
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -408,6 +409,21 @@ def one_shot(host: Host, name: str, data: bytes) -> tuple[int, bytes]:
     ) as process:
         output, _ = process.communicate(data, timeout=PATIENCE)
     return process.returncode, output
+
+
+def test_one_shot_cleanup_stores_what_comes_on_standard_input(host: Host) -> None:
+    records = [
+        *(b"T\x0a1795177301", b"S\x03s@t", b"R\x04r@to", b"M\0", b"N\x0bReceived: x"),
+        *(b"N\0", b"N\x04body", b"X\0", b"E\0"),
+    ]
+    opening = b"flags\x00114\0\0"
+    status, output = one_shot(host, "cleanup", opening + b"".join(records))
+    assert output.startswith(b"protocol\0cleanup_protocol\0queue_id\0")
+    assert output.endswith(b"status\x000\0reason\0\0\0")
+    (stored,) = (host.spool / "incoming").iterdir()
+    assert stored.name.encode() in output
+    assert stat.S_IMODE(stored.stat().st_mode) == 0o700
+    assert status == 0
 
 
 def test_a_client_on_a_connection_is_who_it_is(host: Host, listener: socket.socket) -> None:
