@@ -104,6 +104,7 @@ def start(program: Program, name: str, options: Options) -> Child:
         unprivileged=options.unprivileged,
         chroot=options.chroot,
         prepared=program.prepare(params),
+        verbose=options.verbose or "MAIL_VERBOSE" in os.environ,
         one_shot=options.one_shot,
     )
     for warning in main_cf.warnings:

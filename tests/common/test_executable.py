@@ -202,6 +202,25 @@ def test_lines_go_to_postlogd_by_master_s_word_first_and_by_main_cf_then(
         assert " mx other/qmqpd[" in host.wait_for_log("connect from")
 
 
+@pytest.mark.parametrize(
+    ("words", "variables", "details"),
+    [((), {}, 0), (("-v",), {}, 1), ((), {"MAIL_VERBOSE": ""}, 1)],
+)
+def test_a_verbose_daemon_tells_more_of_each_client(
+    host: Host,
+    listener: socket.socket,
+    words: tuple[str, ...],
+    variables: dict[str, str],
+    details: int,
+) -> None:
+    options = ["-t", "inet", *words]
+    with host.run("qmqpd", *options, listeners=[listener], environment=variables):
+        submit(port(listener), MESSAGE)
+        host.wait_for_log("disconnect from")
+    told = [line for line in host.lines() if "s@from.test" in line]
+    assert bool(told) == bool(details), host.lines()
+
+
 def test_with_v_as_a_capital_letter_lines_go_to_standard_error(
     host: Host, listener: socket.socket
 ) -> None:
