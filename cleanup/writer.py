@@ -20,6 +20,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from common import queue_id
+from common.claim import Claim
 from common.errors import QueueError
 from common.queue_id import QueueId
 
@@ -40,17 +41,19 @@ class QueueFile:
     path: str
     created: int  # seconds
     _descriptor: int
+    _claim: Claim
     _pending: bytes = b""  # not written yet
     _begun: bool = False  # something was written
 
     @classmethod
-    def create(cls, *, long_ids: bool) -> "QueueFile":
-        """Return a new, empty, locked file in incoming.
+    def create(cls, *, long_ids: bool, claim: Claim | None = None) -> "QueueFile":
+        """Return a new, empty, locked file in incoming, whose names stand in claim.
 
         Raises:
             QueueError: the file system refuses.
         """
-        descriptor, temporary = create_temporary()
+        claim = claim or Claim()
+        descriptor, temporary = create_temporary(claim)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             inode = os.fstat(descriptor).st_ino
@@ -61,13 +64,15 @@ class QueueFile:
                 else queue_id.encode_short(microseconds, inode)
             )
             path = f"{INCOMING}/{name}"
+            claim.note(temporary, path)
             os.rename(temporary, path)
         except OSError as error:
             os.close(descriptor)
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
+            claim.strike()
             raise QueueError(f"rename {temporary}: {error.strerror}") from None
-        return cls(name, path, seconds, descriptor)
+        return cls(name, path, seconds, descriptor, claim)
 
     def write(self, data: bytes) -> None:
         """Append; a small file is kept in memory until it is complete.
@@ -86,6 +91,7 @@ class QueueFile:
             QueueError: the file system refuses.
         """
         path = f"{HOLD}/{self.queue_id}"
+        self._claim.note(self.path, path)
         try:
             os.rename(self.path, path)
         except OSError as error:
@@ -136,9 +142,18 @@ class QueueFile:
     def discard(self) -> None:
         """Remove the file. Once committed it is not touched any more."""
         if self._descriptor >= 0:
-            with contextlib.suppress(OSError):
-                os.unlink(self.path)
+            self.withdraw()
             self._close()
+
+    def release(self) -> None:
+        """Let the file outlive this process: from now on somebody may know of it."""
+        self._claim.strike()
+
+    def withdraw(self) -> None:
+        """Remove the file, even a committed one: nobody was told that it is accepted."""
+        with contextlib.suppress(OSError):
+            os.unlink(self.path)
+        self._claim.strike()
 
     def _close(self) -> None:
         descriptor, self._descriptor = self._descriptor, -1
@@ -146,7 +161,7 @@ class QueueFile:
             os.close(descriptor)
 
 
-def create_temporary() -> tuple[int, str]:
+def create_temporary(claim: Claim) -> tuple[int, str]:
     """Return descriptor and name of a new file that no other process has.
 
     Raises:
@@ -155,12 +170,15 @@ def create_temporary() -> tuple[int, str]:
     path = ""
     for _ in range(CREATE_ATTEMPTS):
         path = f"{INCOMING}/{time.time_ns() // 1000 % 1_000_000}.{os.getpid()}"
+        claim.note(path)
         try:
             return os.open(path, CREATE_FLAGS, UNFINISHED_MODE), path
         except FileExistsError:
             continue
         except OSError as error:
+            claim.strike()
             raise QueueError(f"create file {path}: {error.strerror}") from None
+    claim.strike()
     raise QueueError(f"create file {path}: too many files of that name")
 
 

@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from common.child import AVAILABLE, STATUS_MESSAGE, TAKEN
+from common.claim import Claim
 
 READ_SIZE = 256 * STATUS_MESSAGE.size
 
@@ -34,6 +35,7 @@ class Process:
     pid: int
     generation: int
     born: float  # monotonic
+    claim: Claim | None = None  # of a program that writes queue files
     taken: bool = False
     requests: int = 0  # that it has reported; after a pause, not each
 

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from common.child import FLOW_READ_FD, LISTEN_FD, Child
+from common.claim import Claim
 from common.errors import ConfigError
 from common.log import Log, open_log
 from common.sinks import FileSink, SyslogSink, refers_to_socket
@@ -51,6 +52,7 @@ class Birth:
 
     pid: int
     generation: int
+    claim: Claim | None = None
 
 
 class Nursery:
@@ -77,15 +79,18 @@ class Nursery:
         descriptors = [*self._flow, status, *listeners]
         if stressed and plan.stressed:
             plan = plan.stressed
-        if isinstance(plan, NativePlan):
-            pid = self._fork(plan, descriptors)
-        else:
+        if not isinstance(plan, NativePlan):
             words = plan.words(verbose=self.verbose)
             environment = {**os.environ, "GENERATION": f"{self.generation:o}"}
             pid = foreign.execute(plan.program_path, words, environment, descriptors)
-        return Birth(pid, self.generation)
+            return Birth(pid, self.generation)
+        claim = Claim.shared() if plan.program.claims else None
+        pid = self._fork(plan, descriptors, claim)
+        if claim:
+            claim.keep()
+        return Birth(pid, self.generation, claim)
 
-    def _fork(self, plan: NativePlan, descriptors: list[int]) -> int:
+    def _fork(self, plan: NativePlan, descriptors: list[int], claim: Claim | None) -> int:
         """Make a copy of master that lives as the child; return its pid."""
         if self.log_descriptor is not None:
             descriptors.append(self.log_descriptor)
@@ -101,13 +106,19 @@ class Nursery:
         try:
             pid = os.fork()
             if pid == 0:
-                self._live(plan, child, descriptors, changed=changed)
+                self._live(plan, child, descriptors, claim, changed=changed)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         return pid
 
     def _live(
-        self, plan: NativePlan, child: Child, descriptors: list[int], *, changed: bool
+        self,
+        plan: NativePlan,
+        child: Child,
+        descriptors: list[int],
+        claim: Claim | None,
+        *,
+        changed: bool,
     ) -> NoReturn:
         """Be the child, from here to its end."""
         status = 1
@@ -121,6 +132,7 @@ class Nursery:
             os.environ["GENERATION"] = f"{self.generation:o}"
             if changed or plan.personal or not self._log_is_simple(plan):
                 child = self._own_child(plan)
+            child.claim = claim
             log = child.log
             log.renew()
             child.set_title()

@@ -195,6 +195,7 @@ def load_program(service: Service) -> Program:
             prepare=getattr(module, "prepare", lambda params: None),
             transports=tuple(map(Transport, named)) if named else NATIVE_TRANSPORTS,
             native=getattr(module, "NATIVE", False),
+            claims=getattr(module, "CLAIMS", False),
             missing=getattr(module, "MISSING", ()),
         )
     except (ImportError, AttributeError) as error:

@@ -47,6 +47,7 @@ class Program:
     prepare: Callable[[Any], object]
     transports: tuple[Transport, ...]  # that it can serve
     native: bool = False  # it has a second socket, for our own daemons' form of its protocol
+    claims: bool = False  # it writes queue files, and notes which
     missing: tuple[str, ...] = ()  # parameters that ask for what it does not do
 
     def lacks(self, command: str, main_cf: MainCf) -> str:

@@ -18,6 +18,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 
+from common.claim import Claim
 from common.log import Log
 from master import policy
 from master.channel import Channel, Process
@@ -99,6 +100,8 @@ class Pool:
         if not channel.ended:
             self._read(channel)  # it may have said that it served somebody
         process = channel.processes.pop(pid)
+        if process.claim:
+            self._remove_claimed(process.claim, pid)
         if not silently:
             self._react(channel, process, status)
         if channel is self.channel:
@@ -150,7 +153,7 @@ class Pool:
             self.tally.backing_off_until = now + FORK_RETRY
             return False
         self._fork_failed = False
-        self.channel.processes[birth.pid] = Process(birth.pid, birth.generation, now)
+        self.channel.processes[birth.pid] = Process(birth.pid, birth.generation, now, birth.claim)
         self.tally.total += 1
         self.tally.available += 1
         self.wakeup.used()
@@ -218,6 +221,11 @@ class Pool:
             self._throttle(now)
         elif reaction in (Reaction.BACK_OFF, Reaction.PAUSE):
             self.tally.back_off(now)
+
+    def _remove_claimed(self, claim: Claim, pid: int) -> None:
+        """Remove the queue file of which a dead process had told nobody that it is accepted."""
+        for path in claim.remove():
+            self._log.info(f"removed {path}: process pid {pid} had not finished it")
 
     def _throttle(self, now: float) -> None:
         """Start nothing for a while: it would fail again."""
