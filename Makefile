@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 INSTANCE := run
 PORT ?= 10628
 
-.PHONY: setup run demo test check lint peers bench bench-quick memory generated clean
+.PHONY: setup run demo test check lint peers bench bench-quick memory storm generated clean
 
 setup: $(VENV)/.installed
 
@@ -54,6 +54,10 @@ bench-quick: setup peers
 # Private memory of workers that never leave, after up to 100,000 messages: a minute or two.
 memory: setup peers
 	$(BIN)/python -P -m bench.memory
+
+# Processes killed at random under load, for minutes: what that cost, and whether it may.
+storm: setup peers
+	$(BIN)/python -P -m tests.suite.storm
 
 # Files made from the table of parameters; tests compare them with it.
 generated: setup

@@ -189,6 +189,7 @@ class Cleanup:
                 file.withdraw()
         else:
             if file:
+                file.reveal()
                 wake_queue_manager(self.params.queue_service_name, self.log)
 
     def _fail(self, session: Dialogue, error: QueueError) -> None:

@@ -29,6 +29,7 @@ HOLD = "hold"
 UNFINISHED_MODE, FINISHED_MODE = 0o600, 0o700
 CREATE_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 PENDING_LIMIT = 48 * 1024  # bytes
+HIDDEN_SECONDS = 10.0  # more than a healthy disk takes for one fsync
 CREATE_ATTEMPTS = 100  # each with another microsecond in the temporary name
 LOG_DIRECTORIES = ("defer", "bounce", "trace")  # logs that an older file of this name left
 
@@ -99,10 +100,11 @@ class QueueFile:
         self.path = path
 
     def commit(self, size_record: bytes) -> None:
-        """Complete the file and make it safe; the message is accepted when this returns.
+        """Complete the file and make it safe; the message may be accepted when this returns.
 
-        An error is final: what fsync() did not save once it may drop for
-        good, so nobody may try again.
+        Whoever accepts it calls release() before and reveal() after saying so.
+        An error is final: what fsync() did not save once it may drop for good,
+        so nobody may try again.
 
         Raises:
             QueueError: the file may not survive; it is gone already.
@@ -117,9 +119,13 @@ class QueueFile:
                 self._flush()
             # 2. nobody looks at the lock of a finished file: give it up before there is one;
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
-            # 3. the x bit tells readers that the file is whole;
+            # 3. the queue manager passes over files of the future: it would take this one before
+            #    it is safe, and before anybody answers for it;
+            ahead = time.time() + HIDDEN_SECONDS
+            os.utime(self._descriptor, (ahead, ahead))
+            # 4. the x bit tells readers that the file is whole;
             os.fchmod(self._descriptor, FINISHED_MODE)
-            # 4. bytes, size, name and mode on disk, in one call: the name is older than this.
+            # 5. bytes, size, name and mode on disk, in one call: the name is older than this.
             os.fsync(self._descriptor)
         except QueueError:
             self.discard()
@@ -148,6 +154,11 @@ class QueueFile:
     def release(self) -> None:
         """Let the file outlive this process: from now on somebody may know of it."""
         self._claim.strike()
+
+    def reveal(self) -> None:
+        """Let the queue manager take the file, which it would do later anyway."""
+        with contextlib.suppress(OSError):
+            os.utime(self.path)
 
     def withdraw(self) -> None:
         """Remove the file, even a committed one: nobody was told that it is accepted."""

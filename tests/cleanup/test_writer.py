@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from cleanup.writer import PENDING_LIMIT, QueueFile, StaleLogs, create_temporary
+from cleanup.writer import HIDDEN_SECONDS, PENDING_LIMIT, QueueFile, StaleLogs, create_temporary
 from common.claim import Claim
 from common.errors import QueueError
 from common.queue_id import QueueId, is_long, is_valid
@@ -139,11 +139,33 @@ def test_a_committed_file_of_which_nobody_heard_can_be_withdrawn() -> None:
     assert files() == []
 
 
+@rests
+def test_a_file_that_is_whole_lies_in_the_future_until_it_was_accepted(
+    rest: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The queue manager passes over such files, and so cannot take one that is withdrawn."""
+    times = []
+
+    def chmod(descriptor: int, mode: int) -> None:
+        times.append(os.fstat(descriptor).st_mtime)
+        fchmod(descriptor, mode)
+
+    fchmod = os.fchmod
+    monkeypatch.setattr(os, "fchmod", chmod)
+    made = create(rest)
+    made.commit(SIZE)
+    made.release()
+    times.append(os.stat(made.path).st_mtime)
+    assert min(times) > time.time() + HIDDEN_SECONDS / 2
+    made.reveal()
+    assert os.stat(made.path).st_mtime <= time.time()
+
+
 class Killed(BaseException):
     """What no code expects: the process is gone."""
 
 
-LIFE = ("open", "rename", "write", "pwrite", "fchmod", "fsync", "close")
+LIFE = ("open", "rename", "write", "pwrite", "utime", "fchmod", "fsync", "close")
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
@@ -260,12 +282,13 @@ def test_the_steps_of_a_commit_follow_each_other(
         monkeypatch.setattr(module, name, noted)
 
     made = create(rest)
-    for name in ("write", "pwrite", "fchmod", "fsync", "close", "rename"):
+    for name in ("write", "pwrite", "utime", "fchmod", "fsync", "close", "rename"):
         note(os, name)
     note(fcntl, "flock")
     made.commit(SIZE)
     # A small file goes to the disk in one write, its size record in front.
-    assert steps == ["write" if rest is REST else "pwrite", "flock", "fchmod", "fsync", "close"]
+    first = "write" if rest is REST else "pwrite"
+    assert steps == [first, "flock", "utime", "fchmod", "fsync", "close"]
 
 
 # Names.
