@@ -33,6 +33,7 @@ COMMANDS = {
     "inject": ("commands.inject:main", "submit a message by QMQP"),
     "queue": ("commands.queue:main", "list the queue"),
     "cat": ("commands.cat:main", "show a queue file"),
+    "super": ("commands.super:main", "purge and repair the queue directory"),
 }
 USAGE = "usage: postroom [-c config_dir] [-v] command [arguments]"
 
