@@ -189,8 +189,11 @@ def empty(instance: QueueInstance) -> None:
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
-@pytest.mark.parametrize("options", ["", "-p", "-s", "-S", "-s incoming", "-p hold active"])
-@pytest.mark.parametrize("long_ids", ["no", "yes"])
+@pytest.mark.parametrize(
+    ("long_ids", "options"),
+    [(long_ids, options) for long_ids in ("no", "yes") for options in ("", "-p", "-S")]
+    + [("yes", "-s"), ("no", "-s incoming"), ("no", "-p hold active")],
+)
 def test_a_queue_in_disorder_becomes_what_postsuper_makes_of_it(
     instance: QueueInstance, long_ids: str, options: str
 ) -> None:
@@ -209,8 +212,10 @@ def test_a_queue_in_disorder_becomes_what_postsuper_makes_of_it(
     assert mine.status == theirs.status
 
 
-@pytest.mark.parametrize("names", ["defer", "deferred", "incoming, deferred, hold, defer"])
-@pytest.mark.parametrize("depth", ["1", "4"])
+@pytest.mark.parametrize(
+    ("names", "depth"),
+    [("defer", "1"), ("deferred", "4"), ("incoming, deferred, hold, defer", "2")],
+)
 def test_files_go_where_the_configuration_wants_them(
     instance: QueueInstance, names: str, depth: str
 ) -> None:
