@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 
 from common.child import AVAILABLE, STATUS_MESSAGE, TAKEN
 from common.claim import Claim
+from common.outage import Losses
 
 READ_SIZE = 256 * STATUS_MESSAGE.size
 
@@ -36,6 +37,7 @@ class Process:
     generation: int
     born: float  # monotonic
     claim: Claim | None = None  # of a program that writes queue files
+    losses: Losses | None = None  # of a daemon of our own
     taken: bool = False
     requests: int = 0  # that it has reported; after a pause, not each
 

@@ -28,6 +28,7 @@ from common.child import FLOW_READ_FD, LISTEN_FD, Child
 from common.claim import Claim
 from common.errors import ConfigError
 from common.log import Log, open_log
+from common.outage import Losses, Outage
 from common.sinks import FileSink, SyslogSink, refers_to_socket
 from master import foreign
 from master.journal import log_end
@@ -53,6 +54,7 @@ class Birth:
     pid: int
     generation: int
     claim: Claim | None = None
+    losses: Losses | None = None
 
 
 class Nursery:
@@ -62,6 +64,7 @@ class Nursery:
         self.log_descriptor = log_descriptor
         self.verbose = verbose
         self.generation = 0
+        self._outage = Outage()
         self._log_is_socket = False  # looked at here: in the child its number is another
         self._signals: list[int] | None = None  # looked at when master has its handlers
         self._flow = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -84,13 +87,16 @@ class Nursery:
             environment = {**os.environ, "GENERATION": f"{self.generation:o}"}
             pid = foreign.execute(plan.program_path, words, environment, descriptors)
             return Birth(pid, self.generation)
-        claim = Claim.shared() if plan.program.claims else None
-        pid = self._fork(plan, descriptors, claim)
+        claim, losses = Claim.shared() if plan.program.claims else None, Losses()
+        pid = self._fork(plan, descriptors, claim, losses)
+        losses.keep()
         if claim:
             claim.keep()
-        return Birth(pid, self.generation, claim)
+        return Birth(pid, self.generation, claim, losses)
 
-    def _fork(self, plan: NativePlan, descriptors: list[int], claim: Claim | None) -> int:
+    def _fork(
+        self, plan: NativePlan, descriptors: list[int], claim: Claim | None, losses: Losses
+    ) -> int:
         """Make a copy of master that lives as the child; return its pid."""
         if self.log_descriptor is not None:
             descriptors.append(self.log_descriptor)
@@ -106,7 +112,7 @@ class Nursery:
         try:
             pid = os.fork()
             if pid == 0:
-                self._live(plan, child, descriptors, claim, changed=changed)
+                self._live(plan, child, descriptors, claim, losses, changed=changed)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         return pid
@@ -117,6 +123,7 @@ class Nursery:
         child: Child,
         descriptors: list[int],
         claim: Claim | None,
+        losses: Losses,
         *,
         changed: bool,
     ) -> NoReturn:
@@ -134,6 +141,7 @@ class Nursery:
                 child = self._own_child(plan)
             child.claim = claim
             log = child.log
+            log.share(self._outage, losses)
             log.renew()
             child.set_title()
             plan.program.serve(child)
@@ -146,6 +154,7 @@ class Nursery:
         finally:
             if log:
                 log.finish()
+                log.abandon()
             os._exit(status)
 
     def _own_child(self, plan: NativePlan) -> Child:

@@ -102,6 +102,8 @@ class Pool:
         process = channel.processes.pop(pid)
         if process.claim:
             self._remove_claimed(process.claim, pid)
+        if process.losses:
+            self._log.inherit(process.losses)
         if not silently:
             self._react(channel, process, status)
         if channel is self.channel:
@@ -153,7 +155,9 @@ class Pool:
             self.tally.backing_off_until = now + FORK_RETRY
             return False
         self._fork_failed = False
-        self.channel.processes[birth.pid] = Process(birth.pid, birth.generation, now, birth.claim)
+        self.channel.processes[birth.pid] = Process(
+            birth.pid, birth.generation, now, birth.claim, birth.losses
+        )
         self.tally.total += 1
         self.tally.available += 1
         self.wakeup.used()
