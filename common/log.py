@@ -34,7 +34,7 @@ SEVERITY_WORDS = {INFO: "", WARNING: "warning: ", ERROR: "error: ", CRITICAL: "f
 # Bytes of a line without its newline: a pipe takes so much whole or not at all.
 LINE_LIMIT = select.PIPE_BUF - 1
 RETRY_SECONDS = 1.0
-WORKER_PATIENCE = 1.0
+WORKER_PATIENCE = 0.5
 FINISH_SECONDS = 0.2  # enough for a connection round the world
 BACKLOG_LIMIT = 1_000  # lines that a log without patience keeps
 
