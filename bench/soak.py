@@ -83,7 +83,8 @@ def slope(samples: Samples, name: str) -> float:
     counts, sizes = zip(*warm, strict=True)
     if len(warm) < 2:
         return 0.0
-    return statistics.linear_regression(counts, sizes).slope * PER / statistics.mean(sizes)
+    rise: float = statistics.linear_regression(counts, sizes).slope
+    return rise * PER / statistics.mean(sizes)
 
 
 def show(count: int, found: Usage) -> None:
