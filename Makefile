@@ -10,9 +10,9 @@ BIN := $(VENV)/bin
 INSTANCE := run
 PORT ?= 10628
 
-.PHONY: setup run demo test check lint peers bench bench-quick memory soak storm logger-storm generated clean
+.PHONY: setup run demo test check lint peers bench bench-quick memory soak storm logger-storm reloads generated clean
 
-setup: $(VENV)/.installed
+setup: $(VENV)/.installed $(VENV)/libexec/postroom
 
 # An installation is complete only when the stamp is there: an interrupted one is made again.
 $(VENV)/.installed: pyproject.toml
@@ -25,6 +25,11 @@ $(VENV)/.installed: pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
+# Our daemons as programs for Postfix's master.
+$(VENV)/libexec/postroom: $(VENV)/.installed commands/daemons.py
+	@$(BIN)/postroom daemons >/dev/null
+	@touch $@
+
 run: setup
 	@exec $(BIN)/python -P -m commands.tour --instance $(INSTANCE) --port $(PORT) --serve
 
@@ -34,8 +39,10 @@ demo: setup
 peers: setup
 	@tests/peers.sh
 
+# Most tests of a module wait for something: they run side by side. Those of the suite measure.
 test: setup peers
-	$(BIN)/python -P -m pytest -q
+	$(BIN)/python -P -m pytest -q -n 3 --ignore tests/suite
+	$(BIN)/python -P -m pytest -q tests/suite
 
 lint: setup
 	$(BIN)/ruff check .
@@ -66,6 +73,9 @@ storm: setup peers
 # Loggers stopped and killed under load, as root: a quarter of an hour.
 logger-storm: setup peers
 	$(BIN)/python -P -m tests.suite.logger_storm
+# 200 reloads and 20 upgrades under load: three minutes. A short form is part of the tests.
+reloads: setup
+	$(BIN)/python -P -m pytest -q -s --long tests/suite/test_without_downtime.py
 
 # Files made from the table of parameters; tests compare them with it.
 generated: setup

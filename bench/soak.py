@@ -84,7 +84,8 @@ def slope(samples: Samples, name: str) -> float:
     if len(warm) < 2:
         return 0.0
     rise: float = statistics.linear_regression(counts, sizes).slope
-    return rise * PER / statistics.mean(sizes)
+    usual: float = statistics.mean(sizes)
+    return rise * PER / usual
 
 
 def show(count: int, found: Usage) -> None:

@@ -16,8 +16,8 @@ import importlib
 import sys
 from pathlib import Path
 
+from common.environment import config_directory
 from common.errors import ConfigError
-from master.environment import config_directory
 
 # The function behind each command, and what it does.
 COMMANDS = {
@@ -28,18 +28,30 @@ COMMANDS = {
     "abort": ("commands.control:abort", "stop it at once"),
     "drain": ("commands.control:drain", "accept nothing more, stop when all work is done"),
     "reload": ("commands.control:reload", "put a changed configuration in force"),
+    "upgrade": ("commands.control:upgrade", "put this version in force, without a pause"),
+    "flush": ("commands.flush:main", "let the queue manager try all mail again"),
+    "logrotate": ("commands.logrotate:main", "begin a new log file, compress the old one"),
     "status": ("commands.status:main", "show services and processes"),
     "check": ("commands.check:main", "look for mistakes without starting"),
+    "daemons": ("commands.daemons:main", "make programs of our daemons for Postfix's master"),
     "inject": ("commands.inject:main", "submit a message by QMQP"),
     "queue": ("commands.queue:main", "list the queue"),
     "cat": ("commands.cat:main", "show a queue file"),
     "super": ("commands.super:main", "purge and repair the queue directory"),
+    "map": ("commands.map:main", "make, query and change lookup tables"),
 }
+# Names of Postfix's commands, for links to this one.
+LINKS = {"postmap": "commands.map:postmap"}
+# Commands that take -c and -v among their own options, as Postfix's do.
+GETOPT_COMMANDS = {"map"}
 USAGE = "usage: postroom [-c config_dir] [-v] command [arguments]"
 
 
 def main() -> int:
     """Run one command; return its exit status."""
+    name = Path(sys.argv[0]).name
+    if name in LINKS:
+        return call(name, LINKS[name], config_directory(), 0, sys.argv[1:])
     options, rest = global_options(sys.argv[1:])
     if options.command is None:
         print(usage(), file=sys.stderr)
@@ -47,16 +59,22 @@ def main() -> int:
     if options.command not in COMMANDS:
         known = ", ".join(COMMANDS)
         return fail(f"unknown command: '{options.command}'. Usage: postroom COMMAND, of {known}")
-    module, _, function = COMMANDS[options.command][0].partition(":")
+    where = COMMANDS[options.command][0]
+    return call(options.command, where, options.config_dir.absolute(), options.verbose, rest)
+
+
+def call(command: str, where: str, config_dir: Path, verbose: int, arguments: list[str]) -> int:
+    """Run a command, the function "module:name"; return its exit status."""
+    module, _, function = where.partition(":")
     try:
         run = getattr(importlib.import_module(module), function)
-        return int(run(options.config_dir.absolute(), options.verbose, rest))
+        return int(run(config_dir, verbose, arguments))
     except ConfigError as error:
         return fail(str(error))
     except ModuleNotFoundError as error:
         if error.name != module:
             raise
-        return fail(f"the command {options.command} is not part of this installation")
+        return fail(f"the command {command} is not part of this installation")
     except KeyboardInterrupt:
         return 1
 
@@ -71,7 +89,9 @@ def global_options(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]
     # Only up to "--": what follows belongs to the command, whatever it looks like.
     end = arguments.index("--") if "--" in arguments else len(arguments)
     options = parser.parse_args(arguments[:end])
-    rest = take_global(options, options.arguments)
+    rest = options.arguments
+    if options.command not in GETOPT_COMMANDS:
+        rest = take_global(options, rest)
     return options, rest + arguments[end:]
 
 

@@ -25,6 +25,7 @@ from common.params import PARAMETERS, Parameter, Seconds, Words, declared
 P = TypeVar("P")
 
 UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+BLANKS = " \t\n\v\f\r"  # what separates words, in whatever locale
 INTEGER = re.compile(r"[+-]?[0-9]+\Z", re.ASCII)
 TIME = re.compile(r"([0-9]+)(?:([a-z])[a-zA-Z]*)?\Z", re.ASCII)
 
@@ -49,10 +50,10 @@ def logical_lines(text: str) -> Iterator[LogicalLine]:
     """Yield logical lines; comments and blank lines are passed over, even inside a value."""
     number, pieces = 0, list[str]()
     for count, line in enumerate(text.split("\n"), 1):
-        stripped = line.strip()
+        stripped = line.strip(BLANKS)
         if not stripped or stripped.startswith("#"):
             continue
-        if line[0].isspace() and pieces:
+        if line[0] in BLANKS and pieces:
             pieces.append(line)
             continue
         if pieces:
@@ -69,7 +70,7 @@ def read_text(path: Path) -> str:
         ConfigError: it cannot be read.
     """
     try:
-        return path.read_bytes().decode("utf-8", "surrogateescape")
+        return decoded(path.read_bytes())
     except OSError as error:
         raise ConfigError(f"open {path}: {error.strerror}") from None
 
@@ -111,16 +112,25 @@ class MainCf:
             ConfigError: unreadable, or a line that is no "name = value".
         """
         path = directory / "main.cf"
-        stamp = Stamp.of(path)
+        stamp = Stamp.of(path)  # before the text: a change in between shows as one
+        return cls.parse(path, read_text(path), stamp)
+
+    @classmethod
+    def parse(cls, path: Path, text: str, stamp: Stamp) -> "MainCf":
+        """Return what a main.cf says whose text is at hand.
+
+        Raises:
+            ConfigError: a line that is no "name = value".
+        """
         entries: dict[str, Entry] = {}
         warnings: list[str] = []
-        for line in logical_lines(read_text(path)):
+        for line in logical_lines(text):
             origin = f"{path}, line {line.number}"
             name, value = parse_assignment(line.text, origin)
             if name in entries:
                 warnings.append(f"{origin}: overriding earlier entry: {name}={entries[name].text}")
             entries[name] = Entry(value, origin)
-        entries["config_directory"] = Entry(str(directory), str(path))
+        entries["config_directory"] = Entry(str(path.parent), str(path))
         return cls(path, entries, tuple(warnings), stamp)
 
     @property
@@ -215,6 +225,11 @@ class MainCf:
 def encoded(text: str) -> bytes:
     """Return a value as the bytes that stand in the file."""
     return text.encode("utf-8", "surrogateescape")
+
+
+def decoded(data: bytes) -> str:
+    """Return bytes of a file as text, from which encoded() makes the same bytes again."""
+    return data.decode("utf-8", "surrogateescape")
 
 
 def parse_assignment(text: str, origin: str) -> tuple[str, str]:

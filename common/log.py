@@ -22,10 +22,12 @@ import re
 import select
 import time
 from collections import deque
+from collections.abc import Iterator
+from typing import NamedTuple
 
+from common.errors import ConfigError
 from common.outage import Losses, Outage
 from common.params import SuiteParams
-from common.rfc5424 import NetworkSink, Target
 from common.sinks import FACILITY_CODES, Sink, open_sink, timestamp
 
 INFO, WARNING, ERROR, CRITICAL = 6, 4, 3, 2  # syslog severities
@@ -63,12 +65,22 @@ def open_log(
     tag = f"{params.syslog_name}/{program}"
     log = Log(tag, open_sink(params, inherited), host=params.myhostname, patience=patience)
     if params.syslog_network_target:
+        # Whoever does without need not import it: that would take a tenth of a program's start.
+        from common.rfc5424 import NetworkSink, Target
+
         target = Target.parse(params.syslog_network_target)
         facility = FACILITY_CODES[params.syslog_facility]
         sink = NetworkSink(target, facility, params.myhostname)
         sink.prepare()
         log.copy = Log(tag, sink, patience=0.0)  # nobody waits for the network
     return log
+
+
+class Unsent(NamedTuple):
+    """Lines that a log still has, with their severities, and the number of those it lost."""
+
+    lines: tuple[tuple[int, bytes], ...] = ()
+    lost: int = 0
 
 
 class Log:
@@ -120,6 +132,15 @@ class Log:
         self.dropped = 0
         if self.copy:
             self.copy.renew()
+
+    def unsent(self) -> "Unsent":
+        """Return what could not be written yet, for another log to take over."""
+        return Unsent(tuple(self._backlog), self.dropped)
+
+    def take_over(self, unsent: "Unsent") -> None:
+        """Write these lines before any other, and report those that were lost."""
+        self._backlog.extendleft(reversed(unsent.lines))
+        self.dropped += unsent.lost
 
     def info(self, text: str) -> None:
         """Log an ordinary event."""
@@ -268,3 +289,21 @@ class Log:
             self._second = second
             self._prefix = f"{timestamp(second)} {self.host} {self._label}".encode()
         return self._prefix
+
+
+def log_end(log: Log, error: BaseException, *, verbose: bool) -> None:
+    """Log why the process ends: the operator's mistake as it is, a bug with its place."""
+    if isinstance(error, ConfigError):
+        log.fatal(str(error))
+        return
+    shown = list(places(error))[0 if verbose else -1 :]
+    log.fatal(f"{type(error).__name__}: {error} at {' > '.join(shown)}")
+
+
+def places(error: BaseException) -> Iterator[str]:
+    """Yield where an exception passed through, as "FOLDER/FILE line N"; needs no import."""
+    trace = error.__traceback__
+    while trace:
+        parts = trace.tb_frame.f_code.co_filename.split("/")[-2:]
+        yield f"{'/'.join(parts)} line {trace.tb_lineno}"
+        trace = trace.tb_next

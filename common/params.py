@@ -18,6 +18,7 @@ import dataclasses
 import functools
 import os
 import socket
+import sys
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -91,6 +92,11 @@ def parent_domain(text: Text) -> str:
     return text("myhostname").partition(".")[2] or "localdomain"
 
 
+def native_daemon_directory(text: Text) -> str:
+    """Return libexec/postroom in the virtual environment, or other installation, of this Python."""
+    return os.path.join(os.path.dirname(os.path.dirname(sys.executable)), "libexec/postroom")
+
+
 FACILITIES = (
     *("auth", "authpriv", "cron", "daemon", "ftp", "kern", "lpr", "mail"),
     *("news", "security", "syslog", "user", "uucp"),
@@ -98,9 +104,14 @@ FACILITIES = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False, eq=False, repr=False, match_args=False)
 class SuiteParams:
     """Read by every process and command."""
+
+    # In place of the methods that dataclass() would write out for each of a hundred fields, in each
+    # class anew: that takes a sixth of the time in which a program starts.
+    def __init__(self, **values: object) -> None:
+        self.__dict__.update(values)
 
     config_directory: str = parameter(
         "/etc/postfix", "Where main.cf and master.cf are; set by -c or MAIL_CONFIG only."
@@ -161,7 +172,53 @@ class SuiteParams:
     hash_queue_depth: int = parameter("1", "Levels of those subdirectories.", least=1)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False, eq=False, repr=False, match_args=False)
+class TableParams(SuiteParams):
+    """Read by whoever opens a lookup table of a type that has parameters."""
+
+    lmdb_map_size: int = parameter(
+        "16777216", "Size that an LMDB table begins with, in bytes; it grows as needed.", least=8192
+    )
+    berkeley_db_create_buffer_size: int = parameter(
+        "16777216", "Memory for making a Berkeley DB table, in bytes.", least=1
+    )
+    berkeley_db_read_buffer_size: int = parameter(
+        "131072", "Memory for reading a Berkeley DB table, in bytes.", least=1
+    )
+    proxymap_service_name: str = parameter(
+        "proxymap", "The service that looks keys of proxy: tables up.", least=1
+    )
+
+
+@dataclass(frozen=True, init=False, eq=False, repr=False, match_args=False)
+class HeaderParams(SuiteParams):
+    """Read by whoever looks at headers."""
+
+    header_size_limit: int = parameter("102400", "Bytes of a header that are kept.", least=1)
+
+
+@dataclass(frozen=True, init=False, eq=False, repr=False, match_args=False)
+class MimeParams(HeaderParams):
+    """Read by whoever takes messages apart."""
+
+    mime_boundary_length_limit: int = parameter(
+        "2048", "Bytes of a MIME boundary that are compared.", least=1
+    )
+    mime_nesting_limit: int = parameter(
+        "100", "Parts within parts of a message that are told apart.", least=1
+    )
+
+
+@dataclass(frozen=True, init=False, eq=False, repr=False, match_args=False)
+class MapParams(MimeParams):
+    """Read by the command for lookup tables."""
+
+    default_database_type: str = parameter(
+        "hash", "Type of tables whose type is not named.", least=1
+    )
+
+
+@dataclass(frozen=True, init=False, eq=False, repr=False, match_args=False)
 class MasterParams(SuiteParams):
     """Read by master."""
 
@@ -194,6 +251,12 @@ class MasterParams(SuiteParams):
     native_services: Words = parameter(
         "qmqpd, cleanup, postlogd", "Commands in master.cf that are this suite's own.", ours=True
     )
+    native_daemon_directory: str = parameter(
+        native_daemon_directory,
+        "Where this suite's own daemons are programs that Postfix's master can start; made by"
+        ' "postroom daemons".',
+        ours=True,
+    )
     default_prefork_count: int = parameter(
         "4", "Workers of a native service kept ready before any client comes.", least=0, ours=True
     )
@@ -211,7 +274,7 @@ class MasterParams(SuiteParams):
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False, eq=False, repr=False, match_args=False)
 class ChildParams(SuiteParams):
     """Read by every daemon that master starts."""
 
@@ -232,7 +295,7 @@ class ChildParams(SuiteParams):
     verp_delimiter_filter: str = parameter("-=+", "Characters allowed as VERP delimiters.")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False, eq=False, repr=False, match_args=False)
 class QmqpdParams(ChildParams):
     """Read by qmqpd."""
 
@@ -306,8 +369,8 @@ class QmqpdParams(ChildParams):
     )
 
 
-@dataclass(frozen=True)
-class CleanupParams(ChildParams):
+@dataclass(frozen=True, init=False, eq=False, repr=False, match_args=False)
+class CleanupParams(ChildParams, HeaderParams):
     """Read by cleanup."""
 
     enable_long_queue_ids: bool = parameter("no", "Queue ids that do not repeat.")
@@ -338,7 +401,6 @@ class CleanupParams(ChildParams):
     queue_file_attribute_count_limit: int = parameter(
         "100", "Attributes in one queue file.", least=1
     )
-    header_size_limit: int = parameter("102400", "Bytes of a header that are kept.", least=1)
     header_address_token_limit: int = parameter(
         "10240", "Address tokens of a header that are rewritten.", least=1
     )
@@ -369,6 +431,16 @@ class CleanupParams(ChildParams):
     queue_service_name: str = parameter("qmgr", "The service that is told of a new file.", least=1)
 
 
-READERS = (SuiteParams, MasterParams, ChildParams, QmqpdParams, CleanupParams)
+READERS = (
+    SuiteParams,
+    TableParams,
+    HeaderParams,
+    MimeParams,
+    MapParams,
+    MasterParams,
+    ChildParams,
+    QmqpdParams,
+    CleanupParams,
+)
 
 PARAMETERS: dict[str, Parameter] = {one.name: one for reader in READERS for one in declared(reader)}

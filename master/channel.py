@@ -19,7 +19,7 @@ SEE ALSO
 """
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from common.child import AVAILABLE, STATUS_MESSAGE, TAKEN
@@ -36,10 +36,10 @@ class Process:
     pid: int
     generation: int
     born: float  # monotonic
-    claim: Claim | None = None  # of a program that writes queue files
-    losses: Losses | None = None  # of a daemon of our own
     taken: bool = False
     requests: int = 0  # that it has reported; after a pause, not each
+    claim: Claim | None = None  # of a program that writes queue files
+    losses: Losses | None = None  # of a daemon of our own
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,20 @@ class Channel:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         ours.setblocking(False)
         return cls(ours, theirs, native)
+
+    @classmethod
+    def adopt(
+        cls, ours: int | None, theirs: int | None, processes: Iterable[Process], *, native: bool
+    ) -> "Channel":
+        """Own a channel by its descriptors; no ours: it has ended, no theirs: it is retired."""
+        return cls(
+            own(ours),
+            own(theirs),
+            native,
+            {one.pid: one for one in processes},
+            retired=theirs is None,
+            ended=ours is None,
+        )
 
     @property
     def confirmed(self) -> bool:
@@ -120,3 +134,11 @@ class Channel:
         process.taken = taken
         process.requests += not taken
         yield -1 if taken else 1
+
+
+def own(descriptor: int | None) -> socket.socket:
+    """Return the socket that has this number, a closed one for none."""
+    if descriptor is not None:
+        return socket.socket(fileno=descriptor)
+    with socket.socket(socket.AF_UNIX) as closed:
+        return closed

@@ -14,22 +14,24 @@ SEE ALSO
 
 import importlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from common import macro
 from common.cleanup_client import native_path
-from common.config import MainCf, read_text
+from common.config import MainCf
 from common.errors import ConfigError
+from common.options import Options
 from common.params import MasterParams
+from common.program import Program, own_settings
 from master import services
-from master.arguments import Options, parse_options
+from master.arguments import parse_options
 from master.endpoints import Endpoint, Names, Network
-from master.plan import NativePlan, Plan, Program, check_log, own_settings, read_main_cf
+from master.plan import NativePlan, Plan, check_log, fixed_values, keep_fixed
+from master.reading import Reading
 from master.services import Defaults, Service, Transport
 
-NATIVE_TRANSPORTS = (Transport.INET, Transport.UNIX)  # of a daemon of ours that names none
 NO_CHROOT_LEVEL = (1, 0, 0)  # from here on "-" in the chroot column means no
 
 
@@ -37,6 +39,7 @@ NO_CHROOT_LEVEL = (1, 0, 0)  # from here on "-" in the chroot column means no
 class Configuration:
     """One reading of both files, complete and checked."""
 
+    reading: Reading
     main_cf: MainCf
     params: MasterParams
     plans: dict[tuple[str, Transport], Plan]
@@ -50,11 +53,21 @@ class Configuration:
         Raises:
             ConfigError: file, line and parameter of the first mistake.
         """
-        main_cf, postponed = read_main_cf(directory, running)
+        fixed = fixed_values(running) if running else {}
+        return cls.of(Reading.of(directory), names, fixed)
+
+    @classmethod
+    def of(cls, reading: Reading, names: Names, fixed: Mapping[str, str]) -> "Configuration":
+        """Check what was read; the fixed values stay, whatever it says.
+
+        Raises:
+            ConfigError: file, line and parameter of the first mistake.
+        """
+        main_cf, postponed = keep_fixed(reading.parse_main_cf(), fixed)
         params = main_cf.load(MasterParams)
         check_log(main_cf, params)
-        path = directory / "master.cf"
-        found = services.parse(read_text(path), path, defaults(main_cf, params))
+        path = reading.services_path
+        found = services.parse(reading.master_cf, path, defaults(main_cf, params))
         network = Network.of(main_cf, params, names)
         plans, notices = dict[tuple[str, Transport], Plan](), list[str]()
         for service in found.services:
@@ -65,7 +78,7 @@ class Configuration:
         refuse_shared_endpoints(plans.values())
         notices += log_remarks(plans.values(), params)
         warnings = (*main_cf.warnings, *found.warnings, *notices)
-        return cls(main_cf, params, plans, warnings, postponed)
+        return cls(reading, main_cf, params, plans, warnings, postponed)
 
     @property
     def foreign(self) -> list[Plan]:
@@ -104,7 +117,8 @@ def plan(service: Service, main_cf: MainCf, params: MasterParams, network: Netwo
         return foreign.with_stress()
     program = load_program(service)
     options = parse_options(service.arguments, f"{service.origin}: command {service.command}")
-    own = main_cf.override(own_settings(service, options), service.origin)
+    settings = own_settings(service.command, service.name, options.settings)
+    own = main_cf.override(settings, service.origin)
     if reason := beyond(program, service, own):
         if not executable(foreign.program_path):
             raise ConfigError(f"{reason}, and there is no {foreign.program_path}")
@@ -114,8 +128,8 @@ def plan(service: Service, main_cf: MainCf, params: MasterParams, network: Netwo
 
 def beyond(program: Program, service: Service, own: MainCf) -> str:
     """Return what is asked of a service that our program does not do, nothing if it does all."""
-    if service.transport not in program.transports:
-        kind = service.transport.value
+    kind = service.transport.value
+    if kind not in program.transports:
         return f"{service.origin}: our {service.command} does not serve type {kind}"
     return program.lacks(service.command, own)
 
@@ -187,17 +201,7 @@ def load_program(service: Service) -> Program:
     try:
         if not command.isidentifier():
             raise ImportError(f"{command} is no name of a daemon of ours")
-        module = importlib.import_module(f"{command}.__main__")
-        named = getattr(module, "TRANSPORTS", None)
-        return Program(
-            params=module.PARAMS,
-            serve=module.serve,
-            prepare=getattr(module, "prepare", lambda params: None),
-            transports=tuple(map(Transport, named)) if named else NATIVE_TRANSPORTS,
-            native=getattr(module, "NATIVE", False),
-            claims=getattr(module, "CLAIMS", False),
-            missing=getattr(module, "MISSING", ()),
-        )
+        return Program.of(importlib.import_module(f"{command}.__main__"))
     except (ImportError, AttributeError) as error:
         raise ConfigError(f"{service.origin}: command {command} cannot be used: {error}") from None
 

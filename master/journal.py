@@ -10,8 +10,6 @@ SEE ALSO
 """
 
 import os
-import traceback
-from pathlib import Path
 
 from common.errors import ConfigError
 from common.log import Log, open_log
@@ -27,8 +25,19 @@ PROGRAM = "master"
 class Journal:
     """The open log."""
 
-    def __init__(self, params: SuiteParams) -> None:
-        self.log = open_own_log(params)
+    def __init__(self, params: SuiteParams, inherited: int | None = None) -> None:
+        """Open the log; if that cannot be done, go on with an inherited file.
+
+        Raises:
+            ConfigError: it cannot be opened, and there is no other.
+        """
+        try:
+            self.log = open_own_log(params)
+        except ConfigError:
+            if inherited is None:
+                raise
+            self.log = Log(f"{params.syslog_name}/{PROGRAM}", FileSink(inherited), patience=0.0)
+            self.log.host = params.myhostname.partition(".")[0]
         self._waiting = False
 
     @property
@@ -39,6 +48,8 @@ class Journal:
     def replace(self, fresh: Log) -> None:
         """Go on where another log goes, and with its names; what is waiting goes there too."""
         close(self.log)
+        if self.log.copy and fresh.copy:
+            fresh.copy.take_over(self.log.copy.unsent())
         self.log.sink, self.log.copy, self.log.host = fresh.sink, fresh.copy, fresh.host
         if self.log.tag != fresh.tag:
             self.log.flush()
@@ -71,14 +82,3 @@ def close(log: Log) -> None:
             os.close(sink.descriptor)
         elif isinstance(sink, SyslogSink | NetworkSink):
             sink.close()
-
-
-def log_end(log: Log, error: BaseException, *, verbose: bool) -> None:
-    """Log why the process ends: the operator's mistake as it is, a bug with its place."""
-    if isinstance(error, ConfigError):
-        log.fatal(str(error))
-        return
-    frames = traceback.extract_tb(error.__traceback__)
-    shown = frames if verbose else frames[-1:]
-    places = [f"{'/'.join(Path(one.filename).parts[-2:])} line {one.lineno}" for one in shown]
-    log.fatal(f"{type(error).__name__}: {error} at {' > '.join(places)}")

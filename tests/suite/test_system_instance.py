@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from master import guard
+from common import guard
 from tests.suite import peers
 from tests.suite.instance import run
 
@@ -57,10 +57,20 @@ def test_it_starts_and_mail_flows_and_postfixs_commands_act_on_it(facts: dict[st
         return
     for step in ("start", "status", "smtp", "sendmail", "reload", "stop"):
         assert facts[step] == [0, ""], step
+    status, output = facts["upgrade"]
+    assert (status, " replaced by " in output) == (0, True), output
     assert (facts["arrived"], facts["empty"]) == (25, True), facts["log"]
     assert facts["gone"][0] != 0
     assert facts["left"] == []
     assert not [line for line in facts["log"].splitlines() if "]: warning: " in line]
+
+
+def test_an_upgrade_to_what_others_could_change_is_refused(facts: dict[str, Any]) -> None:
+    status, output = facts["exposed upgrade"]
+    assert status == 1
+    if own_programs_are_safe():
+        expected = "postroom: fatal: upgrade refused: refusing to run as root: not owned by root: "
+        assert output.startswith(expected), output
 
 
 def test_the_real_host_was_not_touched(facts: dict[str, Any]) -> None:
