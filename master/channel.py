@@ -23,8 +23,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from common.child import AVAILABLE, STATUS_MESSAGE, TAKEN
-from common.claim import Claim
-from common.outage import Losses
 
 READ_SIZE = 256 * STATUS_MESSAGE.size
 
@@ -38,8 +36,6 @@ class Process:
     born: float  # monotonic
     taken: bool = False
     requests: int = 0  # that it has reported; after a pause, not each
-    claim: Claim | None = None  # of a program that writes queue files
-    losses: Losses | None = None  # of a daemon of our own
 
 
 @dataclass(frozen=True, slots=True)
