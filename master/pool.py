@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Iterator
 from common.log import Log
 from master import policy
 from master.channel import Channel, Process
-from master.children import Nursery
+from master.children import Birth, Nursery
 from master.events import Loop, Timer
 from master.foreign import ExecError
 from master.plan import NativePlan, Plan
@@ -48,6 +48,7 @@ class Pool:
         self.retired: list[Channel] = []
         self.on_change: Callable[[], None] = lambda: None
         self._nursery = nursery
+        self._births: dict[int, Birth] = {}
         self._loop = loop
         self._log = log
         self._listeners: list[int] = []
@@ -111,6 +112,7 @@ class Pool:
         if not channel.ended:
             self._read(channel)  # it may have said that it served somebody
         process = channel.processes.pop(pid)
+        self._wind_up(pid)
         if not silently:
             self._react(channel, process, status)
         if channel is self.channel:
@@ -165,6 +167,7 @@ class Pool:
             return False
         self._fork_failed = False
         self.channel.processes[birth.pid] = Process(birth.pid, birth.generation, now)
+        self._births[birth.pid] = birth
         self.tally.total += 1
         self.tally.available += 1
         self.wakeup.used()
@@ -247,6 +250,18 @@ class Pool:
             self._throttle(now)
         elif reaction in (Reaction.BACK_OFF, Reaction.PAUSE):
             self.tally.back_off(now)
+
+    def _wind_up(self, pid: int) -> None:
+        """Do what a process that has ended left undone, as far as that is known."""
+        birth = self._births.pop(pid, None)
+        if birth is None:
+            return  # a child of the program that ran before an upgrade
+        if birth.claim:
+            # Of this file it had told nobody that it is accepted.
+            for path in birth.claim.remove():
+                self._log.info(f"removed {path}: process pid {pid} had not finished it")
+        if birth.losses:
+            self._log.inherit(birth.losses)
 
     def _throttle(self, now: float) -> None:
         """Start nothing for a while: it would fail again."""
