@@ -423,6 +423,24 @@ def test_no_client_is_reset_when_interfaces_change(running: Running, order: str)
     assert next(served) > 100
 
 
+def test_who_waits_at_a_listener_that_goes_is_served_by_a_new_worker(running: Running) -> None:
+    old = running.workers(str(running.port))
+    for pid in old:
+        os.kill(pid, signal.SIGSTOP)
+    with contextlib.ExitStack() as stack:
+        place = ("127.0.0.1", running.port)
+        clients = [socket.create_connection(place, 5) for _ in range(3)]
+        waiting = [stack.enter_context(client) for client in clients]
+        running.configure(inet_interfaces="all", inet_protocols="ipv4")
+        asked = threading.Thread(target=running.ask, args=["reload"])
+        asked.start()
+        for client in waiting:
+            assert client.makefile("rb").readline().startswith(b'{"pid": ')
+        for pid in old:
+            os.kill(pid, signal.SIGCONT)
+        asked.join()
+
+
 def test_host_names_are_no_interfaces_for_a_reload(running: Running) -> None:
     running.configure(inet_interfaces="mx.example.invalid")
     answer = running.ask("reload")

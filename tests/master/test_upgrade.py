@@ -418,6 +418,15 @@ def test_only_one_at_a_time_and_only_while_it_runs(tmp_path: Path) -> None:
         assert not any(map(alive, children))
 
 
+def test_a_stop_during_a_rehearsal_is_answered_although_nothing_else_runs(tmp_path: Path) -> None:
+    with Running({"default_prefork_count": "0"}) as running:
+        asked = ask_later(running, "upgrade", interpreter=script(tmp_path, "exec sleep 60"))
+        running.wait_for_log("rehearses")
+        assert running.ask("stop")["ok"]
+        assert asked.answer()["error"] == "the mail system is stopping"
+        assert running.wait() == 0
+
+
 def test_an_upgrade_while_draining_is_refused(running: Running) -> None:
     with running.connect():
         assert running.ask("drain")["ok"]
