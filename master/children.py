@@ -134,7 +134,7 @@ class Nursery:
             status = leaving.code if isinstance(leaving.code, int) else int(bool(leaving.code))
         except BaseException as error:
             if log:
-                log_end(log, error, verbose=self.verbose or plan.options.verbose)
+                log_end(log, error, verbose=child.verbose)
         finally:
             if log:
                 log.finish()
@@ -177,6 +177,7 @@ class Nursery:
             chroot=plan.service.chroot,
             native_listener=last if plan.program.native else None,
             prepared=plan.prepared,
+            verbose=self.verbose or plan.options.verbose,
         )
 
     def _log_is_simple(self, plan: NativePlan) -> bool:
