@@ -310,6 +310,34 @@ def test_a_missing_program_is_named(running: Running) -> None:
     assert_nothing_happened(running, before, reason)
 
 
+@pytest.mark.parametrize(
+    "target", [{"interpreter": "python"}, {"interpreter": sys.executable, "path": "/a:b"}]
+)
+def test_a_place_that_depends_on_where_we_are_is_refused(
+    running: Running, target: dict[str, str]
+) -> None:
+    before = running.workers()
+    error = running.ask("upgrade", **target)["error"]
+    assert error.startswith("not an absolute path: ")
+    assert_nothing_happened(running, before, error)
+
+
+def test_a_program_that_asks_for_the_impossible_is_refused(running: Running, tree: Tree) -> None:
+    """What it says is understood, and makes a fool of the kernel's interface."""
+    before = running.workers()
+    old = "needed = list(wanted(configuration.plans.values()))\n"
+    new = "    needed.append(Wanted(Endpoint(Transport.INET, '127.0.0.1', 70000), 1, 'x'))\n"
+    tree.edit("master/rehearsal.py", old, old + new)
+    imported = (
+        "from master.endpoints import Endpoint, Names\nfrom master.services import Transport\n"
+    )
+    tree.edit("master/rehearsal.py", "from master.endpoints import Names\n", imported)
+    answer = running.ask("upgrade", interpreter=str(tree.interpreter), path=str(DAEMONS))
+    assert answer["error"].startswith("OverflowError: ")
+    assert_nothing_happened(running, before, answer["error"])
+    assert running.ask("upgrade")["ok"]
+
+
 def test_a_program_with_a_mistake_in_it_is_refused(running: Running, tree: Tree) -> None:
     before = running.workers()
     tree.edit("master/life.py", "def run(", "def run(((")
