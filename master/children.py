@@ -190,7 +190,7 @@ class Nursery:
             service=plan.service.name,
             transport=plan.service.transport.value,
             generation=self.generation,
-            listener_count=len(plan.endpoints),
+            listener_count=plan.listener_count,
             title=" ".join(plan.words(verbose=self.verbose)),
             main_cf=plan.main_cf,
             log=self._open_log(plan) if self._log_is_simple(plan) else NO_LOG,
@@ -210,7 +210,7 @@ class Nursery:
         """Return a child's log."""
         sink = None
         if self.log_descriptor is not None:
-            inherited = LISTEN_FD + len(plan.endpoints)
+            inherited = LISTEN_FD + plan.listener_count
             sink = FileSink(inherited, is_socket=self._log_is_socket)
         return open_log(plan.params, plan.service.command, inherited=sink)
 
