@@ -77,12 +77,12 @@ class HeaderRules:
 
     params: CleanupParams
     rewriter: Rewriter
+    remote_rewriter: Rewriter | None  # of headers from afar; None: they are left alone
     drop: frozenset[bytes]
     host: bytes
     undisclosed: bytes
     complete_list: re.Pattern[bytes]  # address lists that need no rewriting
     active: frozenset[bytes]  # headers that are looked at
-    remote: Rewriter | None  # for headers of mail from afar, None if they are left alone
     address_rules: AddressRules
     addresses: Addresses | None = None  # opened by each process
 
@@ -104,9 +104,13 @@ class HeaderRules:
             undisclosed=undisclosed,
             complete_list=complete,
             active=active,
-            remote=Rewriter(params, domain, domain) if domain else None,
+            remote_rewriter=Rewriter(params, domain) if domain else None,
             address_rules=AddressRules(params, rewriter),
         )
+
+    def header_rewriter(self, message: Message) -> Rewriter | None:
+        """Return who completes the addresses in a message's headers, None if nobody does."""
+        return self.remote_rewriter if message.remote else self.rewriter
 
 
 class HeaderBlock:
@@ -119,7 +123,7 @@ class HeaderBlock:
         self.message = message
         self.rules = rules
         self.seen: set[bytes] = set()
-        self._rewriter = rules.remote if message.remote else rules.rewriter
+        self._rewriter = rules.header_rewriter(message)
         self._text = bytearray()  # lines that are not written yet
 
     def add_plain(self, text: bytes) -> bool:

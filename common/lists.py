@@ -153,7 +153,12 @@ class HostList(MatchList[Host]):
         its subdomains too, as parent_domain_matches_subdomains says.
         """
         self._match_parents = match_parents
+        self._faults: list[str] = []
         super().__init__(parameter, elements, options)
+
+    def cautions(self) -> list[str]:
+        """Return what an operator should know before the list is needed."""
+        return self._faults + [text for table in self._tables for text in table.cautions()]
 
     def contains(self, name: str, address: str) -> bool:
         """Tell whether the host is in the list.
@@ -199,6 +204,7 @@ class HostList(MatchList[Host]):
             network = parse_network(element)
         except ValueError as error:
             complaint = f"{self._parameter}: {error}"
+            self._faults.append(str(error))
 
             def fails(host: Host) -> bool:
                 if host.number[0] != bits:

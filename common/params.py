@@ -448,10 +448,6 @@ class AddressParams(InterfaceParams):
     proxy_interfaces: Words = parameter(
         "", "Addresses under which a proxy or address translator shows this host."
     )
-    remote_header_rewrite_domain: str = parameter(
-        "",
-        "Domain that completes addresses in headers of mail from afar; empty leaves them alone.",
-    )
 
 
 @dataclass(frozen=True, init=False, eq=False, repr=False, match_args=False)
@@ -497,6 +493,9 @@ class CleanupParams(ChildParams, HeaderParams, AddressParams):
     )
     always_add_missing_headers: bool = parameter(
         "no", "Add missing Message-Id, Date and From to remote mail too."
+    )
+    remote_header_rewrite_domain: str = parameter(
+        "", "Domain that completes addresses in headers of remote mail; empty leaves them alone."
     )
     cleanup_replace_stray_cr_lf: bool = parameter(
         "yes", "Turn each CR or LF inside a line into a blank."

@@ -4,7 +4,6 @@ SEE ALSO
     canonical(5), virtual(5)
 """
 
-from tests.suite.parameters.cleanup import remote_header
 from tests.suite.parameters.plays import MAIL, mail, recipients, reply
 from tests.suite.parameters.scenario import Play, Scenario, Trial
 
@@ -213,12 +212,5 @@ SCENARIOS = (
         ["bob@[192.0.2.7]"],
         ["here@x.test"],
         beside=LOCAL,
-    ),
-    Scenario(
-        "remote_header_rewrite_domain",
-        "afar.test",
-        remote_header(b"To: bob", b"From: s@from.test", b"Date: x", b"Message-Id: <x>"),
-        ["To: bob", "From: s@from.test", "Date: x", "Message-Id: <x>"],
-        ["To: bob@afar.test", "From: s@from.test", "Date: x", "Message-Id: <x>"],
     ),
 )
