@@ -209,7 +209,9 @@ class HeaderBlock:
         """Tell whether a look is enough to see that the addresses stay as they are."""
         if self._rewriter is None:
             return True
-        return not self._mapping(kind) and bool(self.rules.complete_list.match(value))
+        if self.rules.complete_list.match(value) is None:
+            return False
+        return self.rules.addresses is None or self._mapping(kind) is None
 
     def _mapping(self, kind: bytes) -> address_list.Mapping | None:
         """Return what changes full addresses of such a header."""
@@ -218,9 +220,10 @@ class HeaderBlock:
 
     def _completed(self, name: bytes, kind: bytes, value: bytes) -> bytes | None:
         """Return the header with full addresses, None if none of them changed."""
-        rewriter, mapping = self._rewriter, self._mapping(kind)
+        rewriter = self._rewriter
         if rewriter is None or self._is_final(kind, value):
             return None
+        mapping = self._mapping(kind)
         addresses = address_list.parse(value, self.rules.params.header_address_token_limit)
         changed = addresses.rewrite(rewriter.complete)
         if mapping and addresses.apply(mapping):

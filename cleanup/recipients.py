@@ -32,7 +32,7 @@ class Recipients:
         self.message = message
         self.rewriter = rewriter
         self.addresses = addresses
-        self._known: set[tuple[bytes, ...]] = set()
+        self._known: set[bytes] = set()
 
     def forget(self) -> None:
         """Drop the attributes that wait for their recipient."""
@@ -126,10 +126,10 @@ class Recipients:
     def _is_new(self, original: bytes, final: bytes, dsn: bytes) -> bool:
         """Tell whether the recipient was not seen; only so many are remembered, or all."""
         params = self.message.params
-        key: tuple[bytes, ...] = (final,)
+        key = final
         if params.enable_original_recipient:
-            key = (final, original, dsn, b"%d" % self.notify_flags)
-        key = tuple(map(lower, key))
+            key = b"%b\0%b\0%b\0%d" % (final, original, dsn, self.notify_flags)
+        key = key.lower() if key.isascii() else encoded(decoded(key).casefold())
         if key in self._known:
             return False
         limit = params.duplicate_filter_limit
@@ -147,11 +147,6 @@ class Recipients:
             + encode(RecordType.RECIPIENT, final)
         )
         message.recipient_count += 1
-
-
-def lower(text: bytes) -> bytes:
-    """Return text in lower case, as UTF-8 where it is that."""
-    return text.lower() if text.isascii() else encoded(decoded(text).casefold())
 
 
 def parse_attribute(payload: bytes) -> tuple[bytes, bytes]:
