@@ -19,6 +19,7 @@ from dataclasses import replace
 from socket import SocketType
 from typing import Protocol
 
+from cleanup import trace
 from cleanup.headers import HeaderRules
 from cleanup.message import Journal, Message
 from cleanup.native import NativeSession
@@ -188,6 +189,8 @@ class Cleanup:
     def _complete(self, session: Dialogue) -> None:
         """Make the message part of the queue, or see that nothing of it stays."""
         message = session.message
+        if message.expansions and not message.verdict() and not message.discard:
+            self._trace(message)
         status = message.verdict()
         if status and status & Status.TOO_LARGE:
             self.log.warning("mail_stream_cleanup: close error")
@@ -219,6 +222,22 @@ class Cleanup:
             file.reveal()
             wake_queue_manager(self.params.queue_service_name, self.log)
         return True
+
+    def _trace(self, message: Message) -> None:
+        """See that the sender is told of recipients that were taken for several."""
+        path = f"private/{self.params.trace_service_name}"
+        try:
+            for expansion in message.expansions:
+                request = expansion.request(message.queue_id)
+                trace.append(path, request, self.params.ipc_timeout)
+        except OSError as error:
+            self.log.warning(f"connect to {path}: {error.strerror or error}")
+            message.refuse(Status.WRITE_FAILED)
+        except PeerError:
+            message.refuse(Status.WRITE_FAILED)
+        if message.status:
+            message.warn("trace service failure")
+            message.warn("trace logfile update error")
 
     def _fail(self, session: Dialogue, error: QueueError) -> None:
         session.message.warn(f"queue file write error: {error}")

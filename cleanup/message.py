@@ -13,6 +13,7 @@ import enum
 import sys
 from typing import Protocol
 
+from cleanup.trace import Expansion
 from common import record
 from common.params import CleanupParams
 from common.record import RecordType
@@ -84,6 +85,7 @@ class Message:
     encoding: bytes = b""  # of the body, as its header names it
     remote: bool = False  # rewriting context of the headers
     last_recipient: bytes | None = None
+    expansions: tuple[Expansion, ...] = ()  # to be told to the sender
     length: int = 0  # bytes of the queue file so far
     data_offset: int = 0  # of the first content record
     content_length: int = 0

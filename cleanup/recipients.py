@@ -8,6 +8,7 @@ SEE ALSO
 from cleanup.addresses import Addresses
 from cleanup.message import Message, Utf8, is_utf8
 from cleanup.rewrite import Rewriter
+from cleanup.trace import Expansion
 from common.config import decoded, encoded
 from common.log import printable
 from common.record import RecordType, encode
@@ -110,6 +111,8 @@ class Recipients:
         assert self.addresses
         expanded = self.addresses.expanded(self.message, final)
         if len(expanded) > 1 and self.notify_flags & NOTIFY_SUCCESS:
+            told = Expansion(original, final, dsn, self.notify_flags)
+            self.message.expansions += (told,)
             self.notify_flags = (self.notify_flags & ~NOTIFY_SUCCESS) or NOTIFY_NEVER
         for one in expanded:
             if self._is_new(original, one, dsn):

@@ -513,6 +513,9 @@ class CleanupParams(ChildParams, HeaderParams, AddressParams):
         most=10,
     )
     queue_service_name: str = parameter("qmgr", "The service that is told of a new file.", least=1)
+    trace_service_name: str = parameter(
+        "trace", "The service that is told of recipients that stand for several.", least=1
+    )
 
 
 READERS = (

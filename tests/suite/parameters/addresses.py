@@ -4,8 +4,15 @@ SEE ALSO
     canonical(5), virtual(5)
 """
 
+import socket
+import threading
+from pathlib import Path
+from typing import Self
+
+from tests.suite.address_cases import MAP_OK
 from tests.suite.parameters.plays import MAIL, mail, recipients, reply
 from tests.suite.parameters.scenario import Play, Scenario, Trial
+from tests.suite.submission import hand_over
 
 NEW = "inline:{r@to.test=new@x.test}"
 TO = "inline:{{s@from.test=s2@x.test},{r@to.test=r2@x.test}}"
@@ -30,9 +37,64 @@ def addresses(data: bytes = FROM) -> Play:
     return play
 
 
+def traced() -> Play:
+    """Whether a service in place of trace hears of a recipient that stands for several."""
+    message = [
+        *((b"T", b"1 0"), (b"S", b""), (b"A", b"notify_flags=2"), (b"R", b"r@to.test")),
+        *((b"M", b""), (b"N", b"Received: by x"), (b"X", b""), (b"E", b"")),
+    ]
+
+    def play(trial: Trial) -> tuple[int, bool]:
+        path = trial.instance.spool / f"private/trace{trial.number}"
+        with TraceService(path) as service:
+            taken = hand_over(trial.instance, trial.cleanup_service, MAP_OK, message)
+        return taken.status, b"expanded" in service.heard
+
+    return play
+
+
+class TraceService:
+    """Takes one request."""
+
+    def __init__(self, path: Path) -> None:
+        self.heard = b""
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
+        path.chmod(0o777)
+        self._listener.listen()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)  # wakes who still waits for a client
+        self._thread.join()
+        self._listener.close()
+
+    def _run(self) -> None:
+        try:
+            peer = self._listener.accept()[0]
+        except OSError:
+            return
+        with peer:
+            peer.sendall(b"protocol\0delivery_status_protocol\0\0")
+            self.heard = peer.recv(65536)
+            peer.sendall(b"status\x000\0\0")
+
+
 UNCHANGED = ["s@from.test", "r@to.test", "From: s@from.test", "To: r@to.test"]
 
 SCENARIOS = (
+    Scenario(
+        "trace_service_name",
+        "trace<N>",
+        traced(),
+        (2, False),
+        (0, True),
+        beside={"virtual_alias_maps": "inline:{{r@to.test=a@x.test, b@x.test}}"},
+    ),
     Scenario(
         "canonical_maps",
         TO,
