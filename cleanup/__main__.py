@@ -123,6 +123,8 @@ class Cleanup:
 
     def _serve(self, connection: SocketType, kind: type[Dialogue], opening: bytes = b"") -> bool:
         """Take one message, of which the opening is here; tell whether it was answered."""
+        if self.rules.addresses:
+            self.rules.addresses.begin()
         self._wait_for_queue_manager()
         self.file = self._create_file()
         name = self.file.queue_id if self.file else NO_FILE_ID

@@ -25,6 +25,7 @@ from common.log import Log
 from common.params import PLACES, AddressParams, CleanupParams
 from common.status import Status
 from common.tables import Options, Table, TableError, import_types
+from common.tables.postponed import Postponed
 
 # Tables by parameter, in the order in which they are asked, and where that is said.
 CANONICAL = {
@@ -51,7 +52,8 @@ class Addresses:
         log: Log,
     ) -> None:
         """Open them; own: the addresses of this host."""
-        options = Options.of(main_cf, log)
+        self._complaints = Postponed(log)
+        options = Options.of(main_cf, self._complaints)
         site = Site.of(params, rewriter, own, options)
         extending = params.propagate_unmatched_extensions
 
@@ -102,6 +104,10 @@ class Addresses:
     def recipient_copy(self, message: Message, recipient: bytes) -> bytes:
         """Return who gets a copy because of a recipient; empty if nobody does."""
         return self._copy("recipient_bcc_maps", message, recipient)
+
+    def begin(self) -> None:
+        """Say what is wrong with the tables, now that a client has come."""
+        self._complaints.release()
 
     def outdated(self) -> bool:
         """Tell whether a table has changed since this process read it, and log that."""

@@ -235,3 +235,12 @@ def test_a_table_that_has_changed_is_told_once_it_has(tmp_path: Path) -> None:
 def test_without_tables_nothing_is_opened() -> None:
     rules = HeaderRules.of(load(CleanupParams))
     assert rules.address_rules.open(main_cf(), Journal()) is None
+
+
+def test_what_is_wrong_with_tables_is_said_when_a_client_comes() -> None:
+    host = MappingHost({"canonical_maps": "nonsense:x"})
+    assert host.log.lines() == []
+    host.addresses.begin()
+    assert host.log.lines() == ["error: unsupported dictionary type: nonsense"]
+    host.addresses.begin()
+    assert len(host.log.lines()) == 1

@@ -23,7 +23,7 @@ DONE = b"status\x000\0\0"
 
 def told(path: Path, *answers: bytes) -> bytes:
     """Return what a service hears that answers so and then leaves."""
-    heard = []
+    heard: list[bytes] = []
 
     def serve() -> None:
         peer = listener.accept()[0]
@@ -63,5 +63,5 @@ def test_anything_but_success_is_a_failure(tmp_path: Path, answers: tuple[bytes,
 
 
 def test_a_service_that_is_not_there_is_a_failure(tmp_path: Path) -> None:
-    with pytest.raises(OSError):
+    with pytest.raises(FileNotFoundError):
         append(str(tmp_path / "trace"), b"", 10.0)
