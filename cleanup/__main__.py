@@ -116,7 +116,7 @@ class Cleanup:
         answered = self._serve(connection, NativeSession)
         set_io_timeout(connection, NEXT_SECONDS)
         for _ in range(1, MESSAGES_LIMIT):
-            if not answered or self.outdated() or not (opening := receive_next(connection)):
+            if not answered or not (opening := self._receive_next(connection)):
                 return
             signal.alarm(int(self.params.daemon_timeout))  # each has a time of its own
             answered = self._serve(connection, NativeSession, opening)
@@ -171,6 +171,15 @@ class Cleanup:
             data = b""
         self._complete(session)
         return self._answer(connection, session)
+
+    def _receive_next(self, connection: SocketType) -> bytes:
+        """Return the beginning of a client's next message, nothing if there is none for us."""
+        if self.rules.addresses:
+            # What is not read yet a client sends once more, to a process with fresh tables.
+            waits = receive_next(connection, 1, socket.MSG_PEEK)
+            if not waits or self.outdated():
+                return b""
+        return receive_next(connection)
 
     def _receive(self, connection: SocketType) -> bytes:
         """Return what comes next, mostly here already; empty at the end."""
@@ -275,9 +284,9 @@ class Cleanup:
                 os.write(FLOW_WRITE_FD, b"\0")
 
 
-def receive_next(connection: SocketType) -> bytes:
+def receive_next(connection: SocketType, size: int = READ_SIZE, flags: int = 0) -> bytes:
     """Return the beginning of a client's next message, nothing if there is none."""
     try:
-        return connection.recv(READ_SIZE)
+        return connection.recv(size, flags)
     except OSError:
         return b""

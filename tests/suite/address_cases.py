@@ -117,6 +117,7 @@ SETTINGS: list[Settings] = [
         "masquerade_domains": "x.test",
         "masquerade_exceptions": "inline:{bob=1} fail:exceptions",
     },
+    {"virtual_alias_maps": "nonsense:x", "masquerade_domains": "x.test"},
 ]
 
 LOCALS = [
