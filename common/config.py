@@ -1,4 +1,4 @@
-"""config - main.cf, and values by type
+"""config - main.cf
 
 DESCRIPTION
     MainCf holds one reading of main.cf: texts by parameter name, each with
@@ -9,24 +9,22 @@ DESCRIPTION
 SEE ALSO
     spec/config-syntax.md, sections 1 and 2
     common.params, where the parameters are declared
+    common.values, what their texts become
 """
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from common import macro
 from common.errors import ConfigError
-from common.params import PARAMETERS, Parameter, Seconds, Words, declared
+from common.params import Parameter, declared, every, find
+from common.values import CONVERTERS
 
 P = TypeVar("P")
-
-UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-INTEGER = re.compile(r"[+-]?[0-9]+\Z", re.ASCII)
-TIME = re.compile(r"([0-9]+)(?:([a-z])[a-zA-Z]*)?\Z", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +143,16 @@ class MainCf:
     def text(self, name: str) -> str:
         """Return the value with every reference expanded; unknown names are empty.
 
+        A raw parameter keeps its references: who reads it knows what they mean.
+
         Raises:
             ConfigError: bad macro syntax.
         """
+        text = self._raw(name) or ""
+        if "$" not in text or is_raw(name):
+            return text
         try:
-            return macro.expand(self._raw(name) or "", self._raw)
+            return macro.expand(text, self._raw)
         except macro.MacroError as error:
             raise ConfigError(f"{self.origin(name)}: parameter {name}: {error}") from None
 
@@ -185,16 +188,16 @@ class MainCf:
     def unused(self) -> list[str]:
         """Return a warning for each setting that is no parameter and no other value refers to."""
         texts = [entry.text for entry in self.entries.values()]
-        texts += [one.default for one in PARAMETERS.values() if isinstance(one.default, str)]
+        texts += [one.default for one in every().values() if isinstance(one.default, str)]
         referred = {name for text in texts for name in re.findall(r"\$[({]?([A-Za-z0-9_]+)", text)}
         return [
             f"{entry.origin}: unused parameter: {name}={entry.text}"
             for name, entry in self.entries.items()
-            if name not in PARAMETERS and name not in referred
+            if find(name) is None and name not in referred
         ]
 
     def _raw(self, name: str) -> str | None:
-        entry, parameter = self.entries.get(name), PARAMETERS.get(name)
+        entry, parameter = self.entries.get(name), find(name)
         if entry is not None and not (parameter and parameter.fixed):
             return entry.text
         if parameter is None:
@@ -210,6 +213,12 @@ class MainCf:
             return CONVERTERS[parameter.kind](parameter, text)
         except ValueError as error:
             raise ConfigError(f"{self.origin(parameter.name)}: {error}") from None
+
+
+def is_raw(name: str) -> bool:
+    """Tell whether the references of a parameter are left to those who read it."""
+    parameter = find(name)
+    return parameter is not None and parameter.raw
 
 
 def encoded(text: str) -> bytes:
@@ -230,95 +239,6 @@ def parse_assignment(text: str, origin: str) -> tuple[str, str]:
     if not name:
         raise ConfigError(f'{origin}: missing attribute name: "{text.strip()}"')
     return name, value.strip()
-
-
-def split_words(text: str) -> Words:
-    """Return list elements: separated by blanks or commas, {...} protecting both."""
-    words: list[str] = []
-    word, level = "", 0
-    for letter in text:
-        if level == 0 and (letter.isspace() or letter == ","):
-            if word:
-                words.append(word)
-            word = ""
-            continue
-        level += (letter == "{") - (letter == "}" and level > 0)
-        word += letter
-    if word:
-        words.append(word)
-    return Words(tuple(words))
-
-
-def parse_bool(parameter: Parameter, text: str) -> bool:
-    """Return yes or no, in any case."""
-    if text.lower() not in ("yes", "no"):
-        raise ValueError(f"bad boolean configuration: {parameter.name} = {text}")
-    return text.lower() == "yes"
-
-
-def parse_int(parameter: Parameter, text: str) -> int:
-    """Return a decimal number within the parameter's bounds."""
-    if not INTEGER.match(text):
-        raise ValueError(f"bad numerical configuration: {parameter.name} = {text}")
-    value = int(text)
-    name = parameter.name
-    if parameter.least is not None and value < parameter.least:
-        raise ValueError(f"invalid {name} parameter value {value} < {parameter.least}")
-    if parameter.most is not None and value > parameter.most:
-        raise ValueError(f"invalid {name} parameter value {value} > {parameter.most}")
-    return value
-
-
-def parse_time(parameter: Parameter, text: str) -> Seconds:
-    """Return seconds; a number without unit has the unit of the default.
-
-    Of a longer unit only the first letter counts, as in Postfix.
-    """
-    match = TIME.match(text)
-    unit = (match[2] if match else None) or default_unit(parameter)
-    if not match or unit not in UNIT_SECONDS:
-        raise ValueError(f"parameter {parameter.name}: bad time value or unit: {text}")
-    value = int(match[1]) * UNIT_SECONDS[unit]
-    if parameter.least is not None and value < parameter.least:
-        raise ValueError(f"invalid {parameter.name}: {value} (min {parameter.least})")
-    if parameter.most is not None and value > parameter.most:
-        raise ValueError(f"invalid {parameter.name}: {value} (max {parameter.most})")
-    return Seconds(float(value))
-
-
-def default_unit(parameter: Parameter) -> str:
-    """Return the unit letter of a time parameter's default, s if it has none."""
-    text = parameter.default if isinstance(parameter.default, str) else ""
-    return text[-1] if text[-1:] in UNIT_SECONDS else "s"
-
-
-def parse_string(parameter: Parameter, text: str) -> str:
-    """Return the text; a parameter with choices takes only those, in any case."""
-    if parameter.choices and text.lower() not in parameter.choices:
-        raise ValueError(f"parameter {parameter.name}: unrecognized value: {text}")
-    if parameter.least is not None and len(text) < parameter.least:
-        raise ValueError(
-            f"bad string length {len(text)} < {parameter.least}: {parameter.name} = {text}"
-        )
-    return text.lower() if parameter.choices else text
-
-
-def parse_words(parameter: Parameter, text: str) -> Words:
-    """Return a list; where the parameter has choices each element must be one."""
-    words = split_words(text)
-    for word in words if parameter.choices else ():
-        if word.lower() not in parameter.choices:
-            raise ValueError(f'unknown {parameter.name} value "{word}" in "{text}"')
-    return Words(tuple(word.lower() for word in words)) if parameter.choices else words
-
-
-CONVERTERS: dict[object, Callable[[Parameter, str], object]] = {
-    bool: parse_bool,
-    int: parse_int,
-    Seconds: parse_time,
-    str: parse_string,
-    Words: parse_words,
-}
 
 
 def parse_overrides(arguments: Iterable[str], origin: str) -> dict[str, str]:

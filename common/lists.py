@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.config import split_words
 from common.host_name import is_address
 from common.tables import (
     CidrTable,
@@ -28,6 +27,7 @@ from common.tables import (
     parse_network,
     unavailable,
 )
+from common.values import split_words
 
 FILE_NESTING_LIMIT = 20
 FILES_LIMIT = 1000  # files in one list, however they name each other

@@ -3,7 +3,10 @@
 DESCRIPTION
     expand() replaces $name, ${name}, $(name), ${name?yes}, ${name:no},
     ${name?{yes}:{no}} and ${{a} OP {b} ? {yes} : {no}} by their values, which
-    are expanded in turn; $$ is one dollar. An undefined name is empty.
+    are expanded in turn; $$ is one dollar. An undefined name is empty. A text
+    that is not chosen is not looked into.
+
+    names() tells what a text refers to, whatever is chosen in the end.
 
 SEE ALSO
     spec/config-syntax.md, section 2
@@ -12,16 +15,25 @@ SEE ALSO
 
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 Lookup = Callable[[str], str | None]
 
 NESTING_LIMIT = 100  # deeper references can only be a value that names itself
+SHOWN = 20  # letters of what follows a mistake
+BLANKS = " \t\n\v\f\r"  # as C sees them
+CLOSERS = {"{": "}", "(": ")"}
+LARGEST_NUMBER = 2**63 - 1
+LARGEST_LEVEL = (2**43 - 1, 1023, 1023)
 
 NAME = re.compile(r"[A-Za-z0-9_]+")
-COMPARISON = re.compile(r"\s*(==|!=|<=|>=|<|>)(level)?\s*(?=\{)")
-OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
+NUMBER = re.compile(r"[0-9]+\Z")
+LEVEL_PART = re.compile(r"[ \t\n\v\f\r]*[+-]?[0-9]+\Z")  # what strtol() takes
+COMPARATOR = re.compile(r"[<>!=?+*/~&|%-]*")
+SUFFIX = re.compile(r"[A-Za-z0-9]*")
+COMPARATORS: dict[str, Callable[[Any, Any], bool]] = {
     "==": operator.eq,
     "!=": operator.ne,
     "<": operator.lt,
@@ -29,10 +41,51 @@ OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+# With the quotes as the reference has them: people search for this line.
+COMPARATOR_EXPECTED = '"==" or "!="" or "<"" or "<="" or ">="" or ">" expected'
 
 
 class MacroError(Exception):
     """The text cannot be expanded; str() says where it broke."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The texts for true and for false; None where none is given."""
+
+    yes: str | None = None
+    no: str | None = None
+
+    def texts(self) -> tuple[str, ...]:
+        """Return those that are there."""
+        return tuple(text for text in (self.yes, self.no) if text is not None)
+
+    def __bool__(self) -> bool:
+        return self.yes is not None or self.no is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """$name, perhaps as a condition."""
+
+    body: str  # all that stands in the brackets
+    name: str
+    choice: Choice = Choice()
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """${{left} OP {right}}, perhaps as a condition."""
+
+    body: str
+    left: str
+    comparator: str
+    by_level: bool
+    right: str
+    choice: Choice
+
+
+Piece = str | Reference | Comparison
 
 
 def expand(text: str, lookup: Lookup, depth: int = 0) -> str:
@@ -41,118 +94,200 @@ def expand(text: str, lookup: Lookup, depth: int = 0) -> str:
     Raises:
         MacroError: bad syntax, or a value that refers to itself.
     """
-    if "$" not in text:
+    if "$" not in text and depth <= NESTING_LIMIT:
         return text
-    if depth > NESTING_LIMIT:
-        raise MacroError(f'unreasonable macro call nesting: "{text[:60]}"')
-    out = []
-    position = 0
+    return "".join(_evaluate(piece, lookup, depth) for piece in parse(text))
+
+
+def names(text: str) -> Iterator[str]:
+    """Yield each name that a text refers to.
+
+    Raises:
+        MacroError: bad syntax; what stands before it has been yielded.
+    """
+    pending = [(text, 0)]
+    while pending:
+        text, depth = pending.pop(0)
+        for piece in parse(text) if "$" in text else ():
+            if isinstance(piece, str):
+                continue
+            if depth > NESTING_LIMIT:
+                raise MacroError(f'unreasonable macro call nesting: "{piece.body}"')
+            if isinstance(piece, Reference):
+                yield piece.name
+                inner: tuple[str, ...] = piece.choice.texts()
+            else:
+                inner = (piece.left, piece.right, *piece.choice.texts())
+            pending += [(one, depth + 1) for one in inner]
+
+
+def parse(text: str) -> Iterator[Piece]:
+    """Yield plain texts, references and comparisons, in order.
+
+    Raises:
+        MacroError: bad syntax; what stands before it has been yielded.
+    """
+    position, plain = 0, ""
     while (dollar := text.find("$", position)) >= 0:
-        out.append(text[position:dollar])
+        plain += text[position:dollar]
         position = dollar + 1
         opener = text[position : position + 1]
         if opener == "$":
-            out.append("$")
+            plain += "$"
             position += 1
-        elif opener and opener in "{(":
-            body, position = _group(text, position, "})"["{(".index(opener)])
-            out.append(_reference(body, lookup, depth + 1))
+            continue
+        if plain:
+            yield plain
+            plain = ""
+        if opener in CLOSERS:
+            end = _end_of_group(text, position)
+            if end < 0:
+                raise MacroError(f'truncated macro reference: "{text}"')
+            body = text[position + 1 : end - 1]
+            if not body:
+                raise MacroError(f'empty macro name: "{text}"')
+            yield _parse_body(body)
         elif match := NAME.match(text, position):
-            out.append(_value(match[0], lookup, depth + 1))
-            position = match.end()
+            yield Reference(match[0], match[0])
+            end = match.end()
         else:
-            raise MacroError(f'empty macro name: "{text[:60]}"')
-    out.append(text[position:])
-    return "".join(out)
-
-
-def _value(name: str, lookup: Lookup, depth: int) -> str:
-    return expand(lookup(name) or "", lookup, depth)
-
-
-def _group(text: str, start: int, closer: str) -> tuple[str, int]:
-    """Return what stands between the bracket at start and its partner, and the place behind."""
-    opener = text[start]
-    level = 0
-    for position in range(start, len(text)):
-        if text[position] == opener:
-            level += 1
-        elif text[position] == closer:
-            level -= 1
-            if level == 0:
-                return text[start + 1 : position], position + 1
-    raise MacroError(f'truncated macro reference: "{text[:60]}"')
-
-
-def _reference(body: str, lookup: Lookup, depth: int) -> str:
-    """Expand what stood inside ${...}."""
-    body = body.strip()
-    if body.startswith("{"):
-        truth, rest = _comparison(body, lookup, depth)
-        value = "true" if truth else ""
-    elif match := NAME.match(body):
-        value = _value(match[0], lookup, depth)
-        truth, rest = bool(value), body[match.end() :]
-    else:
-        raise MacroError(f'empty macro name: "{body[:60]}"')
-    rest = rest.lstrip()
-    if not rest:
-        return value
-    if rest[0] not in "?:":
-        seen = body[: len(body) - len(rest)].rstrip()
-        raise MacroError(f'attribute name syntax error at: "...{seen}>>>{rest}"')
-    yes, no = _branches(rest, body)
-    return expand(yes if truth else no, lookup, depth)
-
-
-def _comparison(body: str, lookup: Lookup, depth: int) -> tuple[bool, str]:
-    left, end = _group(body, 0, "}")
-    match = COMPARISON.match(body, end)
-    if not match:
-        raise MacroError(
-            f'"==" or "!=" or "<" or "<=" or ">" or ">=" expected at: '
-            f'"...{left}}}>>>{body[end:].lstrip()[:20]}"'
-        )
-    right, end = _group(body, match.end(), "}")
-    sides = expand(left, lookup, depth), expand(right, lookup, depth)
-    return _compare(sides, match[1], by_level=bool(match[2])), body[end:]
-
-
-def _compare(sides: tuple[str, str], symbol: str, *, by_level: bool) -> bool:
-    keys: tuple[Any, Any] = sides
-    if by_level:
-        keys = level(sides[0]), level(sides[1])
-    elif all(side.isascii() and side.isdigit() for side in sides):
-        keys = int(sides[0]), int(sides[1])
-    return OPERATORS[symbol](*keys)
+            raise MacroError(f'empty macro name: "{text}"')
+        position = end
+    if plain := plain + text[position:]:
+        yield plain
 
 
 def level(text: str) -> tuple[int, ...]:
-    """Return a release-like version for comparison part by part: 3.10 is above 3.9."""
+    """Return a release-like version for comparison part by part: 3.10 is above 3.9.
+
+    Raises:
+        MacroError: it is none.
+    """
     parts = text.split(".")
-    if not all(part.isascii() and part.isdigit() for part in parts) or len(parts) > 3:
-        raise MacroError(f'bad compatibility level: "{text}"')
-    numbers = [int(part) for part in parts]
-    return tuple(numbers + [0] * (3 - len(numbers)))
+    if len(parts) <= len(LARGEST_LEVEL) and all(map(LEVEL_PART.match, parts)):
+        numbers = [int(part) if len(part) < SHOWN else -1 for part in parts]
+        numbers += [0] * (len(LARGEST_LEVEL) - len(numbers))
+        if all(0 <= one <= most for one, most in zip(numbers, LARGEST_LEVEL, strict=True)):
+            return tuple(numbers)
+    raise MacroError(f'malformed compatibility level syntax: "{text}"')
 
 
-def _branches(rest: str, body: str) -> tuple[str, str]:
-    """Return the texts for true and false out of ?yes, :no, ?{yes}:{no}."""
-    mark, text = rest[0], rest[1:].lstrip()
+def _evaluate(piece: Piece, lookup: Lookup, depth: int) -> str:
+    if depth > NESTING_LIMIT:
+        body = piece if isinstance(piece, str) else piece.body
+        raise MacroError(f'unreasonable macro call nesting: "{body}"')
+    if isinstance(piece, str):
+        return piece
+    if isinstance(piece, Reference):
+        value = expand(lookup(piece.name) or "", lookup, depth + 1)
+    else:
+        value = "true" if _holds(piece, lookup, depth + 1) else ""
+    if not piece.choice:
+        return value
+    return expand((piece.choice.yes if value else piece.choice.no) or "", lookup, depth + 1)
+
+
+def _holds(piece: Comparison, lookup: Lookup, depth: int) -> bool:
+    sides = [expand(side, lookup, depth) for side in (piece.left, piece.right)]
+    keys: list[Any] = sides
+    if piece.by_level:
+        keys = [level(side) for side in sides]
+    elif all(map(NUMBER.match, sides)):
+        keys = [_number(side) for side in sides]
+    else:  # bytes: their order is the reference's
+        keys = [side.encode("utf-8", "surrogateescape") for side in sides]
+    return COMPARATORS[piece.comparator](*keys)
+
+
+def _number(text: str) -> int:
+    digits = text.lstrip("0") or "0"
+    if len(digits) >= SHOWN or int(digits) > LARGEST_NUMBER:
+        raise MacroError(f"bad conversion: {text}")
+    return int(digits)
+
+
+def _parse_body(body: str) -> Reference | Comparison:
+    """Return what stood between the brackets."""
+    text = body.lstrip(BLANKS)
+    if text.startswith("{"):
+        return _parse_comparison(text)
+    match = NAME.match(text)
+    if not match and text[:1] not in ("", "?", ":"):
+        raise _unexpected("attribute name syntax error", "", text)
+    name = match[0] if match else ""
+    rest = text[len(name) :]
+    if rest.lstrip(BLANKS)[:1] not in ("", "?", ":"):
+        raise _unexpected("attribute name syntax error", name, rest)
+    return Reference(body, name, _parse_choice(rest.lstrip(BLANKS)))
+
+
+def _parse_comparison(body: str) -> Comparison:
+    left, rest = _take_group(body)
+    rest = rest.lstrip(BLANKS)
+    comparator = COMPARATOR.match(rest)[0]  # type: ignore[index]  # it matches nothing, too
+    if comparator not in COMPARATORS:
+        raise _unexpected(COMPARATOR_EXPECTED, f"{left}}}", rest)
+    rest = rest[len(comparator) :]
+    suffix = SUFFIX.match(rest)[0]  # type: ignore[index]
+    if suffix not in ("", "level"):
+        raise _unexpected("bad operator suffix", comparator, suffix)
+    rest = rest[len(suffix) :]
+    if not rest.lstrip(BLANKS).startswith("{"):
+        raise _unexpected('"{expression}" expected', f"{{{left}}} {comparator}", rest)
+    right, rest = _take_group(rest.lstrip(BLANKS))
+    rest = rest.lstrip(BLANKS)
+    if rest[:1] not in ("", "?", ":"):
+        raise _unexpected('"?" or ":" expected', "}", rest)
+    return Comparison(body, left, comparator, bool(suffix), right, _parse_choice(rest))
+
+
+def _parse_choice(text: str) -> Choice:
+    """Return the choice of ?yes, :no, ?{yes}:{no}, or none."""
+    if not text:
+        return Choice()
+    condition, plain = text[0], text[1:]
+    text = plain.lstrip(BLANKS)
     if not text.startswith("{"):
-        plain = rest[1:]
-        return (plain, "") if mark == "?" else ("", plain)
-    first, end = _group(text, 0, "}")
-    tail = text[end:].lstrip()
-    if mark == ":":
-        if tail:
-            raise MacroError(f'attribute name syntax error at: "...{body}>>>{tail}"')
-        return "", first
-    if not tail:
-        return first, ""
-    if tail[0] != ":":
-        raise MacroError(f'attribute name syntax error at: "...{body}>>>{tail}"')
-    second = tail[1:].lstrip()
-    if second.startswith("{"):
-        second, end = _group(second, 0, "}")
-    return first, second
+        return Choice(yes=plain) if condition == "?" else Choice(no=plain)
+    first, rest = _take_group(text)
+    rest = rest.lstrip(BLANKS)
+    if condition == ":":
+        _require_end(first, rest)
+        return Choice(no=first)
+    if not rest:
+        return Choice(yes=first)
+    if rest[0] != ":":
+        raise _unexpected('":" expected', f"{first}}}", rest)
+    second = rest[1:]
+    if second.lstrip(BLANKS).startswith("{"):
+        second, rest = _take_group(second.lstrip(BLANKS))
+        _require_end(second, rest.lstrip(BLANKS))
+    return Choice(first, second)
+
+
+def _require_end(group: str, rest: str) -> None:
+    if rest:
+        raise _unexpected("unexpected input", f"{group}}}", rest)
+
+
+def _take_group(text: str) -> tuple[str, str]:
+    """Return what stands in the braces that text begins with, and what stands behind them."""
+    end = _end_of_group(text, 0)
+    if end < 0:
+        raise MacroError(f'unbalanced {{}} in attribute expression: "{text}"')
+    return text[1 : end - 1], text[end:]
+
+
+def _end_of_group(text: str, start: int) -> int:
+    """Return the place behind the bracket that closes the one at start, -1 if there is none."""
+    opener, closer = text[start], CLOSERS[text[start]]
+    depth = 0
+    for position in range(start, len(text)):
+        depth += (text[position] == opener) - (text[position] == closer)
+        if depth == 0:
+            return position + 1
+    return -1
+
+
+def _unexpected(what: str, before: str, rest: str) -> MacroError:
+    return MacroError(f'{what} at: "...{before}>>>{rest[:SHOWN]}"')

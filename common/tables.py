@@ -18,8 +18,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.config import Stamp, logical_lines, parse_assignment, read_text, split_words
+from common.config import Stamp, logical_lines, parse_assignment, read_text
 from common.errors import ConfigError
+from common.values import split_words
 
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address

@@ -13,16 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.config import (
-    CONVERTERS,
     MainCf,
     Stamp,
     logical_lines,
     parse_assignment,
     parse_overrides,
-    split_words,
 )
 from common.errors import ConfigError
 from common.params import CleanupParams, Parameter, QmqpdParams, Seconds, SuiteParams, Words
+from common.values import CONVERTERS, split_words
 
 SAMPLES = {
     one.name: one

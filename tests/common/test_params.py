@@ -13,6 +13,7 @@ from common.params import (
     PARAMETERS,
     READERS,
     CleanupParams,
+    LongInt,
     Parameter,
     QmqpdParams,
     Seconds,
@@ -63,7 +64,14 @@ REFERENCE = {
 }
 
 # What a value is at run time.
-KINDS: dict[object, type] = {bool: bool, int: int, str: str, Seconds: float, Words: tuple}
+KINDS: dict[object, type] = {
+    bool: bool,
+    int: int,
+    LongInt: int,
+    str: str,
+    Seconds: float,
+    Words: tuple,
+}
 
 
 def readers(name: str) -> list[type]:

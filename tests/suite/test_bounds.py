@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from common.config import MainCf, split_words
+from common.config import MainCf
 from common.errors import ConfigError
 from common.params import (
     PARAMETERS,
@@ -29,6 +29,7 @@ from common.params import (
     Words,
     declared,
 )
+from common.values import split_words
 from tests.suite import peers
 from tests.suite.conftest import chosen
 from tests.suite.instance import run
