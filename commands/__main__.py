@@ -33,12 +33,20 @@ COMMANDS = {
     "inject": ("commands.inject:main", "submit a message by QMQP"),
     "queue": ("commands.queue:main", "list the queue"),
     "cat": ("commands.cat:main", "show a queue file"),
+    "conf": ("commands.conf:main", "show and change main.cf and master.cf"),
 }
+# Names of Postfix's commands, for links to this one.
+LINKS = {"postconf": "commands.conf:postconf"}
+# Commands that take -c and -v among their own options, as Postfix's do.
+GETOPT_COMMANDS = {"conf"}
 USAGE = "usage: postroom [-c config_dir] [-v] command [arguments]"
 
 
 def main() -> int:
     """Run one command; return its exit status."""
+    name = Path(sys.argv[0]).name
+    if name in LINKS:
+        return call(name, LINKS[name], config_directory(), 0, sys.argv[1:])
     options, rest = global_options(sys.argv[1:])
     if options.command is None:
         print(usage(), file=sys.stderr)
@@ -46,16 +54,22 @@ def main() -> int:
     if options.command not in COMMANDS:
         known = ", ".join(COMMANDS)
         return fail(f"unknown command: '{options.command}'. Usage: postroom COMMAND, of {known}")
-    module, _, function = COMMANDS[options.command][0].partition(":")
+    where = COMMANDS[options.command][0]
+    return call(options.command, where, options.config_dir.absolute(), options.verbose, rest)
+
+
+def call(command: str, where: str, config_dir: Path, verbose: int, arguments: list[str]) -> int:
+    """Run a command, the function "module:name"; return its exit status."""
+    module, _, function = where.partition(":")
     try:
         run = getattr(importlib.import_module(module), function)
-        return int(run(options.config_dir.absolute(), options.verbose, rest))
+        return int(run(config_dir, verbose, arguments))
     except ConfigError as error:
         return fail(str(error))
     except ModuleNotFoundError as error:
         if error.name != module:
             raise
-        return fail(f"the command {options.command} is not part of this installation")
+        return fail(f"the command {command} is not part of this installation")
     except KeyboardInterrupt:
         return 1
 
@@ -70,7 +84,9 @@ def global_options(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]
     # Only up to "--": what follows belongs to the command, whatever it looks like.
     end = arguments.index("--") if "--" in arguments else len(arguments)
     options = parser.parse_args(arguments[:end])
-    rest = take_global(options, options.arguments)
+    rest = options.arguments
+    if options.command not in GETOPT_COMMANDS:
+        rest = take_global(options, rest)
     return options, rest + arguments[end:]
 
 

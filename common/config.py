@@ -26,6 +26,8 @@ from common.values import CONVERTERS
 
 P = TypeVar("P")
 
+BLANKS = " \t\n\v\f\r"  # what separates words, in whatever locale
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -47,10 +49,10 @@ def logical_lines(text: str) -> Iterator[LogicalLine]:
     """Yield logical lines; comments and blank lines are passed over, even inside a value."""
     number, pieces = 0, list[str]()
     for count, line in enumerate(text.split("\n"), 1):
-        stripped = line.strip()
+        stripped = line.strip(BLANKS)
         if not stripped or stripped.startswith("#"):
             continue
-        if line[0].isspace() and pieces:
+        if line[0] in BLANKS and pieces:
             pieces.append(line)
             continue
         if pieces:
@@ -67,7 +69,7 @@ def read_text(path: Path) -> str:
         ConfigError: it cannot be read.
     """
     try:
-        return path.read_bytes().decode("utf-8", "surrogateescape")
+        return decoded(path.read_bytes())
     except OSError as error:
         raise ConfigError(f"open {path}: {error.strerror}") from None
 
@@ -90,6 +92,30 @@ class Stamp:
         return cls(found.st_mtime_ns, found.st_size, found.st_ino)
 
 
+def read_entries(path: Path, entries: dict[str, Entry]) -> list[str]:
+    """Add the settings of a file to entries; return what deserves a warning.
+
+    Raises:
+        ConfigError: unreadable, or a line that is no "name = value".
+    """
+    warnings = []
+    for line in logical_lines(read_text(path)):
+        origin = f"{path}, line {line.number}"
+        if line.text[0] in BLANKS:
+            warnings.append(f"{path}: {strange_start(line)}")
+            continue
+        name, value = parse_assignment(line.text, origin)
+        if name in entries:
+            warnings.append(f"{origin}: overriding earlier entry: {name}={entries[name].text}")
+        entries[name] = Entry(value, origin)
+    return warnings
+
+
+def strange_start(line: LogicalLine) -> str:
+    """Return what is said of a line that continues nothing."""
+    return f'logical line must not start with whitespace: "{line.text.rstrip()}"'
+
+
 @dataclass(frozen=True, slots=True)
 class MainCf:
     """One reading of main.cf, with overrides on top."""
@@ -110,15 +136,10 @@ class MainCf:
         """
         path = directory / "main.cf"
         stamp = Stamp.of(path)
-        entries: dict[str, Entry] = {}
-        warnings: list[str] = []
-        for line in logical_lines(read_text(path)):
-            origin = f"{path}, line {line.number}"
-            name, value = parse_assignment(line.text, origin)
-            if name in entries:
-                warnings.append(f"{origin}: overriding earlier entry: {name}={entries[name].text}")
-            entries[name] = Entry(value, origin)
-        entries["config_directory"] = Entry(str(directory), str(path))
+        here = Entry(str(directory), str(path))
+        entries = {"config_directory": here}
+        warnings = read_entries(path, entries)
+        entries["config_directory"] = here  # whatever the file says
         return cls(path, entries, tuple(warnings), stamp)
 
     @property
@@ -148,11 +169,11 @@ class MainCf:
         Raises:
             ConfigError: bad macro syntax.
         """
-        text = self._raw(name) or ""
+        text = self.raw(name) or ""
         if "$" not in text or is_raw(name):
             return text
         try:
-            return macro.expand(text, self._raw)
+            return macro.expand(text, self.raw)
         except macro.MacroError as error:
             raise ConfigError(f"{self.origin(name)}: parameter {name}: {error}") from None
 
@@ -163,7 +184,7 @@ class MainCf:
             ConfigError: bad macro syntax.
         """
         try:
-            return macro.expand(text, self._raw)
+            return macro.expand(text, self.raw)
         except macro.MacroError as error:
             raise ConfigError(f"{origin}: {error}") from None
 
@@ -196,7 +217,8 @@ class MainCf:
             if find(name) is None and name not in referred
         ]
 
-    def _raw(self, name: str) -> str | None:
+    def raw(self, name: str) -> str | None:
+        """Return the value with its references, the default if none is set; None if unknown."""
         entry, parameter = self.entries.get(name), find(name)
         if entry is not None and not (parameter and parameter.fixed):
             return entry.text
@@ -226,19 +248,25 @@ def encoded(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
+def decoded(data: bytes) -> str:
+    """Return bytes of a file as text, from which encoded() makes the same bytes again."""
+    return data.decode("utf-8", "surrogateescape")
+
+
 def parse_assignment(text: str, origin: str) -> tuple[str, str]:
     """Return name and value of "name = value".
 
     Raises:
         ConfigError: no name, or no equals sign behind one word.
     """
+    text = text.partition("\0")[0].strip(BLANKS)
     name, equals, value = text.partition("=")
-    name = name.strip()
-    if not equals or len(name.split()) > 1:
-        raise ConfigError(f"{origin}: missing '=' after attribute name: \"{text.strip()}\"")
+    name = name.rstrip(BLANKS)
     if not name:
-        raise ConfigError(f'{origin}: missing attribute name: "{text.strip()}"')
-    return name, value.strip()
+        raise ConfigError(f'{origin}: missing attribute name: "{text}"')
+    if not equals or any(blank in name for blank in BLANKS):
+        raise ConfigError(f"{origin}: missing '=' after attribute name: \"{text}\"")
+    return name, value.strip(BLANKS)
 
 
 def parse_overrides(arguments: Iterable[str], origin: str) -> dict[str, str]:

@@ -16,6 +16,7 @@ import psutil
 
 from common.errors import ConfigError
 
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Interface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -39,7 +40,7 @@ def networks(text: Callable[[str], str]) -> str:
             value = text("inet_protocols")
             raise ConfigError(f'unknown inet_protocols value "{word}" in "{value}"')
         versions |= PROTOCOLS[word.lower()]
-    found = [one for one in chosen(words(text("inet_interfaces"))) if one.version in versions]
+    found = chosen(words(text("inet_interfaces")), versions)
     return " ".join(dict.fromkeys(shown(network(one, style)) for one in found))
 
 
@@ -70,34 +71,46 @@ def own_interfaces() -> list[Interface]:
     return sorted(found, key=lambda one: one.version)
 
 
-def chosen(elements: list[str]) -> Iterator[Interface]:
-    """Yield what inet_interfaces names."""
-    own = own_interfaces()
+def chosen(elements: list[str], versions: set[int]) -> Iterator[Interface]:
+    """Yield what inet_interfaces names; "all" and "loopback-only" stand alone."""
+    own = [one for one in own_interfaces() if one.version in versions]
+    word = elements[0].lower() if len(elements) == 1 else ""
+    if word in ("all", "loopback-only"):
+        yield from (one for one in own if word == "all" or one.is_loopback)
+        return
     for element in elements:
-        if element.lower() == "all":
-            yield from own
-        elif element.lower() == "loopback-only":
-            yield from (one for one in own if one.is_loopback)
-        else:
-            for address in numeric(element):
-                found = [one for one in own if one.ip == address]
-                if not found:
-                    complaint = f"no local interface found for {address}"
-                    raise ConfigError(f"parameter inet_interfaces: {complaint}")
-                yield found[0]
+        for address in addresses(element, versions):
+            found = [one for one in own if one.ip == address]
+            if not found:
+                complaint = f"no local interface found for {address}"
+                raise ConfigError(f"parameter inet_interfaces: {complaint}")
+            yield found[0]
 
 
-def numeric(host: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
-    """Return the addresses of a host's name, or the address that it is."""
+def addresses(host: str, versions: set[int]) -> list[Address]:
+    """Return the addresses of a host's name, or the address that it is.
+
+    Raises:
+        ConfigError: there are none of these versions of IP.
+    """
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     try:
-        return [ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))]
+        found = [ipaddress.ip_address(bare)]
     except ValueError:
-        pass
+        found = [ipaddress.ip_address(one) for one in look_up(host)]
+    found = [one for one in found if one.version in versions]
+    if not found:
+        raise ConfigError(f"config variable inet_interfaces: host not found: {host}")
+    return list(dict.fromkeys(found))
+
+
+def look_up(host: str) -> list[str]:
+    """Ask the resolver; no address means that there is no such host."""
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise ConfigError(f"config variable inet_interfaces: host not found: {host}") from None
-    return list(dict.fromkeys(ipaddress.ip_address(one[4][0]) for one in found))
+        return []
+    return [str(one[4][0]) for one in found]
 
 
 def network(interface: Interface, style: str) -> Network:

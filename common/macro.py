@@ -48,6 +48,8 @@ COMPARATOR_EXPECTED = '"==" or "!="" or "<"" or "<="" or ">="" or ">" expected'
 class MacroError(Exception):
     """The text cannot be expanded; str() says where it broke."""
 
+    name: str | None = None  # that a reference begins with, if what follows it is wrong
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -105,6 +107,15 @@ def names(text: str) -> Iterator[str]:
     Raises:
         MacroError: bad syntax; what stands before it has been yielded.
     """
+    try:
+        yield from _all_names(text)
+    except MacroError as error:
+        if error.name is not None:
+            yield error.name
+        raise
+
+
+def _all_names(text: str) -> Iterator[str]:
     pending = [(text, 0)]
     while pending:
         text, depth = pending.pop(0)
@@ -218,7 +229,11 @@ def _parse_body(body: str) -> Reference | Comparison:
     rest = text[len(name) :]
     if rest.lstrip(BLANKS)[:1] not in ("", "?", ":"):
         raise _unexpected("attribute name syntax error", name, rest)
-    return Reference(body, name, _parse_choice(rest.lstrip(BLANKS)))
+    try:
+        return Reference(body, name, _parse_choice(rest.lstrip(BLANKS)))
+    except MacroError as error:
+        error.name = name
+        raise
 
 
 def _parse_comparison(body: str) -> Comparison:

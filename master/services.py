@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from common.config import LogicalLine, logical_lines
+from common.config import BLANKS, LogicalLine, logical_lines, strange_start
 from common.errors import ConfigError
 from master.arguments import split_arguments
 
@@ -106,9 +106,8 @@ def parse(text: str, path: Path, defaults: Defaults) -> MasterCf:
     warnings = []
     for line in logical_lines(text):
         origin = f"{path}, line {line.number}"
-        if line.text[0].isspace():
-            shown = f'"{line.text.rstrip()}"'
-            warnings.append(f"{origin}: logical line must not start with whitespace: {shown}")
+        if line.text[0] in BLANKS:
+            warnings.append(f"{origin}: {strange_start(line)}")
             continue
         service = parse_line(line, origin, defaults)
         if service.key in found:

@@ -219,6 +219,13 @@ def test_names_are_those_of_all_choices(text: str, found: list[str]) -> None:
     assert list(names(text)) == found
 
 
+def test_a_name_counts_although_what_follows_it_is_wrong() -> None:
+    found = names("${a:{b}c}")
+    assert next(found) == "a"
+    with pytest.raises(MacroError):
+        next(found)
+
+
 def test_names_come_up_to_the_mistake() -> None:
     found = names("$a $b $-")
     assert [next(found), next(found)] == ["a", "b"]

@@ -1,0 +1,241 @@
+"""perform - do what a request asks for
+
+SEE ALSO
+    commands.conf.request
+"""
+
+import errno
+import json
+import os
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO
+
+from commands.complaints import Complaints
+from commands.conf import edit_main, edit_master, entries, settings
+from commands.conf.entries import FIELDS, Entry, as_bytes, matching
+from commands.conf.folding import setting
+from commands.conf.request import Request
+from commands.conf.scan import Scan
+from commands.conf.settings import READ_ONLY, Settings
+from common.config import MainCf
+from common.errors import ConfigError
+
+LOCK_TYPES = ("flock", "fcntl", "dotlock")
+
+
+def perform(request: Request, complaints: Complaints, output: BinaryIO) -> None:
+    """Do it.
+
+    Raises:
+        ConfigError, MacroError: it cannot be done.
+    """
+    if "l" in request:
+        lines: Iterable[str] = LOCK_TYPES
+    elif "m" in request:
+        lines = table_types()
+    elif request.edits:
+        edit(request, complaints)
+        return
+    else:
+        lines = answers(request, complaints)
+    for line in lines:
+        output.write(as_bytes(line))
+
+
+def table_types() -> list[str]:
+    """Return the types of lookup tables that can be opened here."""
+    from common.tables import OPENERS  # nobody else needs them here
+
+    return sorted(OPENERS)
+
+
+def edit(request: Request, complaints: Complaints) -> None:
+    """Change a file.
+
+    Raises:
+        ConfigError: it cannot be done; the file is as it was.
+    """
+    if not request.arguments:
+        raise ConfigError(
+            "-e requires name=value argument" if "e" in request else "missing service argument"
+        )
+    if request.letters & set("MFP"):
+        edit_master.edit(request, complaints.warning)
+    else:
+        edit_main.edit(request, complaints.warning)
+
+
+def answers(request: Request, complaints: Complaints) -> Iterator[str]:
+    """Yield lines that show what was asked for."""
+    found, services = read(request, complaints)
+    scan = Scan(found, services, complaints.warning)
+    if "d" not in request:
+        scan.run()
+    if "M" in request:
+        yield from show_services(request, services, found, complaints)
+    elif "F" in request:
+        yield from show_fields(request, services, found, complaints)
+    elif "P" in request:
+        yield from show_parameters(request, services, found, complaints)
+    else:
+        yield from show_settings(request, found, complaints)
+    if "d" not in request:
+        scan.tell(main=not request.letters & set("MFP"))
+
+
+def read(request: Request, complaints: Complaints) -> tuple[Settings, list[Entry]]:
+    """Return main.cf, unless defaults are asked for, and master.cf.
+
+    Raises:
+        ConfigError: one of them cannot be read.
+    """
+    if "d" in request:
+        main_cf = MainCf(request.config_dir / "main.cf")
+    else:
+        main_cf = settings.read(request.config_dir, request.overrides, complaints.warning)
+    services = read_master_cf(request, complaints)
+    known = settings.built_in()
+    return Settings(main_cf, known, settings.of_services(services)), services
+
+
+def read_master_cf(request: Request, complaints: Complaints) -> list[Entry]:
+    """Return the services; there may be none if main.cf alone is asked for."""
+    path = request.config_dir / "master.cf"
+    if not request.letters & set("MFP") and not path.exists():
+        complaints.warning(f"open {path}: {os.strerror(errno.ENOENT)}")
+        return []
+    return entries.read(path, complaints.warning)
+
+
+def show_settings(request: Request, found: Settings, complaints: Complaints) -> Iterator[str]:
+    """Yield parameters of main.cf."""
+    for name in request.arguments or found.names(request.classes):
+        if not found.is_known(name):
+            complaints.warning(f"{name}: unknown parameter")
+        elif "n" not in request or found.is_set(name):
+            yield shown(request, name, found.raw(name) or "", found)
+
+
+def shown(request: Request, name: str, value: str, found: Settings) -> str:
+    """Return one parameter as it was asked for."""
+    if "x" in request and "H" not in request and not found.is_raw(name):
+        value = found.expand(value)
+    if "j" in request:
+        return as_json({"name": name}, value, request)
+    if "H" in request:
+        return name
+    return setting(name, value, fold="f" in request, names="h" not in request)
+
+
+def as_json(name: dict[str, str], value: str, request: Request) -> str:
+    """Return one object of JSON on a line."""
+    parts = {} if "h" in request else dict(name)
+    if "H" not in request:
+        parts["value"] = " ".join(value.split())
+    return json.dumps(parts)
+
+
+def show_services(
+    request: Request, services: list[Entry], found: Settings, complaints: Complaints
+) -> Iterator[str]:
+    """Yield lines of master.cf."""
+    wanted = [request_parts(text, "M", 2) for text in request.arguments]
+    for text, parts in zip(request.arguments or ["*"], wanted or [["*", "*"]], strict=True):
+        chosen = matching(services, *parts)
+        if not chosen and request.arguments:
+            complaints.warning(f'unmatched request: "{text}"')
+        for entry in expanded(chosen, request, found):
+            if "j" in request:
+                names = dict(zip(FIELDS, entry.fields, strict=False))
+                yield json.dumps({**names, "command": entry.field("command")})
+            else:
+                yield entry.shown(fold="f" in request)
+
+
+def show_fields(
+    request: Request, services: list[Entry], found: Settings, complaints: Complaints
+) -> Iterator[str]:
+    """Yield fields of services."""
+    wanted = [request_parts(text, "F", 3) for text in request.arguments]
+    for parts in wanted:
+        edit_master.require_field(parts[2], wild=True)
+    for text, parts in zip(request.arguments or ["*"], wanted or [["*"] * 3], strict=True):
+        chosen = matching(services, *parts[:2])
+        if not chosen and request.arguments:
+            complaints.warning(f'unmatched request: "{text}"')
+        for entry in expanded(chosen, request, found):
+            for name in FIELDS if parts[2] == "*" else parts[2:]:
+                yield field(request, entry, name)
+
+
+def field(request: Request, entry: Entry, name: str) -> str:
+    """Return one field as it was asked for."""
+    value = entry.field(name, fold="f" in request)
+    if "j" in request:
+        return as_json(of_service(entry, "field", name), value, request)
+    if "H" in request:
+        return f"{entry.key}/{name}"
+    return value if "h" in request else f"{entry.key}/{name} = {value}"
+
+
+def show_parameters(
+    request: Request, services: list[Entry], found: Settings, complaints: Complaints
+) -> Iterator[str]:
+    """Yield what "-o" options of services set."""
+    wanted = [request_parts(text, "P", 3) for text in request.arguments]
+    for text, parts in zip(request.arguments or ["*"], wanted or [["*"] * 3], strict=True):
+        matched = False
+        for entry in expanded(matching(services, *parts[:2]), request, found):
+            for name, value in sorted(entry.parameters().items()):
+                if parts[2] in ("*", name) and name not in READ_ONLY:
+                    matched = True
+                    yield parameter(request, entry, name, value)
+        if not matched and request.arguments:
+            complaints.warning(f'unmatched request: "{text}"')
+
+
+def parameter(request: Request, entry: Entry, name: str, value: str) -> str:
+    """Return one parameter of a service as it was asked for."""
+    if "j" in request:
+        return as_json(of_service(entry, "parameter", name), value, request)
+    if "H" in request:
+        return f"{entry.key}/{name}"
+    label = f"{entry.key}/{name}"
+    return setting(label, value, fold="f" in request, names="h" not in request)
+
+
+def of_service(entry: Entry, what: str, name: str) -> dict[str, str]:
+    """Return the parts of a name in master.cf."""
+    return {"service": entry.name, "type": entry.kind, what: name}
+
+
+def expanded(services: list[Entry], request: Request, found: Settings) -> Iterator[Entry]:
+    """Yield services, with what their options set expanded if that was asked for."""
+    together: dict[str, dict[str, str]] = {}  # services with one name share their settings
+    for entry in services:
+        together.setdefault(entry.key, {}).update(entry.parameters())
+    for entry in services:
+        if "x" not in request:
+            yield entry
+            continue
+        own = together[entry.key]
+        inner = Settings(found.main_cf.override(own, entry.key), found.built_in, found.of_services)
+        copy = Entry(list(entry.fields), list(entry.words))
+        for place, name, value in entry.settings():
+            text = value if found.is_raw(name) else inner.expand(value)
+            copy.words[place + 1] = f"{name}={text}"
+        yield copy
+
+
+def request_parts(text: str, letter: str, count: int) -> list[str]:
+    """Return service, type and what follows; what is missing is "*".
+
+    Raises:
+        ConfigError: it is no such request.
+    """
+    parts = text.split("/")
+    if not parts[0] or len(parts) > count:
+        ask = {"M": "service_name[/type]", "F": "service_name[/type[/field]]"}
+        shape = ask.get(letter, "service_name[/type[/parameter]]")
+        raise ConfigError(f"-{letter} option requires {shape}")
+    return parts + ["*"] * (count - len(parts))
