@@ -235,6 +235,14 @@ def matching(entries: Iterable[Entry], name: str, kind: str) -> list[Entry]:
     return [one for one in entries if name in ("*", one.name) and kind in ("*", one.kind)]
 
 
+def parameters_of_all(entries: Iterable[Entry]) -> dict[str, dict[str, str]]:
+    """Return what "-o" options set, by key of the service; those with one name share it."""
+    found: dict[str, dict[str, str]] = {}
+    for entry in entries:
+        found.setdefault(entry.key, {}).update(entry.parameters())
+    return found
+
+
 def as_bytes(text: str) -> bytes:
     """Return a line of output."""
     return encoded(f"{text}\n")

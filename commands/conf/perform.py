@@ -7,12 +7,13 @@ SEE ALSO
 import errno
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import BinaryIO
 
 from commands.complaints import Complaints
 from commands.conf import edit_main, edit_master, entries, settings
-from commands.conf.entries import FIELDS, Entry, as_bytes, matching
+from commands.conf.entries import FIELDS, Entry, as_bytes, matching, parameters_of_all
 from commands.conf.folding import setting
 from commands.conf.request import Request
 from commands.conf.scan import Scan
@@ -21,6 +22,57 @@ from common.config import MainCf
 from common.errors import ConfigError
 
 LOCK_TYPES = ("flock", "fcntl", "dotlock")
+
+
+SHAPES = {
+    "M": "service_name[/type]",
+    "F": "service_name[/type[/field]]",
+    "P": "service_name[/type[/parameter]]",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """The services of master.cf, as they are to be shown."""
+
+    request: Request
+    services: list[Entry]
+    warn: Callable[[str], None]
+
+    def chosen(
+        self, letter: str, count: int, has: Callable[[Entry, str], bool]
+    ) -> Iterator[tuple[Entry, str]]:
+        """Yield each service that an argument asks for, and the part of it; "*" for all parts.
+
+        Raises:
+            ConfigError: an argument asks for nothing that there could be.
+        """
+        arguments = self.request.arguments or ["*"]
+        wanted = [(text, parts(text, letter, count)) for text in arguments]
+        matched = set[str]()
+        for entry in self.services:
+            for text, (name, kind, part) in wanted:
+                if matching([entry], name, kind) and (part == "*" or has(entry, part)):
+                    matched.add(text)
+                    yield entry, part
+        for text in self.request.arguments:
+            if text not in matched:
+                self.warn(f'unmatched request: "{text}"')
+
+
+def parts(text: str, letter: str, count: int) -> list[str]:
+    """Return service, type and what follows; what is missing is "*".
+
+    Raises:
+        ConfigError: it is no such request.
+    """
+    found = text.split("/")
+    if not found[0] or len(found) > count:
+        raise ConfigError(f"-{letter} option requires {SHAPES[letter]}")
+    found += ["*"] * (3 - len(found))
+    if letter == "F":
+        edit_master.require_field(found[2], wild=True)
+    return found
 
 
 def perform(request: Request, complaints: Complaints, output: BinaryIO) -> None:
@@ -71,12 +123,13 @@ def answers(request: Request, complaints: Complaints) -> Iterator[str]:
     scan = Scan(found, services, complaints.warning)
     if "d" not in request:
         scan.run()
+    shown_services = Answers(request, list(expanded(services, request, found)), complaints.warning)
     if "M" in request:
-        yield from show_services(request, services, found, complaints)
+        yield from show_services(request, shown_services)
     elif "F" in request:
-        yield from show_fields(request, services, found, complaints)
+        yield from show_fields(request, shown_services)
     elif "P" in request:
-        yield from show_parameters(request, services, found, complaints)
+        yield from show_parameters(request, shown_services)
     else:
         yield from show_settings(request, found, complaints)
     if "d" not in request:
@@ -135,37 +188,21 @@ def as_json(name: dict[str, str], value: str, request: Request) -> str:
     return json.dumps(parts)
 
 
-def show_services(
-    request: Request, services: list[Entry], found: Settings, complaints: Complaints
-) -> Iterator[str]:
+def show_services(request: Request, answers: Answers) -> Iterator[str]:
     """Yield lines of master.cf."""
-    wanted = [request_parts(text, "M", 2) for text in request.arguments]
-    for text, parts in zip(request.arguments or ["*"], wanted or [["*", "*"]], strict=True):
-        chosen = matching(services, *parts)
-        if not chosen and request.arguments:
-            complaints.warning(f'unmatched request: "{text}"')
-        for entry in expanded(chosen, request, found):
-            if "j" in request:
-                names = dict(zip(FIELDS, entry.fields, strict=False))
-                yield json.dumps({**names, "command": entry.field("command")})
-            else:
-                yield entry.shown(fold="f" in request)
+    for entry, _ in answers.chosen("M", 2, lambda entry, part: True):
+        if "j" in request:
+            names = dict(zip(FIELDS, entry.fields, strict=False))
+            yield json.dumps({**names, "command": entry.field("command")})
+        else:
+            yield entry.shown(fold="f" in request)
 
 
-def show_fields(
-    request: Request, services: list[Entry], found: Settings, complaints: Complaints
-) -> Iterator[str]:
+def show_fields(request: Request, answers: Answers) -> Iterator[str]:
     """Yield fields of services."""
-    wanted = [request_parts(text, "F", 3) for text in request.arguments]
-    for parts in wanted:
-        edit_master.require_field(parts[2], wild=True)
-    for text, parts in zip(request.arguments or ["*"], wanted or [["*"] * 3], strict=True):
-        chosen = matching(services, *parts[:2])
-        if not chosen and request.arguments:
-            complaints.warning(f'unmatched request: "{text}"')
-        for entry in expanded(chosen, request, found):
-            for name in FIELDS if parts[2] == "*" else parts[2:]:
-                yield field(request, entry, name)
+    for entry, part in answers.chosen("F", 3, lambda entry, part: True):
+        for name in FIELDS if part == "*" else (part,):
+            yield field(request, entry, name)
 
 
 def field(request: Request, entry: Entry, name: str) -> str:
@@ -178,20 +215,13 @@ def field(request: Request, entry: Entry, name: str) -> str:
     return value if "h" in request else f"{entry.key}/{name} = {value}"
 
 
-def show_parameters(
-    request: Request, services: list[Entry], found: Settings, complaints: Complaints
-) -> Iterator[str]:
+def show_parameters(request: Request, answers: Answers) -> Iterator[str]:
     """Yield what "-o" options of services set."""
-    wanted = [request_parts(text, "P", 3) for text in request.arguments]
-    for text, parts in zip(request.arguments or ["*"], wanted or [["*"] * 3], strict=True):
-        matched = False
-        for entry in expanded(matching(services, *parts[:2]), request, found):
-            for name, value in sorted(entry.parameters().items()):
-                if parts[2] in ("*", name) and name not in READ_ONLY:
-                    matched = True
-                    yield parameter(request, entry, name, value)
-        if not matched and request.arguments:
-            complaints.warning(f'unmatched request: "{text}"')
+    together = parameters_of_all(answers.services)
+    for entry, part in answers.chosen("P", 3, lambda entry, part: part in together[entry.key]):
+        for name, value in sorted(together[entry.key].items()):
+            if part in ("*", name) and name not in READ_ONLY:
+                yield parameter(request, entry, name, value)
 
 
 def parameter(request: Request, entry: Entry, name: str, value: str) -> str:
@@ -211,9 +241,7 @@ def of_service(entry: Entry, what: str, name: str) -> dict[str, str]:
 
 def expanded(services: list[Entry], request: Request, found: Settings) -> Iterator[Entry]:
     """Yield services, with what their options set expanded if that was asked for."""
-    together: dict[str, dict[str, str]] = {}  # services with one name share their settings
-    for entry in services:
-        together.setdefault(entry.key, {}).update(entry.parameters())
+    together = parameters_of_all(services)
     for entry in services:
         if "x" not in request:
             yield entry
@@ -225,17 +253,3 @@ def expanded(services: list[Entry], request: Request, found: Settings) -> Iterat
             text = value if found.is_raw(name) else inner.expand(value)
             copy.words[place + 1] = f"{name}={text}"
         yield copy
-
-
-def request_parts(text: str, letter: str, count: int) -> list[str]:
-    """Return service, type and what follows; what is missing is "*".
-
-    Raises:
-        ConfigError: it is no such request.
-    """
-    parts = text.split("/")
-    if not parts[0] or len(parts) > count:
-        ask = {"M": "service_name[/type]", "F": "service_name[/type[/field]]"}
-        shape = ask.get(letter, "service_name[/type[/parameter]]")
-        raise ConfigError(f"-{letter} option requires {shape}")
-    return parts + ["*"] * (count - len(parts))

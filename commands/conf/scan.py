@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from commands.conf import databases
-from commands.conf.entries import Entry
+from commands.conf.entries import Entry, parameters_of_all
 from commands.conf.settings import READ_ONLY, Settings
 from common import macro
 
@@ -52,12 +52,9 @@ class Scan:
         directory = settings.main_cf.directory
         texts = {name: entry.text for name, entry in settings.main_cf.entries.items()}
         self._main = Scope(f"{directory}/main.cf", texts)
-        together: dict[str, dict[str, str]] = {}  # services with one name share their settings
-        for entry in entries:
-            for _, name, value in entry.settings():
-                together.setdefault(entry.key, {})[name] = value
         self._services = [
-            Scope(f"{directory}/master.cf", texts, self._main) for texts in together.values()
+            Scope(f"{directory}/master.cf", texts, self._main)
+            for texts in parameters_of_all(entries).values()
         ]
         self._seen_databases: set[str] = set()
 

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 AGE = 1000  # seconds: Debian's programs read a file again and again that was just written
 CRASHED = 70
-WORKERS = 40
+WORKERS = 100  # they sleep more than they work
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin", "TZ": "UTC", "greeting": "hello", "SHOUT": "HEY"}
 
 

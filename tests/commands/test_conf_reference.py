@@ -25,13 +25,14 @@ def program() -> Program:
     return Program(peers.program("postconf"), postconf, WATCHED)
 
 
-def script(one: Case) -> Script:
+def scripts_of(one: Case) -> list[Script]:
+    """Return a script for each command line: Debian's program sleeps after a mistake."""
     files = {
         "etc/main.cf": one.main_cf.encode(),
         "etc/master.cf": one.master_cf.encode(),
         "etc/extra.cf": b"hosts = a\nfoo = $x\n  bar\nhosts = b\nsearch_base=c\n",
     }
-    return Script(tuple(Step(words(command)) for command in one.commands), files)
+    return [Script((Step(words(command)),), files) for command in one.commands]
 
 
 def comparable(theirs: Outcome, ours: Outcome) -> tuple[Outcome, Outcome]:
@@ -51,7 +52,8 @@ def without_chance(outcome: Outcome) -> Outcome:
 def difference(cases: Iterable[Case], top: Path) -> list[str]:
     """Return what the two programs do differently, step by step."""
     found = []
-    for one, step, theirs, ours in play(program(), [script(case) for case in cases], top):
+    scripts = [one for case in cases for one in scripts_of(case)]
+    for one, step, theirs, ours in play(program(), scripts, top):
         theirs, ours = comparable(theirs, ours)
         if theirs != ours:
             found.append(f"{one.readable()}\n{step.arguments}\n  theirs {theirs}\n  ours   {ours}")
