@@ -34,8 +34,10 @@ demo: setup
 peers: setup
 	@tests/peers.sh
 
+# Most tests of a module wait for something: they run side by side. Those of the suite measure.
 test: setup peers
-	$(BIN)/python -P -m pytest -q
+	$(BIN)/python -P -m pytest -q -n 3 --ignore tests/suite
+	$(BIN)/python -P -m pytest -q tests/suite
 
 lint: setup
 	$(BIN)/ruff check .

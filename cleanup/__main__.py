@@ -28,7 +28,7 @@ from common.child import FLOW_READ_FD, FLOW_WRITE_FD, Child
 from common.errors import PeerError, QueueError
 from common.log import Log
 from common.params import CleanupParams
-from common.sockets import set_io_timeout
+from common.sockets import set_io_timeout, wait_readable
 from common.status import Status
 from common.worker import serve_each
 
@@ -47,6 +47,11 @@ MISSING = (
 
 READ_SIZE = 32 * 1024  # larger reads cost page faults: every buffer would be mapped anew
 NO_FILE_ID = "NOQUEUE"
+
+# A client of our own may send its next message on the same connection, so soon and so often:
+# there are no more processes waiting for such clients than for any, nor for longer.
+NEXT_SECONDS = 0.02
+MESSAGES_LIMIT = 100
 
 
 prepare = HeaderRules.of  # by master, for all processes
@@ -101,20 +106,28 @@ class Cleanup:
         self._serve(connection, Session)
 
     def serve_native(self, connection: SocketType) -> None:
-        """Take one message as a frame and answer."""
-        self._serve(connection, NativeSession)
+        """Take messages as frames, one after the other, and answer each."""
+        answered = self._serve(connection, NativeSession)
+        set_io_timeout(connection, NEXT_SECONDS)
+        for _ in range(1, MESSAGES_LIMIT):
+            if not answered or not (opening := receive_next(connection)):
+                return
+            signal.alarm(int(self.params.daemon_timeout))  # each has a time of its own
+            answered = self._serve(connection, NativeSession, opening)
 
-    def _serve(self, connection: SocketType, kind: type[Dialogue]) -> None:
+    def _serve(self, connection: SocketType, kind: type[Dialogue], opening: bytes = b"") -> bool:
+        """Take one message, of which the opening is here; tell whether it was answered."""
         self._wait_for_queue_manager()
         self.file = self._create_file()
         name = self.file.queue_id if self.file else NO_FILE_ID
         created = self.file.created if self.file else int(time.time())
         session = kind(self.rules, self.log, name, created)
         try:
-            self._converse(connection, session)
+            return self._converse(connection, session, opening)
         except (PeerError, OSError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             session.message.warn(f"{reason} while reading from the cleanup client")
+            return False
         finally:
             self._discard_file()
 
@@ -123,7 +136,7 @@ class Cleanup:
         self._discard_file()
         os._exit(number)
 
-    def _converse(self, connection: SocketType, session: Dialogue) -> None:
+    def _converse(self, connection: SocketType, session: Dialogue, opening: bytes) -> bool:
         if greeting := session.greeting():
             connection.sendall(greeting)
         # While the client makes records of its message:
@@ -131,21 +144,24 @@ class Cleanup:
             session.fail(Status.WRITE_FAILED)
         else:
             self.stale_logs.remove(self.file.queue_id)
+        data = opening
         while not session.finished:
-            data = self._receive(connection)
+            data = data or self._receive(connection)
             if not data:
-                return  # given up; whoever did that has logged why
+                return False  # given up; whoever did that has logged why
             self._store(session, session.receive_data(data))
+            data = b""
         self._complete(session)
         connection.sendall(session.verdict())
+        return True
 
     def _receive(self, connection: SocketType) -> bytes:
         """Return what comes next, mostly here already; empty at the end."""
         try:
             return connection.recv(READ_SIZE, socket.MSG_DONTWAIT)
         except BlockingIOError:
-            set_io_timeout(connection, self.params.ipc_timeout)
-            return connection.recv(READ_SIZE)
+            wait_readable(connection, self.params.ipc_timeout)
+            return connection.recv(READ_SIZE, socket.MSG_DONTWAIT)
 
     def _store(self, session: Dialogue, data: bytes) -> None:
         if self.file is None or not data or session.message.verdict():
@@ -207,3 +223,11 @@ class Cleanup:
         if self.params.in_flow_delay:
             with suppress(BlockingIOError):
                 os.write(FLOW_WRITE_FD, b"\0")
+
+
+def receive_next(connection: SocketType) -> bytes:
+    """Return the beginning of a client's next message, nothing if there is none."""
+    try:
+        return connection.recv(READ_SIZE)
+    except OSError:
+        return b""

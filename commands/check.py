@@ -4,10 +4,11 @@ SYNOPSIS
     postroom check
 
 DESCRIPTION
-    Reads main.cf and master.cf as start does, and looks at the directories of
-    the queue. A mistake that start would refuse gives exit status 1; whatever
-    else deserves attention is a warning. Where programs of Postfix run, a
-    parameter counts as unused if its postconf does not know it either.
+    Reads main.cf and master.cf as start does, opens the tables that main.cf
+    names, and looks at the directories of the queue. A mistake that start
+    would refuse gives exit status 1; whatever else deserves attention is a
+    warning. Where programs of Postfix run, a parameter counts as unused if
+    its postconf does not know it either.
 
 SEE ALSO
     spec/logging.md, section 6
@@ -21,6 +22,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from commands import check_tables
 from master import guard, spool
 from master.configuration import Configuration, executable
 from master.endpoints import Names
@@ -48,6 +50,7 @@ def warnings(configuration: Configuration) -> Iterator[str]:
     params = configuration.params
     yield from configuration.warnings
     yield from unused(configuration)
+    yield from check_tables.complaints(configuration.main_cf)
     yield from spool.problems(params, spool.mail_owner(params))
     yield from guard.complaints(configuration)
     if os.geteuid() != 0:

@@ -3,10 +3,11 @@
 DESCRIPTION
     Delivery is one conversation: connect, read the queue id, write the
     records, read the verdict. A cleanup of our own takes a frame instead, and
-    tells the queue id with its verdict. advance() goes on as far as it can
-    within a few milliseconds; where cleanup lets it wait longer, the caller
-    watches fileno() and calls again. Whatever goes wrong ends as "queue file
-    write error": the client keeps the message and tries again.
+    tells the queue id with its verdict; the connection to it is kept for the
+    next message. advance() goes on as far as it can within a few
+    milliseconds; where cleanup lets it wait longer, the caller watches
+    fileno() and calls again. Whatever goes wrong ends as "queue file write
+    error": the client keeps the message and tries again.
 
 SEE ALSO
     spec/cleanup-protocol.md
@@ -85,6 +86,25 @@ class CleanupService:
         return f"public/{self.name}"
 
 
+class Kept:
+    """A connection to our own cleanup between two messages; one at most."""
+
+    def __init__(self) -> None:
+        self._connection: SocketType | None = None
+
+    def take(self) -> SocketType | None:
+        """Return the connection, now the caller's, if there is one."""
+        connection, self._connection = self._connection, None
+        return connection
+
+    def keep(self, connection: SocketType) -> None:
+        """Keep a connection on which nobody waits for anything."""
+        if self._connection is None:
+            self._connection = connection
+        else:
+            connection.close()
+
+
 class Delivery:
     """One message on its way to cleanup."""
 
@@ -95,33 +115,37 @@ class Delivery:
     reason: bytes = b""
     _pieces: Iterator[bytes] = iter(())
     _unsent: memoryview = memoryview(b"")
+    _socket: SocketType | None = None
+    _was_kept: bool = False  # the connection has carried messages before
+    _waited: bool = False  # the caller watched for events
 
     def __init__(
         self,
         service: CleanupService,
+        kept: Kept,
         parcel: Parcel | None,
         announce: Callable[[str], None],
         warn: Callable[[str], None],
     ) -> None:
         """Prepare the conversation.
 
-        parcel: the message; None: the queue id is all we want. announce:
+        kept: where to find an open connection, and to leave one. parcel: the
+        message; None: the queue id is all we want. announce:
         called with the queue id. warn: called with a text when the
         conversation fails.
         """
         self.deadline = time.monotonic() + service.greeting_timeout
         self._service = service
+        self._kept = kept
         self._parcel = parcel
         self._native = service.native
         self._announce = announce
         self._warn = warn
         self._received = b""
-        self._socket = SocketType(socket.AF_UNIX, socket.SOCK_STREAM)
-        set_io_timeout(self._socket, PATIENCE)
 
     def fileno(self) -> int:
-        """Return the descriptor to watch for events()."""
-        return self._socket.fileno()
+        """Return the descriptor to watch for events(), -1 without a connection."""
+        return self._socket.fileno() if self._socket else -1
 
     def events(self) -> int:
         """Return the epoll events that let the conversation go on, 0 if only time does."""
@@ -133,14 +157,28 @@ class Delivery:
         """Go on; tell whether the conversation is over and status and reason hold."""
         try:
             while self.step is not Step.DONE:
-                STEPS[self.step](self)
+                self._take_step()
         except BlockingIOError:
             # From now on the caller waits for us: nobody else shall wait meanwhile.
-            self._socket.setblocking(False)
+            self._waited = True
+            self._connection().setblocking(False)
             return False
         except (PeerError, OSError) as error:
             self.fail(str(error) if isinstance(error, PeerError) else error.strerror or str(error))
         return True
+
+    def _take_step(self) -> None:
+        try:
+            STEPS[self.step](self)
+        except (BrokenPipeError, ConnectionResetError):
+            # cleanup has left between two messages: of the whole frame it has read a part at
+            # most, or we would see the end of the stream here.
+            if not self._was_kept:
+                raise
+            self._was_kept = False
+            self._drop_connection()
+            self._unsent = memoryview(b"")
+            self.step = Step.CONNECT
 
     def fail(self, reason: str) -> None:
         """Give the message up."""
@@ -154,19 +192,34 @@ class Delivery:
     def close(self) -> None:
         """Drop the connection; an unfinished message is removed by cleanup."""
         self.step = Step.DONE
-        self._socket.close()
+        self._drop_connection()
+
+    def _drop_connection(self) -> None:
+        if self._socket:
+            self._socket.close()
+            self._socket = None
+
+    def _connection(self) -> SocketType:
+        """Return our socket, connected or not."""
+        if self._socket is None:
+            self._socket = SocketType(socket.AF_UNIX, socket.SOCK_STREAM)
+            set_io_timeout(self._socket, PATIENCE)
+        return self._socket
 
     def _connect(self) -> None:
         """Connect to our own cleanup if there is one, else to the public service."""
         if self._native and self._parcel and self._connect_native():
             self._write_pieces(self._parcel.frame())
             return
-        self._socket.connect(self._service.path)  # EAGAIN while cleanup's backlog is full
+        self._connection().connect(self._service.path)  # EAGAIN while cleanup's backlog is full
         self.step = Step.GREETING
 
     def _connect_native(self) -> bool:
+        if kept := self._kept.take():
+            self._socket, self._was_kept = kept, True
+            return True
         try:
-            self._socket.connect(native_path(self._service.name))
+            self._connection().connect(native_path(self._service.name))
         except BlockingIOError:
             raise  # it is there, and will have time for us
         except OSError:
@@ -199,7 +252,7 @@ class Delivery:
     def _write(self) -> None:
         while True:
             while self._unsent:
-                sent = self._socket.send(self._unsent)
+                sent = self._connection().send(self._unsent)
                 self._unsent = self._unsent[sent:]
                 self.deadline = time.monotonic() + self._service.io_timeout
             piece = next(self._pieces, None)
@@ -213,6 +266,9 @@ class Delivery:
             status, queue_id, self.reason = self._read(frame.decode_verdict)
             self._know(queue_id)
             self.status = status
+            if self._socket and not self._waited:
+                self._kept.keep(self._socket)
+                self._socket = None
         else:
             pairs = self._read(attribute.decode)
             number, self.reason = attribute.values(pairs, b"status", b"reason")
@@ -226,7 +282,7 @@ class Delivery:
     def _read(self, decode: Callable[[bytes], tuple[T, int] | None]) -> T:
         """Return one whole answer; nothing may follow it."""
         while (found := decode(self._received)) is None:
-            data = self._socket.recv(READ_SIZE)
+            data = self._connection().recv(READ_SIZE)
             if not data:
                 raise PeerError("lost connection")
             self._received += data

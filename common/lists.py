@@ -12,21 +12,12 @@ SEE ALSO
     spec/config-syntax.md, section 4
 """
 
-import ipaddress
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.host_name import is_address
-from common.tables import (
-    CidrTable,
-    IPAddress,
-    Table,
-    TableError,
-    open_table,
-    parse_network,
-    unavailable,
-)
+from common.network import IPV4_BITS, IPV6_BITS, parse_address, parse_network
+from common.tables import Options, Table, TableError, open_table, unavailable
 from common.values import split_words
 
 FILE_NESTING_LIMIT = 20
@@ -38,7 +29,8 @@ class Host:
     """Who is looked for; the name in lower case, None while nobody knows it."""
 
     name: str | None
-    address: IPAddress
+    address: str
+    number: tuple[int, int]  # the address as bits and number
 
 
 # Tells whether an element is about the host, None if that depends on its name; raises TableError
@@ -50,22 +42,29 @@ class HostList:
     """A prepared list of hosts."""
 
     def __init__(
-        self, parameter: str, elements: Iterable[str], *, match_parents: bool = False
+        self,
+        parameter: str,
+        elements: Iterable[str],
+        options: Options,
+        *,
+        match_parents: bool = False,
     ) -> None:
         """Prepare the list of that parameter.
 
-        match_parents: a plain domain covers its subdomains too, as
-        parent_domain_matches_subdomains says.
+        options: for the tables in it. match_parents: a plain domain covers
+        its subdomains too, as parent_domain_matches_subdomains says.
         """
         self._parameter = parameter
+        self._options = options
         self._match_parents = match_parents
         self._tables: list[Table] = []
         self._files = 0
         self._elements = list(self._prepare(elements, negated=False, depth=0))
 
-    def problems(self) -> list[str]:
-        """Return complaints about tables and files, for the log."""
-        return [problem for table in self._tables for problem in table.problems]
+    @property
+    def constant(self) -> bool:
+        """Whether its answers stay as they are until changed() tells otherwise."""
+        return all(table.constant for table in self._tables)
 
     def changed(self) -> Table | None:
         """Return a table whose source is no longer what was read."""
@@ -77,7 +76,7 @@ class HostList:
         Raises:
             TableError: an element that comes before any match cannot be judged.
         """
-        host = Host(name.lower(), ipaddress.ip_address(address))
+        host = Host(name.lower(), address, address_number(address))
         for negated, matches in self._elements:
             if matches(host):
                 return not negated
@@ -89,7 +88,7 @@ class HostList:
         Raises:
             TableError: as contains.
         """
-        host = Host(None, ipaddress.ip_address(address))
+        host = Host(None, address, address_number(address))
         possible = set()  # answers, as the name may be
         for negated, matches in self._elements:
             matched = matches(host)
@@ -125,28 +124,30 @@ class HostList:
                 words = split_words(" ".join(lines))
                 yield from self._prepare(words, negated=negated, depth=depth)
                 return
-        yield negated, self._table(unavailable(f"non-existent:{path}", reason))
+        yield negated, self._table(unavailable(f"non-existent:{path}", self._options, reason))
 
     def _matcher(self, element: str) -> Matcher:
         """Return the test for one element without its exclamation marks."""
-        if is_address(element.partition("/")[0].strip("[]")):
+        if parse_address(element.partition("/")[0].strip("[]")):
             return self._network(element)
         if ":" in element:
-            return self._table(open_table(element))
+            return self._table(open_table(element, self._options))
         return self._domain(element.lower())
 
     def _network(self, element: str) -> Matcher:
-        network = parse_network(element)
-        version = 6 if ":" in element else 4
+        bits = IPV6_BITS if ":" in element else IPV4_BITS
+        try:
+            network = parse_network(element)
+        except ValueError as error:
+            complaint = f"{self._parameter}: {error}"
 
-        def matches(host: Host) -> bool:
-            if host.address.version != version:
-                return False  # however wrong the rest of it is
-            if isinstance(network, str):
-                raise TableError(f"{self._parameter}: {network}")
-            return host.address in network
+            def fails(host: Host) -> bool:
+                if host.number[0] != bits:
+                    return False  # however wrong the rest of it is
+                raise TableError(complaint)
 
-        return matches
+            return fails
+        return lambda host: network.contains(*host.number)
 
     def _table(self, table: Table) -> Matcher:
         self._tables.append(table)
@@ -156,10 +157,11 @@ class HostList:
                 if any(table.lookup(key) is not None for key in table_keys(host, table.patterns)):
                     return True
             except TableError as error:
+                if str(error):
+                    self._options.log.warning(str(error))
                 problem = f"{self._parameter}: {table.name}: table lookup problem"
-                raise TableError(f"{error}\n{problem}".lstrip("\n")) from None
-            nameless = isinstance(table, CidrTable)  # it knows no names
-            return None if host.name is None and not nameless else False
+                raise TableError(problem) from None
+            return None if host.name is None and table.knows_names else False
 
         return matches
 
@@ -178,12 +180,19 @@ class HostList:
         return matches
 
 
+def address_number(address: str) -> tuple[int, int]:
+    """Return an address, which must be one, as bits and number."""
+    found = parse_address(address)
+    assert found, address
+    return found
+
+
 def table_keys(host: Host, patterns: bool) -> list[str]:
     """Return the keys under which a table may know a host: name, parent domains, address."""
     if host.name is None:
-        return [str(host.address)]
+        return [host.address]
     keys = [host.name]
     if not patterns:
         labels = host.name.split(".")
         keys += [".".join(labels[start:]) for start in range(1, len(labels))]
-    return [*keys, str(host.address)]
+    return [*keys, host.address]

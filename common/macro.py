@@ -190,11 +190,13 @@ def _evaluate(piece: Piece, lookup: Lookup, depth: int) -> str:
     if isinstance(piece, str):
         return piece
     if isinstance(piece, Reference):
-        value = expand(lookup(piece.name) or "", lookup, depth + 1)
+        value = lookup(piece.name) or ""  # whether it has one is told by the text, not expanded
+        if not piece.choice:
+            return expand(value, lookup, depth + 1)
     else:
         value = "true" if _holds(piece, lookup, depth + 1) else ""
-    if not piece.choice:
-        return value
+        if not piece.choice:
+            return value
     return expand((piece.choice.yes if value else piece.choice.no) or "", lookup, depth + 1)
 
 

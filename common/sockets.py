@@ -1,6 +1,7 @@
 """sockets - what the socket module leaves to the caller"""
 
 import functools
+import select
 import socket
 import struct
 from socket import SocketType
@@ -27,6 +28,13 @@ def set_io_timeout(connection: SocketType, seconds: float) -> None:
     value = timeval(seconds)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, value)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, value)
+
+
+def wait_readable(connection: SocketType, seconds: float) -> None:
+    """Wait until a read would not have to wait, or for so long."""
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    poll.poll(seconds * 1000)
 
 
 @functools.lru_cache(maxsize=16)

@@ -102,6 +102,7 @@ class Tally:
     backing_off_until: float = 0.0
     deaths: int = 0  # by signal, in a row
     earned: int = 0  # successors for processes that left when their work was done
+    orphaned: bool = False  # a client waits whose wake-up went to a process that ended
     replaced: deque[float] = field(default_factory=deque)  # when, in the last second
 
     def note_start(self, now: float) -> None:
@@ -149,7 +150,7 @@ def decide(tally: Tally, now: float) -> Decision:
         return Decision(look_again=held_until)
     while tally.replaced and tally.replaced[0] <= now - 1.0:
         tally.replaced.popleft()
-    missing = max(0, tally.prefork - tally.total)
+    missing = max(0, tally.prefork - tally.total, tally.orphaned and tally.room())
     forks = min(missing, tally.earned + FORKS_PER_SECOND - len(tally.replaced))
     look_again = tally.replaced[0] + 1.0 if tally.replaced and forks < missing else None
     return Decision(forks, tally.available + forks == 0 and tally.room(), look_again)

@@ -15,6 +15,7 @@ SEE ALSO
 """
 
 import os
+import select
 import time
 from collections.abc import Callable, Iterator
 
@@ -105,6 +106,7 @@ class Pool:
             self.tally.total -= 1
             self.tally.available -= not process.taken
             self.tally.earned += policy.ending(status) is Ending.CLEAN and process.requests > 0
+            self.tally.orphaned |= self._client_waits()
             self.settle()
         elif self.tally.leaving:
             self.tally.leaving -= 1
@@ -124,6 +126,7 @@ class Pool:
             if not self._spawn():
                 break
         if decision.forks:
+            self.tally.orphaned = False
             decision = policy.decide(self.tally, time.monotonic())
         self._watch(decision.watch)
         self._look_again(decision.look_again)
@@ -163,6 +166,19 @@ class Pool:
             self._note_stress()
         self._spawn()
         self.settle()
+
+    def _client_waits(self) -> bool:
+        """Tell whether there is one that nobody may be awake for.
+
+        A client wakes one of our processes. If that one leaves without it, as when it finds
+        a table changed, the others sleep on; a new one looks first.
+        """
+        if not isinstance(self.plan, NativePlan):
+            return False
+        waiting = select.poll()
+        for descriptor in self._listeners:
+            waiting.register(descriptor, select.POLLIN)
+        return bool(waiting.poll(0))
 
     def _note_stress(self) -> None:
         """Tell processes of overload from now on; programs that were not told leave when idle."""

@@ -9,6 +9,7 @@ import resource
 
 from common.child import Child
 from common.params import QmqpdParams
+from common.tables import import_types
 from qmqpd.access import Access
 from qmqpd.experience import Experience
 from qmqpd.names import Resolver
@@ -21,7 +22,10 @@ EXPERIENCE = Experience()  # of all workers: made once, in master, and forked wi
 SPARE_DESCRIPTORS = 64  # beside one for each client and one for its conversation with cleanup
 
 
-prepare = Rules.of  # by master, for all processes
+def prepare(params: QmqpdParams) -> Rules:
+    """Make what all processes need, in master."""
+    import_types((*params.qmqpd_authorized_clients, *params.debug_peer_list))
+    return Rules.of(params)
 
 
 def serve(child: Child) -> None:
@@ -29,7 +33,7 @@ def serve(child: Child) -> None:
     rules: Rules = child.prepared
     params = rules.params
     allow_descriptors(2 * params.qmqpd_worker_connection_limit + SPARE_DESCRIPTORS)
-    access = Access(params, child.log)
+    access = Access(params, child.main_cf, child.log)
     resolver = Resolver(child.log, access.permits_address, EXPERIENCE)
     child.drop_privileges(params.mail_owner, params.queue_directory)
     Worker(child, Service(rules, child.log, access, resolver)).run()

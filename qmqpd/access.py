@@ -5,11 +5,17 @@ SEE ALSO
     spec/config-syntax.md, section 4
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+
 from common.client import Client
+from common.config import MainCf
 from common.lists import HostList
 from common.log import Log
 from common.params import QmqpdParams, Words
-from common.tables import TableError
+from common.tables import Options, TableError
+from common.tables.table import Complaints
 
 KNOWN_LIMIT = 10_000  # answers that are remembered
 
@@ -17,31 +23,31 @@ KNOWN_LIMIT = 10_000  # answers that are remembered
 class Access:
     """The lists of clients, prepared once a process."""
 
-    def __init__(self, params: QmqpdParams, log: Log) -> None:
+    def __init__(self, params: QmqpdParams, main_cf: MainCf, log: Log) -> None:
         self._log = log
+        self._complaints = Postponed(log)
+        options = Options.of(main_cf, self._complaints)
         parents = params.parent_domain_matches_subdomains
         self._authorized = prepared(
-            "qmqpd_authorized_clients", params.qmqpd_authorized_clients, parents
+            "qmqpd_authorized_clients", params.qmqpd_authorized_clients, parents, options
         )
-        self._debugged = prepared("debug_peer_list", params.debug_peer_list, parents)
+        self._debugged = prepared("debug_peer_list", params.debug_peer_list, parents, options)
         self._debug_level = params.debug_peer_level
-        # Each process says what is wrong with its lists once, when the first client comes.
-        self._problems = self._authorized.problems() + self._debugged.problems()
-        # Answers for clients that were seen; lists do not change within a process.
+        # Answers for clients that were seen, of lists that do not change within a process.
         self._known: dict[tuple[int, str, str], bool] = {}
 
     def permits(self, client: Client) -> bool | None:
         """Tell whether the client may submit mail; None when nobody can tell now."""
-        while self._problems:
-            self._log.error(self._problems.pop(0))
+        self._complaints.release()
         return self._contains(self._authorized, client)
 
     def permits_address(self, address: str) -> bool | None:
         """Tell whether clients of an address may submit mail, None if their names decide."""
-        try:
-            return self._authorized.contains_address(address)
-        except TableError:
-            return None
+        with self._complaints.ignored():  # they are heard when the name is known
+            try:
+                return self._authorized.contains_address(address)
+            except TableError:
+                return None
 
     def verbosity(self, client: Client) -> int:
         """Return how much more than usual is logged of the client's session."""
@@ -63,15 +69,59 @@ class Access:
         try:
             answer = hosts.contains(client.name, client.address)
         except TableError as error:
-            for line in str(error).split("\n"):
-                self._log.warning(line)
+            self._log.warning(str(error))
             return None
-        if len(self._known) >= KNOWN_LIMIT:
-            self._known.clear()
-        self._known[key] = answer
+        if hosts.constant:
+            if len(self._known) >= KNOWN_LIMIT:
+                self._known.clear()
+            self._known[key] = answer
         return answer
 
 
-def prepared(parameter: str, elements: Words, parents: Words) -> HostList:
+def prepared(parameter: str, elements: Words, parents: Words, options: Options) -> HostList:
     """Return the list of that parameter."""
-    return HostList(parameter, elements, match_parents=parameter in parents)
+    return HostList(parameter, elements, options, match_parents=parameter in parents)
+
+
+class Postponed:
+    """A log that keeps what it hears until it is released.
+
+    Each process says what is wrong with its lists once, when the first client
+    comes: many workers see none.
+    """
+
+    def __init__(self, log: Complaints) -> None:
+        self._log = log
+        self._kept: list[Callable[[], None]] | None = []
+        self._ignores = False
+
+    def warning(self, text: str) -> None:
+        """Pass a warning on, sooner or later."""
+        self._pass(partial(self._log.warning, text))
+
+    def error(self, text: str) -> None:
+        """Pass an error on, sooner or later."""
+        self._pass(partial(self._log.error, text))
+
+    def release(self) -> None:
+        """Pass on what was kept, and from now on everything at once."""
+        kept, self._kept = self._kept, None
+        for say in kept or ():
+            say()
+
+    @contextmanager
+    def ignored(self) -> Iterator[None]:
+        """Forget what is said meanwhile."""
+        self._ignores = True
+        try:
+            yield
+        finally:
+            self._ignores = False
+
+    def _pass(self, say: Callable[[], None]) -> None:
+        if self._ignores:
+            return
+        if self._kept is None:
+            say()
+        else:
+            self._kept.append(say)

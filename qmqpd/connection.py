@@ -241,6 +241,7 @@ class Connection:
             self._refusal = b"Error: message too large"
         self._delivery = Delivery(
             self.service.cleanup,
+            self.service.kept,
             None if self._refusal else parcel,
             self._announce,
             self.service.log.warning,

@@ -6,7 +6,7 @@ SEE ALSO
 
 from dataclasses import dataclass
 
-from common.cleanup_client import CleanupService
+from common.cleanup_client import CleanupService, Kept
 from common.log import Log
 from common.params import QmqpdParams
 from qmqpd.access import Access
@@ -47,6 +47,7 @@ class Service:
         self.limits = rules.limits
         self.handover = rules.handover
         self.cleanup = rules.cleanup
+        self.kept = Kept()
         self.log = log
         self.access = access
         self.resolver = resolver

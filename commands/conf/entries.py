@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from commands.conf.folding import Line
+from commands.conf.folding import LIMIT, Line
 from common.config import BLANKS, encoded, logical_lines, parse_assignment, read_text, strange_start
 from common.errors import ConfigError
 from master.arguments import brace_words
@@ -38,7 +38,7 @@ FORMS = {
 Warn = Callable[[str], None]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Entry:
     """One service."""
 
@@ -60,13 +60,13 @@ class Entry:
         """How it is called in requests and answers."""
         return f"{self.name}/{self.kind}"
 
-    def field(self, name: str, *, fold: bool = False) -> str:
-        """Return the text of a field."""
+    def field(self, name: str, *, label: str = "", fold: bool = False) -> str:
+        """Return the text of a field, behind a label."""
         if name != "command":
-            return self.fields[FIELDS.index(name)]
-        line = Line(f"{self.key}/command =", fold=fold)
+            return f"{label} {self.fields[FIELDS.index(name)]}".lstrip()
+        line = Line(label, fold=fold, limit=LIMIT - 1)
         self._add_words(line)
-        return str(line).partition(" = ")[2]
+        return str(line)
 
     def shown(self, *, fold: bool = False) -> str:
         """Return the whole line, in columns."""
@@ -74,7 +74,7 @@ class Entry:
         for stop, one in zip(STOPS, self.fields, strict=False):
             text = text.ljust(stop) if len(text) < stop else f"{text} " if text else ""
             text += one
-        line = Line(text.ljust(STOPS[-1] - 1), fold=fold)
+        line = Line(text.ljust(STOPS[-1] - 1), fold=fold, limit=LIMIT - 1)
         self._add_words(line)
         return str(line)
 

@@ -5,14 +5,15 @@ DESCRIPTION
     indentation, before it becomes too long.
 """
 
-LIMIT = 80
+LIMIT = 80  # of a line; one of master.cf must stay below
 INDENT = "    "
 
 
 class Line:
     """One logical line of output."""
 
-    def __init__(self, start: str, *, fold: bool) -> None:
+    def __init__(self, start: str, *, fold: bool, limit: int = LIMIT) -> None:
+        self._limit = limit
         self._text = start
         self._column = len(start)
         self._fold = fold
@@ -24,7 +25,7 @@ class Line:
         """Append a word, behind a blank or on a new line."""
         if not self._text:
             self._append(word)
-        elif self._fold and (break_before or self._column + 1 + len(word) > LIMIT):
+        elif self._fold and (break_before or self._column + 1 + len(word) > self._limit):
             self._text += f"\n{INDENT}{word}"
             self._column = len(INDENT) + len(word)
         else:

@@ -96,9 +96,9 @@ def perform(request: Request, complaints: Complaints, output: BinaryIO) -> None:
 
 def table_types() -> list[str]:
     """Return the types of lookup tables that can be opened here."""
-    from common.tables import OPENERS  # nobody else needs them here
+    from common.tables import table_types as found  # nobody else needs them here
 
-    return sorted(OPENERS)
+    return sorted(found())
 
 
 def edit(request: Request, complaints: Complaints) -> None:
@@ -123,17 +123,13 @@ def answers(request: Request, complaints: Complaints) -> Iterator[str]:
     scan = Scan(found, services, complaints.warning)
     if "d" not in request:
         scan.run()
-    shown_services = Answers(request, list(expanded(services, request, found)), complaints.warning)
-    if "M" in request:
-        yield from show_services(request, shown_services)
-    elif "F" in request:
-        yield from show_fields(request, shown_services)
-    elif "P" in request:
-        yield from show_parameters(request, shown_services)
+    if in_master_cf := request.letters & set(SHOW):
+        shown = list(expanded(services, request, found))
+        yield from SHOW[in_master_cf.pop()](request, Answers(request, shown, complaints.warning))
     else:
         yield from show_settings(request, found, complaints)
     if "d" not in request:
-        scan.tell(main=not request.letters & set("MFP"))
+        scan.tell(main=not request.letters & set(SHOW))
 
 
 def read(request: Request, complaints: Complaints) -> tuple[Settings, list[Entry]]:
@@ -207,21 +203,32 @@ def show_fields(request: Request, answers: Answers) -> Iterator[str]:
 
 def field(request: Request, entry: Entry, name: str) -> str:
     """Return one field as it was asked for."""
-    value = entry.field(name, fold="f" in request)
     if "j" in request:
-        return as_json(of_service(entry, "field", name), value, request)
+        return as_json(of_service(entry, "field", name), entry.field(name), request)
     if "H" in request:
         return f"{entry.key}/{name}"
-    return value if "h" in request else f"{entry.key}/{name} = {value}"
+    label = "" if "h" in request else f"{entry.key}/{name} ="
+    return entry.field(name, label=label, fold="f" in request)
 
 
 def show_parameters(request: Request, answers: Answers) -> Iterator[str]:
     """Yield what "-o" options of services set."""
     together = parameters_of_all(answers.services)
+    setting_any = list(with_parameters(answers.services))
     for entry, part in answers.chosen("P", 3, lambda entry, part: part in together[entry.key]):
-        for name, value in sorted(together[entry.key].items()):
+        for name, value in sorted(together[entry.key].items()) if entry in setting_any else ():
             if part in ("*", name) and name not in READ_ONLY:
                 yield parameter(request, entry, name, value)
+
+
+def with_parameters(services: Iterable[Entry]) -> Iterator[Entry]:
+    """Yield services that set parameters, or stand behind another of the same name that does."""
+    keys = set[str]()
+    for entry in services:
+        if entry.parameters():
+            keys.add(entry.key)
+        if entry.key in keys:
+            yield entry
 
 
 def parameter(request: Request, entry: Entry, name: str, value: str) -> str:
@@ -232,6 +239,9 @@ def parameter(request: Request, entry: Entry, name: str, value: str) -> str:
         return f"{entry.key}/{name}"
     label = f"{entry.key}/{name}"
     return setting(label, value, fold="f" in request, names="h" not in request)
+
+
+SHOW = {"M": show_services, "F": show_fields, "P": show_parameters}
 
 
 def of_service(entry: Entry, what: str, name: str) -> dict[str, str]:

@@ -108,6 +108,8 @@ class Scan:
     def _refer(self, scope: Scope, name: str) -> None:
         if scope.use(name) or self._settings.is_known(name) or name in SET_BY_MASTER:
             return
+        if scope is self._main and [one for one in self._services if one.use(name)]:
+            return  # each service has a value of its own
         self._warn(f"{scope.file}: undefined parameter: {name}")
 
     def _follow_databases(self, scope: Scope) -> None:

@@ -41,6 +41,7 @@ from common.params.suite import (
     SuiteParams,
     host_name,
 )
+from common.params.tables import HeaderParams, MapParams, MimeParams, TableParams
 
 __all__ = [
     "FACILITIES",
@@ -50,12 +51,16 @@ __all__ = [
     "READERS",
     "ChildParams",
     "CleanupParams",
+    "HeaderParams",
     "LongInt",
+    "MapParams",
     "MasterParams",
+    "MimeParams",
     "Parameter",
     "QmqpdParams",
     "Seconds",
     "SuiteParams",
+    "TableParams",
     "Text",
     "Words",
     "declared",
@@ -66,7 +71,10 @@ __all__ = [
 ]
 
 # Whoever inherits stands behind those it inherits from.
-READERS = (SuiteParams, MasterParams, ChildParams, QmqpdParams, CleanupParams)
+READERS = (
+    *(SuiteParams, TableParams, HeaderParams, MimeParams, MapParams),
+    *(MasterParams, ChildParams, QmqpdParams, CleanupParams),
+)
 
 PARAMETERS: dict[str, Parameter] = {one.name: one for reader in READERS for one in declared(reader)}
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from common.params.child import ChildParams
 from common.params.parameter import Seconds, Words, parameter
+from common.params.tables import HeaderParams
 
 
 @dataclass(frozen=True)
-class CleanupParams(ChildParams):
+class CleanupParams(ChildParams, HeaderParams):
     """Read by cleanup."""
 
     enable_long_queue_ids: bool = parameter("no", "Queue ids that do not repeat.")
@@ -42,7 +43,6 @@ class CleanupParams(ChildParams):
     queue_file_attribute_count_limit: int = parameter(
         "100", "Attributes in one queue file.", least=1
     )
-    header_size_limit: int = parameter("102400", "Bytes of a header that are kept.", least=1)
     header_address_token_limit: int = parameter(
         "10240", "Address tokens of a header that are rewritten.", least=1
     )

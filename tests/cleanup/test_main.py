@@ -12,6 +12,7 @@ import socket
 import stat
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -586,6 +587,122 @@ def test_the_daemon_takes_records_and_frames_each_on_its_own_socket(
             assert process.wait() == 0
             assert process.states() == [TAKEN, AVAILABLE] * 4
     assert len(list(Path("incoming").iterdir())) == 4
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the daemon wait long enough for any next frame."""
+    monkeypatch.setattr(daemon, "NEXT_SECONDS", 10.0)
+
+
+def answers(client: socket.socket, count: int) -> list[tuple[int, str]]:
+    """Return status and queue id of as many answers as a client hears."""
+    heard, found = b"", list[tuple[int, str]]()
+    while len(found) < count:
+        if (one := frame.decode_verdict(heard)) is None:
+            part = client.recv(65536)
+            assert part
+            heard += part
+        else:
+            (status, queue_id, _), size = one
+            found.append((status, queue_id))
+            heard = heard[size:]
+    assert heard == b""
+    return found
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_client_may_send_one_frame_after_the_other() -> None:
+    ours, theirs = socket.socketpair()
+    large = framed(b"Subject: x\n\n" + b"x\n" * 90_000)
+    heard = []
+
+    def client() -> None:
+        for data in (framed(), large, framed(recipients=[]), framed()):
+            ours.sendall(data)
+            heard.extend(answers(ours, 1))
+        ours.close()
+
+    thread = threading.Thread(target=client)
+    with ours, theirs:
+        ours.settimeout(10)
+        thread.start()
+        Cleanup(rules(), Journal()).serve_native(theirs)
+        thread.join(10)
+    assert [status for status, _ in heard] == [0, 0, Status.NO_RECIPIENTS, 0]
+    stored = {queue_id for status, queue_id in heard if status == 0}
+    assert {path.name for path in Path("incoming").iterdir()} == stored
+    assert len(stored) == 3
+
+
+def test_a_client_without_another_frame_is_left_soon_and_without_a_word() -> None:
+    ours, theirs = socket.socketpair()
+    journal = Journal()
+    with ours, theirs:
+        ours.sendall(framed())
+        Cleanup(rules(), journal).serve_native(theirs)
+        theirs.close()
+        assert answers(ours, 1)[0][0] == 0
+        assert ours.recv(1) == b""
+    assert [line for line in journal.lines() if "client" in line] == []
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_client_is_left_after_so_many_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(daemon, "MESSAGES_LIMIT", 3)
+    ours, theirs = socket.socketpair()
+    with ours, theirs, ThreadPoolExecutor(1) as pool:
+        ours.settimeout(10)
+        served = pool.submit(Cleanup(rules(), Journal()).serve_native, theirs)
+        for _ in range(3):
+            ours.sendall(framed())
+            assert answers(ours, 1)[0][0] == 0
+        served.result(10)
+    assert len(list(Path("incoming").iterdir())) == 3
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_second_frame_that_is_cut_short_leaves_no_file() -> None:
+    ours, theirs = socket.socketpair()
+    journal = Journal()
+    with ours, theirs, ThreadPoolExecutor(1) as pool:
+        ours.settimeout(10)
+        served = pool.submit(Cleanup(rules(), journal).serve_native, theirs)
+        ours.sendall(framed())
+        ((_, first),) = answers(ours, 1)
+        ours.sendall(framed()[:-1])
+        ours.close()
+        served.result(10)
+    assert [path.name for path in Path("incoming").iterdir()] == [first]
+
+
+@pytest.mark.usefixtures("patient")
+def test_nothing_is_taken_behind_what_is_no_frame() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs, ThreadPoolExecutor(1) as pool:
+        ours.settimeout(10)
+        served = pool.submit(Cleanup(rules(), Journal()).serve_native, theirs)
+        ours.sendall(framed())
+        ((_, first),) = answers(ours, 1)
+        ours.sendall(b"PoR2" + b"x" * (32 * 1024 - 4) + framed())
+        served.result(10)
+    assert [path.name for path in Path("incoming").iterdir()] == [first]
+
+
+@pytest.mark.usefixtures("patient")
+def test_each_frame_has_the_watchdog_s_whole_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    alarms: list[int] = []
+    monkeypatch.setattr(signal, "alarm", alarms.append)
+    ours, theirs = socket.socketpair()
+    with ours, theirs, ThreadPoolExecutor(1) as pool:
+        ours.settimeout(10)
+        served = pool.submit(Cleanup(rules(daemon_timeout="7s"), Journal()).serve_native, theirs)
+        for _ in range(3):
+            ours.sendall(framed())
+            answers(ours, 1)
+        ours.close()
+        served.result(10)
+    assert alarms == [7, 7]  # the first is set for the connection
 
 
 def test_a_terminated_daemon_takes_its_unfinished_file_along(listener: socket.socket) -> None:

@@ -8,6 +8,7 @@ import errno
 import select
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +16,7 @@ from types import SimpleNamespace
 import pytest
 
 from common import attribute, cleanup_client, frame
-from common.cleanup_client import CleanupService, Delivery, Step
+from common.cleanup_client import CleanupService, Delivery, Kept, Step
 from common.status import Status
 from tests.common.fake_cleanup import (
     NATIVE,
@@ -48,11 +49,13 @@ class Client:
     announced: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     asked_for: list[str] = field(default_factory=list)
+    kept: Kept = field(default_factory=Kept)
     delivery: Delivery = field(init=False)
 
     def __post_init__(self) -> None:
         self.delivery = Delivery(
             CleanupService("cleanup", self.native, GREETING_TIMEOUT, IO_TIMEOUT),
+            self.kept,
             None if self.pieces is None else self,
             self.announced.append,
             self.warnings.append,
@@ -664,3 +667,152 @@ def test_our_own_cleanup_that_closes_while_we_write_has_failed(
         ["Connection reset by peer while writing to cleanup"],
     )
     assert not visited(cleanup)  # the message may have come through: no second attempt
+
+
+# The connection to a cleanup of our own is kept for the next message.
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let deliveries wait for an answer that a thread is about to give."""
+    monkeypatch.setattr(cleanup_client, "PATIENCE", 10.0)
+
+
+def serve_frame(conversation: Conversation, content: bytes, answered: bytes = answer()) -> None:
+    """Take one frame of this content and answer it."""
+    while not conversation.received.endswith(content):
+        assert conversation.read()
+    assert conversation.received == FRAMED + content
+    conversation.received = b""
+    conversation.send(answered)
+
+
+def deliver(native: FakeCleanup, kept: Kept, content: bytes = b"one") -> Conversation:
+    """Deliver a message to a cleanup that answers within our patience; return its conversation."""
+    client = Client([content], kept=kept)
+    with ThreadPoolExecutor(1) as pool:
+        served = pool.submit(native.accept)
+        answered = pool.submit(lambda: serve_frame(served.result(), content))
+        assert client.delivery.advance()
+        answered.result()
+    assert (client.delivery.status, client.warnings) == (0, [])
+    return served.result()
+
+
+@pytest.mark.usefixtures("patient")
+def test_the_next_message_takes_the_same_connection(native: FakeCleanup) -> None:
+    kept = Kept()
+    conversation = deliver(native, kept)
+    with ThreadPoolExecutor(1) as pool:
+        for status in (0, 16, 0):
+            client = Client([b"two"], kept=kept)
+            served = pool.submit(serve_frame, conversation, b"two", answer(status))
+            assert client.delivery.advance()
+            served.result()
+            assert client.outcome() == (status, b"")
+            assert client.announced == [QUEUE_ID]
+    assert not visited(native)
+
+
+@pytest.mark.usefixtures("patient")
+def test_one_connection_is_kept_and_no_more(native: FakeCleanup) -> None:
+    kept = Kept()
+    first = deliver(native, kept)
+    taken = kept.take()
+    second = deliver(native, kept)
+    assert taken is not None
+    kept.keep(taken)
+    assert first.read() == b""
+    assert kept.take() is not None
+    assert kept.take() is None
+    assert second.read() == b""  # nobody has it any more
+
+
+def test_a_connection_that_let_us_wait_is_not_kept(native: FakeCleanup) -> None:
+    kept = Kept()
+    client = Client([b"one"], kept=kept)
+    assert not client.delivery.advance()
+    conversation = native.accept()
+    serve_frame(conversation, b"one")
+    assert client.advance_when_ready()
+    assert client.outcome() == (0, b"")
+    assert kept.take() is None
+    assert conversation.read() == b""
+
+
+@pytest.mark.usefixtures("patient")
+def test_where_records_are_sent_no_connection_is_kept(cleanup: FakeCleanup) -> None:
+    client = Client([b"flags\0\x3114\0\0E\0"])
+    with ThreadPoolExecutor(1) as pool:
+        served = pool.submit(cleanup.serve)
+        assert client.delivery.advance()
+        conversation = served.result()
+    assert client.outcome() == (0, b"")
+    assert client.kept.take() is None
+    assert conversation.connection.fileno() == -1
+
+
+@pytest.mark.usefixtures("patient")
+@pytest.mark.parametrize("size", [3, 4_000_000])
+def test_a_cleanup_that_left_between_two_messages_is_replaced(
+    native: FakeCleanup, size: int
+) -> None:
+    kept = Kept()
+    deliver(native, kept).close()
+    deliver(native, kept, b"x" * (size - 1) + b"!")
+
+
+@pytest.mark.usefixtures("patient")
+@pytest.mark.parametrize("size", [3, 4_000_000])
+def test_a_cleanup_that_leaves_without_reading_all_is_replaced(
+    native: FakeCleanup, size: int
+) -> None:
+    kept = Kept()
+    old = deliver(native, kept)
+    content = b"x" * (size - 1) + b"!"
+    client = Client([content], kept=kept)
+    with ThreadPoolExecutor(2) as pool:
+        over = pool.submit(client.delivery.advance)
+        assert select.select([old.connection], [], [], 10)[0]
+        if size > len(FRAMED) + 3:
+            old.connection.recv(1000)
+        old.close()
+        served = native.accept()
+        serve_frame(served, content)
+        assert over.result()
+    assert (client.delivery.status, client.announced) == (0, [QUEUE_ID])
+    assert client.warnings == []
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_message_that_was_read_whole_is_not_sent_again(
+    native: FakeCleanup, cleanup: FakeCleanup
+) -> None:
+    kept = Kept()
+    old = deliver(native, kept)
+    client = Client([b"two"], kept=kept)
+    with ThreadPoolExecutor(1) as pool:
+        over = pool.submit(client.delivery.advance)
+        while not old.received.endswith(b"two"):
+            old.read()
+        old.close()
+        assert over.result()
+    assert client.outcome() == (Status.WRITE_FAILED, b"")
+    assert client.warnings == ["lost connection while reading cleanup's status"]
+    assert not visited(native, cleanup)
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_second_failure_is_final(native: FakeCleanup) -> None:
+    kept = Kept()
+    deliver(native, kept).close()
+    client = Client([b"two"], kept=kept)
+    with ThreadPoolExecutor(1) as pool:
+        over = pool.submit(client.delivery.advance)
+        fresh = native.accept()
+        assert select.select([fresh.connection], [], [], 10)[0]
+        fresh.close()
+        assert over.result()
+    assert client.outcome() == (Status.WRITE_FAILED, b"")
+    assert len(client.warnings) == 1
+    assert not visited(native)

@@ -24,6 +24,7 @@ VALUES = {
     "pong": "$ping",
     "broken": "${name",
     "with_9": "nine",
+    "blank": "$empty",
 }
 
 
@@ -83,6 +84,8 @@ def test_a_reference_is_replaced_by_the_expanded_value(text: str, result: str) -
         ("${name?a b }", "a b "),
         ("${none:a b }|", "a b |"),
         ("${?x}", ""),
+        ("${blank?x}", "x"),
+        ("${self:x}", ""),
         ("${none?{$}:{x}}", "x"),
         ("${name:$-}", ""),
         ("${name?{$twice}:{$one}}", "value value"),

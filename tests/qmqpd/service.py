@@ -10,7 +10,7 @@ from qmqpd.access import Access
 from qmqpd.experience import Experience
 from qmqpd.names import Resolver
 from qmqpd.service import Rules, Service
-from tests.common.settings import load
+from tests.common.settings import load, main_cf
 
 PACKET = b"57:14:Subject: e\n\nb\n,11:s@from.test,9:r@to.test,,"
 
@@ -45,4 +45,5 @@ def make_service(
     seconds = {name: Seconds(value) for name, value in (times or {}).items()}
     params = replace(params, **seconds)  # type: ignore[arg-type]  # names of times only
     known = {"127.0.0.1": "localhost"} if names is None else names
-    return Service(Rules.of(params), log, Access(params, log), KnownNames(log, known))
+    access = Access(params, main_cf(**texts), log)
+    return Service(Rules.of(params), log, access, KnownNames(log, known))

@@ -14,7 +14,8 @@ from common.client import Client
 from common.params import QmqpdParams
 from qmqpd.access import Access
 from tests.common.journal import Journal
-from tests.common.settings import load
+from tests.common.settings import load, main_cf
+from tests.common.tables.servers import ReplayServer
 
 LOCAL = Client(socket.AF_INET, "127.0.0.1", 1, "localhost")
 HOST = Client(socket.AF_INET, "192.0.2.7", 1, "mail.example.test")
@@ -22,7 +23,7 @@ HOST = Client(socket.AF_INET, "192.0.2.7", 1, "mail.example.test")
 
 def access(**settings: str) -> tuple[Access, Journal]:
     journal = Journal()
-    return Access(load(QmqpdParams, **settings), journal), journal
+    return Access(load(QmqpdParams, **settings), main_cf(**settings), journal), journal
 
 
 @pytest.mark.parametrize(
@@ -62,6 +63,16 @@ def test_an_address_may_decide_without_a_name(clients: str, answer: bool | None)
     found, journal = access(qmqpd_authorized_clients=clients)
     assert found.permits_address(HOST.address) is answer
     assert journal.lines() == []  # complaints come with the client's name
+
+
+def test_a_broken_table_is_complained_about_once_a_client() -> None:
+    found, journal = access(qmqpd_authorized_clients="nosuch:x")
+    assert found.permits(HOST) is None
+    said = journal.lines()
+    assert found.permits_address(HOST.address) is None
+    assert journal.lines() == said
+    assert found.permits(HOST) is None
+    assert len(journal.lines()) > len(said)
 
 
 def test_parents_count_only_where_the_operator_says_so() -> None:
@@ -129,6 +140,12 @@ def test_a_broken_list_of_watched_clients_watches_nobody() -> None:
     assert found.verbosity(LOCAL) == 0
     assert found.permits(LOCAL) is True
     assert journal.warnings() == ["warning: debug_peer_list: fail:x: table lookup problem"]
+
+
+def test_a_server_is_asked_about_each_client_anew() -> None:
+    with ReplayServer(b"500 no\n", b"500 no\n", b"200 yes\n") as server:
+        found, _ = access(qmqpd_authorized_clients=f"tcp:127.0.0.1:{server.port}")
+        assert [found.permits(LOCAL), found.permits(LOCAL)] == [False, True]
 
 
 @pytest.mark.parametrize("parameter", ["qmqpd_authorized_clients", "debug_peer_list"])

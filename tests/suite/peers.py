@@ -2,8 +2,9 @@
 
 DESCRIPTION
     Debian's package postfix brings postcat, postqueue, qmqp-source, smtp-sink
-    and the daemons; nullmailer's QMQP client is unpacked below .peers, since
-    the two packages exclude each other.
+    and the daemons, postfix-lmdb and its like more types of tables; some
+    database servers have packages of their own. nullmailer's QMQP client is
+    unpacked below .peers, since Debian allows only one of the two packages.
 
     A test whose peer is missing is skipped, and says which peer. Where the
     environment variable CI is set, it fails instead: nothing may go untested
@@ -12,14 +13,18 @@ DESCRIPTION
 
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
+from common.tables.opening import LIBRARIES, is_installed
+
 ROOT = Path(__file__).resolve().parents[2]  # the project's top
 SEARCH = "/usr/sbin:/usr/bin:/sbin:/bin"
+TABLE_TYPES = {"cdb", "ldap", "lmdb", "mysql", "pcre", "pgsql", "sqlite"}
 NULLMAILER = ROOT / ".peers/usr/lib/nullmailer/qmqp"
 
 
@@ -36,6 +41,25 @@ def program(name: str) -> Path:
     if path is None:
         missing(f"{name} (Debian package postfix)")
     return Path(path)
+
+
+def postmap() -> Path:
+    """Return the path of Debian's postmap, with all types of tables that Debian has."""
+    path = program("postmap")
+    known = subprocess.run([program("postconf"), "-m"], capture_output=True, text=True, check=True)
+    lacking = TABLE_TYPES - set(known.stdout.split())
+    if lacking:
+        missing(f"packages {', '.join(f'postfix-{kind}' for kind in sorted(lacking))}")
+    for kind in ("hash", "ldap"):
+        table_library(kind)
+    return path
+
+
+def table_library(kind: str) -> None:
+    """Go on only if the library that our tables of a type need is there."""
+    library = LIBRARIES.get(kind)
+    if library and not is_installed(library):
+        missing(f"{library.module} (extra {library.extra})")
 
 
 def nullmailer_qmqp() -> Path:

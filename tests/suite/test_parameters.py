@@ -25,12 +25,13 @@ from common.params import (
 )
 from master.endpoints import ipv6_works
 from tests.suite.conftest import chosen
-from tests.suite.parameters import cleanup, common, qmqpd, whole
+from tests.suite.parameters import cleanup, common, qmqpd, tables, whole
 from tests.suite.parameters.scenario import Scenario
 from tests.suite.parameters.stage import Stage
 from tests.suite.parameters.stand import Pair, Whole, may_play
 
 SCENARIOS = (*common.SCENARIOS, *qmqpd.SCENARIOS, *cleanup.SCENARIOS)
+WHOLE = (*whole.SCENARIOS, *tables.SCENARIOS)
 READERS = {"qmqpd": QmqpdParams, "cleanup": CleanupParams}
 
 
@@ -48,7 +49,7 @@ def stage(reference: bool) -> Iterator[Stage]:
 
 @pytest.fixture(scope="module")
 def pair(reference: bool) -> Iterator[Pair]:
-    made = Pair(whole.SCENARIOS, reference=reference)
+    made = Pair(WHOLE, reference=reference)
     yield made
     made.close()
 
@@ -64,7 +65,7 @@ def test_a_parameter_has_its_effect(scenario: Scenario, stage: Stage, reference:
     assert changed == scenario.changed
 
 
-@pytest.mark.parametrize("scenario", whole.SCENARIOS, ids=lambda scenario: scenario.parameter)
+@pytest.mark.parametrize("scenario", WHOLE, ids=lambda scenario: scenario.parameter)
 def test_a_parameter_has_its_effect_on_an_instance(
     scenario: Whole, pair: Pair, reference: bool
 ) -> None:
@@ -80,7 +81,7 @@ def test_a_parameter_has_its_effect_on_an_instance(
 
 
 def test_no_parameter_is_without_a_scenario() -> None:
-    played = {one.parameter for one in (*SCENARIOS, *whole.SCENARIOS)}
+    played = {one.parameter for one in (*SCENARIOS, *WHOLE)}
     assert played == set(PARAMETERS)
 
 

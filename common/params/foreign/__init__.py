@@ -24,7 +24,6 @@ from common.params.foreign.smtp_security import SmtpSecurity
 from common.params.foreign.smtpd import Smtpd
 from common.params.foreign.smtpd_access import SmtpdAccess
 from common.params.foreign.smtpd_security import SmtpdSecurity
-from common.params.foreign.tables import Tables
 from common.params.foreign.tls import Tls
 from common.params.foreign.tools import Tools
 from common.params.parameter import Parameter, declared
@@ -32,7 +31,7 @@ from common.params.parameter import Parameter, declared
 READERS = (
     *(Content, Addresses, Milter, QueueManager, Bounce, Smtp, SmtpSecurity, lmtp.Lmtp, Smtpd),
     *(SmtpdAccess, SmtpdSecurity, Tls, tlsproxy.Tlsproxy, Postscreen, Delivery, Services),
-    *(Tables, Tools),
+    Tools,
 )
 
 
