@@ -12,7 +12,7 @@ PORT ?= 10628
 
 .PHONY: setup run demo test check lint peers bench bench-quick memory generated clean
 
-setup: $(VENV)/.installed
+setup: $(VENV)/.installed $(VENV)/libexec/postroom
 
 # An installation is complete only when the stamp is there: an interrupted one is made again.
 $(VENV)/.installed: pyproject.toml
@@ -23,6 +23,11 @@ $(VENV)/.installed: pyproject.toml
 	    echo "  apt-get install -y python3-venv"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+# Our daemons as programs for Postfix's master.
+$(VENV)/libexec/postroom: $(VENV)/.installed commands/daemons.py
+	@$(BIN)/postroom daemons >/dev/null
 	@touch $@
 
 run: setup

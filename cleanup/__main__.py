@@ -64,6 +64,7 @@ def serve(child: Child) -> None:
     child.drop_privileges(params.mail_owner, params.queue_directory)
     cleanup = Cleanup(rules, child.log)
     signal.signal(signal.SIGTERM, cleanup.terminate)
+    signal.signal(signal.SIGALRM, cleanup.expire)
     serve_each(child, params, cleanup.serve, cleanup.serve_native)
 
 
@@ -135,6 +136,12 @@ class Cleanup:
         """Leave at once, as on SIGTERM, without the unfinished file."""
         self._discard_file()
         os._exit(number)
+
+    def expire(self, number: int, frame: object) -> None:
+        """Leave without the unfinished file when a message has taken daemon_timeout."""
+        self.log.fatal("watchdog timeout")
+        self._discard_file()
+        os._exit(1)
 
     def _converse(self, connection: SocketType, session: Dialogue, opening: bytes) -> bool:
         if greeting := session.greeting():

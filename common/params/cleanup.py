@@ -11,7 +11,7 @@ from common.params.parameter import Seconds, Words, parameter
 from common.params.tables import HeaderParams
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False, eq=False, repr=False, match_args=False)
 class CleanupParams(ChildParams, HeaderParams):
     """Read by cleanup."""
 

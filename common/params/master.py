@@ -4,13 +4,20 @@ SEE ALSO
     spec/parameters.md
 """
 
+import os
+import sys
 from dataclasses import dataclass
 
-from common.params.parameter import Seconds, Words, parameter
+from common.params.parameter import Seconds, Text, Words, parameter
 from common.params.suite import SuiteParams
 
 
-@dataclass(frozen=True)
+def native_daemon_directory(text: Text) -> str:
+    """Return libexec/postroom in the virtual environment, or other installation, of this Python."""
+    return os.path.join(os.path.dirname(os.path.dirname(sys.executable)), "libexec/postroom")
+
+
+@dataclass(frozen=True, init=False, eq=False, repr=False, match_args=False)
 class MasterParams(SuiteParams):
     """Read by master."""
 
@@ -42,6 +49,12 @@ class MasterParams(SuiteParams):
     )
     native_services: Words = parameter(
         "qmqpd, cleanup, postlogd", "Commands in master.cf that are this suite's own.", ours=True
+    )
+    native_daemon_directory: str = parameter(
+        native_daemon_directory,
+        "Where this suite's own daemons are programs that Postfix's master can start; made by"
+        ' "postroom daemons".',
+        ours=True,
     )
     default_prefork_count: int = parameter(
         "4", "Workers of a native service kept ready before any client comes.", least=0, ours=True

@@ -10,7 +10,7 @@ from common.params.child import ChildParams
 from common.params.parameter import Seconds, Words, parameter
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False, eq=False, repr=False, match_args=False)
 class QmqpdParams(ChildParams):
     """Read by qmqpd."""
 

@@ -105,7 +105,10 @@ def test_known_differences_are_what_they_are_said_to_be(reason: str, tmp_path: P
             str(peers.program("postconf")), [script], tmp_path / str(number)
         )
         mine = ours(script.steps[0], folder / "ours", postconf)
-        seen = [everything(theirs, folder / "theirs"), everything(mine, folder / "ours")]
+        seen = [
+            everything(outcome, script, folder / side)
+            for outcome, side in ((theirs, "theirs"), (mine, "ours"))
+        ]
         assert known.theirs in seen[0]
         assert known.theirs not in seen[1]
         assert known.ours in seen[1]
@@ -116,9 +119,11 @@ def test_there_are_at_most_five_known_differences() -> None:
     assert len(conf_cases.KNOWN) <= 5
 
 
-def everything(outcome: Outcome, folder: Path) -> bytes:
-    """Return all that came of a step as one text, exit status included."""
-    parts = [outcome.stdout, *outcome.stderr, *contents(folder).values()]
+def everything(outcome: Outcome, script: Script, folder: Path) -> bytes:
+    """Return all that came of a step as one text: output, changed files, exit status."""
+    before = [script.main_cf.encode(), *script.files.values()]
+    changed = [data for data in contents(folder).values() if data not in before]
+    parts = [outcome.stdout, *outcome.stderr, *changed]
     return b"\n".join([*parts, f"[({outcome.status})]".encode()])
 
 

@@ -100,7 +100,8 @@ def test_comments_and_blank_lines_change_nothing_anywhere(lines: list[str]) -> N
         ("a = 1", {"a": "1"}),
         ("a=1", {"a": "1"}),
         ("a =", {"a": ""}),
-        ("  a = 1", {"a": "1"}),
+        ("  a = 1", {}),
+        ("  a = 1\nb = 2", {"b": "2"}),
         ("a = 1\n  2  \n", {"a": "1  2"}),
         ("a = b = c", {"a": "b = c"}),
         ("a = 1\r\n", {"a": "1"}),
@@ -304,7 +305,7 @@ def test_a_bad_reference_names_file_line_and_parameter(etc: Path) -> None:
     [
         "mydomain = $mydomain",
         "mydomain = $myorigin\nmyorigin = $mydomain",
-        "myorigin = x${myorigin:y}",
+        "myorigin = x${none:$myorigin}",
     ],
 )
 def test_a_value_that_needs_itself_is_an_error_of_the_operator(etc: Path, text: str) -> None:
