@@ -21,7 +21,7 @@ from typing import TypeVar
 
 from common import macro
 from common.errors import ConfigError
-from common.params import Parameter, declared, every, find
+from common.params import Parameter, declared, find
 from common.values import CONVERTERS
 
 P = TypeVar("P")
@@ -197,7 +197,7 @@ class MainCf:
         found = self._loaded.get(kind)
         if not isinstance(found, kind):
             parameters = declared(kind)  # type: ignore[arg-type]  # a class is hashable
-            found = kind(**{one.name: self._convert(one) for one in parameters})
+            found = kind(**{one.name: self.value(one) for one in parameters})
             self._loaded[kind] = found
         return found
 
@@ -205,17 +205,6 @@ class MainCf:
         """Tell whether any setting holds a reference to this parameter."""
         reference = re.compile(rf"\$[({{]?{name}\b")
         return any(reference.search(entry.text) for entry in self.entries.values())
-
-    def unused(self) -> list[str]:
-        """Return a warning for each setting that is no parameter and no other value refers to."""
-        texts = [entry.text for entry in self.entries.values()]
-        texts += [one.default for one in every().values() if isinstance(one.default, str)]
-        referred = {name for text in texts for name in re.findall(r"\$[({]?([A-Za-z0-9_]+)", text)}
-        return [
-            f"{entry.origin}: unused parameter: {name}={entry.text}"
-            for name, entry in self.entries.items()
-            if find(name) is None and name not in referred
-        ]
 
     def raw(self, name: str) -> str | None:
         """Return the value with its references, the default if none is set; None if unknown."""
@@ -229,7 +218,12 @@ class MainCf:
         # Its own name is empty meanwhile: what it is made from may be made from it.
         return parameter.default(self.override({name: ""}, "").text)
 
-    def _convert(self, parameter: Parameter) -> object:
+    def value(self, parameter: Parameter) -> object:
+        """Return what a parameter's text becomes, checked.
+
+        Raises:
+            ConfigError: it becomes nothing.
+        """
         text = self.text(parameter.name)
         try:
             return CONVERTERS[parameter.kind](parameter, text)

@@ -44,6 +44,7 @@ class Entry:
 
     fields: list[str]  # all but the command
     words: list[str]  # the command's; "-o" and what it sets are two of them
+    origin: str = ""  # "FILE, line N"
 
     @property
     def name(self) -> str:
@@ -151,7 +152,9 @@ def read(path: object, warn: Warn) -> list[Entry]:
         if line.text[0] in BLANKS:
             warn(f"{path}: {strange_start(line)}")
             continue
-        found.append(parse(text, f"file {path}: line {line.number}: bad field count", warn))
+        entry = parse(text, f"file {path}: line {line.number}: bad field count", warn)
+        entry.origin = f"{path}, line {line.number}"
+        found.append(entry)
     return found
 
 

@@ -31,7 +31,12 @@ class Scope:
     file: str
     texts: Mapping[str, str]
     outer: "Scope | None" = None
+    places: Mapping[str, str] = field(default_factory=dict)  # of single settings, if asked for
     used: set[str] = field(default_factory=set)
+
+    def place(self, name: str) -> str:
+        """Return where a setting stands."""
+        return self.places.get(name, self.file)
 
     def use(self, name: str) -> bool:
         """Note that something refers to a name; tell whether it is set."""
@@ -41,20 +46,37 @@ class Scope:
         return self.outer is not None and self.outer.use(name)
 
 
+def origins_of(key: str, entries: Iterable[Entry], lines: bool) -> dict[str, str]:
+    """Return the places of what the services of one name set, if they are wanted."""
+    named = [entry for entry in entries if lines and entry.key == key]
+    return {name: entry.origin for entry in named for name in entry.parameters()}
+
+
 class Scan:
     """One look at all values; settings learns which names the operator made up."""
 
     def __init__(
-        self, settings: Settings, entries: Iterable[Entry], warn: Callable[[str], None]
+        self,
+        settings: Settings,
+        entries: Iterable[Entry],
+        warn: Callable[[str], None],
+        *,
+        lines: bool = False,
     ) -> None:
+        """Prepare a look.
+
+        lines: complaints name the line, too.
+        """
         self._settings = settings
         self._warn = warn
         directory = settings.main_cf.directory
         texts = {name: entry.text for name, entry in settings.main_cf.entries.items()}
-        self._main = Scope(f"{directory}/main.cf", texts)
+        entries = list(entries)
+        origins = {name: entry.origin for name, entry in settings.main_cf.entries.items()}
+        self._main = Scope(f"{directory}/main.cf", texts, places=origins if lines else {})
         self._services = [
-            Scope(f"{directory}/master.cf", texts, self._main)
-            for texts in parameters_of_all(entries).values()
+            Scope(f"{directory}/master.cf", texts, self._main, origins_of(key, entries, lines))
+            for key, texts in parameters_of_all(entries).items()
         ]
         self._seen_databases: set[str] = set()
 
@@ -82,9 +104,11 @@ class Scan:
         for scope in self._scopes:
             for name, text in scope.texts.items():
                 if name in READ_ONLY:
-                    self._warn(f"{scope.file}: read-only parameter assignment: {name}={text}")
+                    self._warn(
+                        f"{scope.place(name)}: read-only parameter assignment: {name}={text}"
+                    )
                 elif (main or scope is not self._main) and not self._counts(scope, name):
-                    self._warn(f"{scope.file}: unused parameter: {name}={text}")
+                    self._warn(f"{scope.place(name)}: unused parameter: {name}={text}")
 
     def _counts(self, scope: Scope, name: str) -> bool:
         return self._settings.is_known(name) or name in scope.used
@@ -95,7 +119,7 @@ class Scan:
                 continue
             try:
                 for name in macro.names(text):
-                    self._refer(scope, name)
+                    self._refer(scope, name, owner)
             except macro.MacroError as error:
                 self._warn(str(error))
 
@@ -103,14 +127,14 @@ class Scan:
         text = scope.texts.get(CLASSES)
         if text is not None:
             for name in self._expanded(scope, text).replace(",", " ").split():
-                self._refer(scope, name)
+                self._refer(scope, name, CLASSES)
 
-    def _refer(self, scope: Scope, name: str) -> None:
+    def _refer(self, scope: Scope, name: str, owner: str) -> None:
         if scope.use(name) or self._settings.is_known(name) or name in SET_BY_MASTER:
             return
         if scope is self._main and [one for one in self._services if one.use(name)]:
             return  # each service has a value of its own
-        self._warn(f"{scope.file}: undefined parameter: {name}")
+        self._warn(f"{scope.place(owner)}: undefined parameter: {name}")
 
     def _follow_databases(self, scope: Scope) -> None:
         """Let count what belongs to the databases that values of known parameters name."""

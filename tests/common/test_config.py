@@ -391,15 +391,6 @@ def test_braces_keep_a_word_together(text: str, words: tuple[str, ...]) -> None:
     assert split_words(text) == words
 
 
-def test_a_setting_that_nobody_reads_or_refers_to_is_reported(etc: Path) -> None:
-    found = read(
-        etc,
-        "soft_bounce = no\ntypo_bounce = yes\nmy_own = 1\nmyorigin = $my_own\n"
-        "braced = 2\nmydomain = ${braced?{$inner}}\ninner = 3\n",
-    )
-    assert found.unused() == [f"{etc}/main.cf, line 2: unused parameter: typo_bounce=yes"]
-
-
 def test_what_nobody_can_set_is_what_it_is(etc: Path) -> None:
     found = read(etc, "process_id = 1\nmail_name = $process_id\n")
     for main_cf in (found, found.override({"process_id": "2"}, "-o")):
