@@ -12,11 +12,15 @@ SEE ALSO
 import re
 from collections.abc import Callable
 
-from common.params import LongInt, Parameter, Seconds, Words
+from common import host_name
+from common.params import HostName, LongInt, Parameter, Seconds, Words
 
 UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 INTEGER = re.compile(r"[+-]?[0-9]+\Z", re.ASCII)
-TIME = re.compile(r"([0-9]+)(?:([a-z])[a-zA-Z]*)?\Z", re.ASCII)
+TIME = re.compile(r"\+?([0-9]+)(?:([a-z]).*)?\Z", re.ASCII | re.DOTALL)
+# What the reference keeps a value in.
+DIGITS = 40  # more are no number, however many of them are zeros
+LARGEST: dict[object, int] = {int: 2**31 - 1, LongInt: 2**63 - 1, Seconds: 2**31 - 1}
 
 
 def split_words(text: str) -> Words:
@@ -45,10 +49,10 @@ def parse_bool(parameter: Parameter, text: str) -> bool:
 
 def parse_int(parameter: Parameter, text: str) -> int:
     """Return a decimal number within the parameter's bounds."""
-    if not INTEGER.match(text):
-        raise ValueError(f"bad numerical configuration: {parameter.name} = {text}")
+    name, largest = parameter.name, LARGEST[parameter.kind]
+    if not INTEGER.match(text) or len(text) > DIGITS or not -largest <= int(text) <= largest:
+        raise ValueError(f"bad numerical configuration: {name} = {text}")
     value = int(text)
-    name = parameter.name
     if parameter.least is not None and value < parameter.least:
         raise ValueError(f"invalid {name} parameter value {value} < {parameter.least}")
     if parameter.most is not None and value > parameter.most:
@@ -63,9 +67,11 @@ def parse_time(parameter: Parameter, text: str) -> Seconds:
     """
     match = TIME.match(text)
     unit = (match[2] if match else None) or default_unit(parameter)
-    if not match or unit not in UNIT_SECONDS:
+    if not match or unit not in UNIT_SECONDS or len(match[1]) > DIGITS:
         raise ValueError(f"parameter {parameter.name}: bad time value or unit: {text}")
     value = int(match[1]) * UNIT_SECONDS[unit]
+    if value > LARGEST[Seconds]:
+        raise ValueError(f"parameter {parameter.name}: bad time value or unit: {text}")
     if parameter.least is not None and value < parameter.least:
         raise ValueError(f"invalid {parameter.name}: {value} (min {parameter.least})")
     if parameter.most is not None and value > parameter.most:
@@ -90,6 +96,14 @@ def parse_string(parameter: Parameter, text: str) -> str:
     return text.lower() if parameter.choices else text
 
 
+def parse_host_name(parameter: Parameter, text: str) -> HostName:
+    """Return the name of a host or domain."""
+    parse_string(parameter, text)
+    if trouble := host_name.trouble(text.encode("utf-8", "surrogateescape")):
+        raise ValueError(f"parameter {parameter.name}: bad parameter value: {text}: {trouble}")
+    return HostName(text)
+
+
 def parse_words(parameter: Parameter, text: str) -> Words:
     """Return a list; where the parameter has choices each element must be one."""
     words = split_words(text)
@@ -105,5 +119,6 @@ CONVERTERS: dict[object, Callable[[Parameter, str], object]] = {
     LongInt: parse_int,
     Seconds: parse_time,
     str: parse_string,
+    HostName: parse_host_name,
     Words: parse_words,
 }

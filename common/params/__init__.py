@@ -25,6 +25,7 @@ from common.params.child import ChildParams
 from common.params.cleanup import CleanupParams
 from common.params.master import MasterParams
 from common.params.parameter import (
+    HostName,
     LongInt,
     Parameter,
     Seconds,
@@ -52,6 +53,7 @@ __all__ = [
     "ChildParams",
     "CleanupParams",
     "HeaderParams",
+    "HostName",
     "LongInt",
     "MapParams",
     "MasterParams",

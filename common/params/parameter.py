@@ -17,6 +17,7 @@ from typing import Any, NewType
 Seconds = NewType("Seconds", float)
 Words = NewType("Words", tuple[str, ...])
 LongInt = NewType("LongInt", int)  # of 64 bits, where int has 32
+HostName = NewType("HostName", str)
 
 # A default that depends on the machine or on other parameters is computed from their texts.
 Text = Callable[[str], str]
@@ -28,7 +29,7 @@ class Parameter:
     """What is known about one name in main.cf."""
 
     name: str
-    kind: object  # bool, int, LongInt, str, Seconds or Words
+    kind: object  # bool, int, LongInt, str, HostName, Seconds or Words
     default: Default
     doc: str
     least: int | None = None

@@ -8,7 +8,7 @@ import os
 import socket
 from dataclasses import dataclass
 
-from common.params.parameter import Text, Words, parameter
+from common.params.parameter import HostName, Text, Words, parameter
 
 POSTFIX_VERSION = "3.7.11"  # the release whose files, wire and logs we match
 POSTROOM_VERSION = "0.1.0"
@@ -73,8 +73,8 @@ class SuiteParams:
     )
     postroom_version: str = parameter(POSTROOM_VERSION, "Release of this suite.", ours=True)
     multi_instance_name: str = parameter("", "Name of this instance, used in syslog_name.")
-    myhostname: str = parameter(host_name, "This host's full name.", least=1)
-    mydomain: str = parameter(parent_domain, "This host's domain.", least=1)
+    myhostname: HostName = parameter(host_name, "This host's full name.", least=1)
+    mydomain: HostName = parameter(parent_domain, "This host's domain.", least=1)
     process_name: str = parameter("", "Name of the running program; set by the program.")
     process_id: str = parameter(own_pid, "PID of the running program; cannot be set.", fixed=True)
     service_name: str = parameter("", "First column of the master.cf line; set by the program.")

@@ -20,13 +20,25 @@ from common.config import (
     parse_overrides,
 )
 from common.errors import ConfigError
-from common.params import CleanupParams, Parameter, QmqpdParams, Seconds, SuiteParams, Words
+from common.params import (
+    CleanupParams,
+    HostName,
+    LongInt,
+    Parameter,
+    QmqpdParams,
+    Seconds,
+    SuiteParams,
+    Words,
+)
 from common.values import CONVERTERS, split_words
 
 SAMPLES = {
     one.name: one
     for one in (
         Parameter("flag", bool, "no", "A bool."),
+        Parameter("free", int, "5", "An int without bounds."),
+        Parameter("large", LongInt, "5", "A long int."),
+        Parameter("host", HostName, "a.b", "A host name.", least=1),
         Parameter("count", int, "5", "An int.", least=1, most=512),
         Parameter("pause", Seconds, "4h", "A time.", least=1, most=1_000_000),
         Parameter("wait", Seconds, "7", "A time whose default has no unit."),
@@ -192,6 +204,10 @@ def test_a_file_that_was_edited_or_replaced_has_changed(etc: Path) -> None:
         ("pause", "2d", 172800.0),
         ("pause", "1w", 604800.0),
         ("pause", "5minutes", 300.0),
+        ("pause", "5m7", 300.0),
+        ("pause", "+5m", 300.0),
+        ("large", "9223372036854775807", 2**63 - 1),
+        ("host", "relay-1.example.com", "relay-1.example.com"),
         ("pause", "5months", 300.0),
         ("pause", "0010s", 10.0),
         ("wait", "3", 3.0),
@@ -224,6 +240,21 @@ def test_a_text_is_converted_by_the_kind_of_its_parameter(
         ("count", "0", "invalid count parameter value 0 < 1"),
         ("count", "-5", "invalid count parameter value -5 < 1"),
         ("count", "513", "invalid count parameter value 513 > 512"),
+        (
+            "large",
+            "9223372036854775808",
+            "bad numerical configuration: large = 9223372036854775808",
+        ),
+        ("free", "2147483648", "bad numerical configuration: free = 2147483648"),
+        ("free", "-2147483648", "bad numerical configuration: free = -2147483648"),
+        ("pause", "2147483648", "parameter pause: bad time value or unit: 2147483648"),
+        ("pause", "4000w", "parameter pause: bad time value or unit: 4000w"),
+        (
+            "host",
+            "a..b",
+            "parameter host: bad parameter value: a..b: valid_hostname: misplaced delimiter: a..b",
+        ),
+        ("host", "", "bad string length 0 < 1: host = "),
         ("pause", "5 m", "parameter pause: bad time value or unit: 5 m"),
         ("pause", "5x", "parameter pause: bad time value or unit: 5x"),
         ("pause", "1.5h", "parameter pause: bad time value or unit: 1.5h"),
