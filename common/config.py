@@ -26,7 +26,7 @@ from common.values import CONVERTERS
 
 P = TypeVar("P")
 
-BLANKS = " \t\n\v\f\r"  # what separates words, in whatever locale
+BLANKS = macro.BLANKS  # what separates words, in whatever locale
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable
 
 from common import host_name
+from common.macro import BLANKS
 from common.params import HostName, LongInt, Parameter, Seconds, Words
 
 UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -28,7 +29,7 @@ def split_words(text: str) -> Words:
     words: list[str] = []
     word, level = "", 0
     for letter in text:
-        if level == 0 and (letter.isspace() or letter == ","):
+        if level == 0 and (letter in BLANKS or letter == ","):
             if word:
                 words.append(word)
             word = ""

@@ -22,6 +22,7 @@ from master.arguments import split_arguments
 
 WAKEUP = re.compile(r"([0-9]+)(\?)?\Z", re.ASCII)
 NUMBER = re.compile(r"[0-9]+\Z", re.ASCII)
+COLUMN_END = re.compile(f"[{BLANKS}]+")
 COLUMNS = 8
 
 
@@ -119,10 +120,10 @@ def parse(text: str, path: Path, defaults: Defaults) -> MasterCf:
 
 def parse_line(line: LogicalLine, origin: str, defaults: Defaults) -> Service:
     """Return the service of one logical line."""
-    fields = line.text.split(None, COLUMNS - 1)
+    fields = COLUMN_END.split(line.text.strip(BLANKS), COLUMNS - 1)
     if len(fields) < COLUMNS:
         raise ConfigError(f"{origin}: bad field count")
-    columns = Columns(origin, " ".join(line.text.split()))
+    columns = Columns(origin, COLUMN_END.sub(" ", line.text.strip(BLANKS)))
     name, kind, private, unprivileged, chroot, wakeup, process_limit, rest = fields
     transport = columns.transport(kind)
     seconds, if_used = columns.wakeup(wakeup)
