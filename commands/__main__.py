@@ -28,6 +28,9 @@ COMMANDS = {
     "abort": ("commands.control:abort", "stop it at once"),
     "drain": ("commands.control:drain", "accept nothing more, stop when all work is done"),
     "reload": ("commands.control:reload", "put a changed configuration in force"),
+    "upgrade": ("commands.control:upgrade", "put this version in force, without a pause"),
+    "flush": ("commands.flush:main", "let the queue manager try all mail again"),
+    "logrotate": ("commands.logrotate:main", "begin a new log file, compress the old one"),
     "status": ("commands.status:main", "show services and processes"),
     "check": ("commands.check:main", "look for mistakes without starting"),
     "daemons": ("commands.daemons:main", "make programs of our daemons for Postfix's master"),
@@ -35,6 +38,7 @@ COMMANDS = {
     "queue": ("commands.queue:main", "list the queue"),
     "cat": ("commands.cat:main", "show a queue file"),
     "conf": ("commands.conf:main", "show and change main.cf and master.cf"),
+    "super": ("commands.super:main", "purge and repair the queue directory"),
     "map": ("commands.map:main", "make, query and change lookup tables"),
 }
 # Names of Postfix's commands, for links to this one.

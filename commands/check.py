@@ -5,7 +5,7 @@ SYNOPSIS
 
 DESCRIPTION
     Reads main.cf and master.cf as start does, looks for settings that mean
-    nothing, opens the tables that main.cf names, and looks at the directories
+    nothing, opens the tables that they name, and looks at the directories
     of the queue. A mistake that start would refuse gives exit status 1;
     whatever else deserves attention is a warning, such as a value that a
     program of Postfix would die of.
@@ -25,6 +25,7 @@ from common.config import MainCf
 from master import guard, spool
 from master.configuration import Configuration
 from master.endpoints import Names
+from master.plan import NativePlan
 
 
 def main(config_dir: Path, verbose: int, arguments: list[str]) -> int:
@@ -47,7 +48,8 @@ def warnings(configuration: Configuration) -> Iterator[str]:
     params = configuration.params
     yield from configuration.warnings
     yield from check_settings.complaints(MainCf.read(configuration.directory))
-    yield from check_tables.complaints(configuration.main_cf)
+    own = [one.main_cf for one in configuration.plans.values() if isinstance(one, NativePlan)]
+    yield from check_tables.complaints(configuration.main_cf, *own)
     yield from spool.problems(params, spool.mail_owner(params))
     yield from guard.complaints(configuration)
     if os.geteuid() != 0:

@@ -98,8 +98,17 @@ def read_entries(path: Path, entries: dict[str, Entry]) -> list[str]:
     Raises:
         ConfigError: unreadable, or a line that is no "name = value".
     """
+    return parse_entries(path, read_text(path), entries)
+
+
+def parse_entries(path: Path, text: str, entries: dict[str, Entry]) -> list[str]:
+    """Add the settings in the text of a file to entries; return what deserves a warning.
+
+    Raises:
+        ConfigError: a line that is no "name = value".
+    """
     warnings = []
-    for line in logical_lines(read_text(path)):
+    for line in logical_lines(text):
         origin = f"{path}, line {line.number}"
         if line.text[0] in BLANKS:
             warnings.append(f"{path}: {strange_start(line)}")
@@ -135,10 +144,19 @@ class MainCf:
             ConfigError: unreadable, or a line that is no "name = value".
         """
         path = directory / "main.cf"
-        stamp = Stamp.of(path)
-        here = Entry(str(directory), str(path))
+        stamp = Stamp.of(path)  # before the text: a change in between shows as one
+        return cls.parse(path, read_text(path), stamp)
+
+    @classmethod
+    def parse(cls, path: Path, text: str, stamp: Stamp) -> "MainCf":
+        """Return what a main.cf says whose text is at hand.
+
+        Raises:
+            ConfigError: a line that is no "name = value".
+        """
+        here = Entry(str(path.parent), str(path))
         entries = {"config_directory": here}
-        warnings = read_entries(path, entries)
+        warnings = parse_entries(path, text, entries)
         entries["config_directory"] = here  # whatever the file says
         return cls(path, entries, tuple(warnings), stamp)
 

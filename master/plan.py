@@ -11,8 +11,8 @@ SEE ALSO
     master.children, which follows them
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Self
 
 from common.config import MainCf
@@ -29,10 +29,7 @@ from master.services import Service, Transport
 STRESS = {"stress": "yes"}
 
 # Directories, locks and sockets hang on these; they change with a stop and a start.
-FIXED = (
-    *("queue_directory", "data_directory", "mail_owner", "setgid_group"),
-    *("inet_interfaces", "inet_protocols"),
-)
+FIXED = ("queue_directory", "data_directory", "mail_owner", "setgid_group")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +42,7 @@ class Plan:
     throttle_time: float
     substitute_for: str = ""  # what a daemon of ours lacks, so that Postfix's is run
     prefork: int = 0  # processes kept ready before any client comes
+    parting: int = 0  # listeners behind its own that are going, for the last of their clients
     stress: str = ""  # "yes" in a plan for processes that are told of overload
     stressed: "Plan | None" = None  # that plan
 
@@ -61,8 +59,13 @@ class Plan:
 
     @property
     def sockets(self) -> int:
-        """How many of its addresses its processes are told of."""
-        return len(self.endpoints)
+        """How many listeners its processes are told of."""
+        return self.listener_count
+
+    @property
+    def listener_count(self) -> int:
+        """How many listeners its processes have."""
+        return len(self.endpoints) + self.parting
 
     def words(self, *, verbose: bool) -> list[str]:
         """Return the arguments that its processes are started with, the program's name first."""
@@ -82,6 +85,11 @@ class Plan:
 
     def _under_stress(self) -> "Plan":
         return replace(self, stress="yes")
+
+    def with_parting(self, count: int) -> "Plan":
+        """Return the plan for processes that get so many listeners more."""
+        stressed = self.stressed and self.stressed.with_parting(count)
+        return replace(self, parting=count, stressed=stressed)
 
     def same_as(self, other: "Plan") -> bool:
         """Whether master.cf and the addresses say the same in both."""
@@ -111,8 +119,8 @@ class NativePlan(Plan):
 
     @property
     def sockets(self) -> int:
-        """How many of its addresses Postfix's master would tell it of."""
-        return len(self.endpoints) - self.program.native
+        """How many listeners Postfix's master would tell it of."""
+        return self.listener_count - self.program.native
 
     def fresh(self) -> "NativePlan":
         """Return the plan with main.cf as it is on disk now.
@@ -122,7 +130,7 @@ class NativePlan(Plan):
         """
         main_cf = self.main_cf
         if main_cf.changed():
-            main_cf, _ = read_main_cf(main_cf.directory, main_cf)
+            main_cf, _ = keep_fixed(MainCf.read(main_cf.directory), fixed_values(main_cf))
         elif not self.personal:
             return self
         return self._with(main_cf)
@@ -144,12 +152,15 @@ class NativePlan(Plan):
         return replace(self, main_cf=main_cf, params=params, prepared=prepared)
 
 
-def read_main_cf(directory: Path, running: MainCf | None) -> tuple[MainCf, tuple[str, ...]]:
-    """Return main.cf with fixed values kept, and the names of those that wanted to change."""
-    fresh = MainCf.read(directory).override({"process_name": PROGRAM}, "master")
-    if running is None:
-        return fresh, ()
-    kept = {name: running.text(name) for name in FIXED if fresh.text(name) != running.text(name)}
+def fixed_values(main_cf: MainCf) -> dict[str, str]:
+    """Return the values that stay while the mail system runs, by name."""
+    return {name: main_cf.text(name) for name in FIXED}
+
+
+def keep_fixed(main_cf: MainCf, fixed: Mapping[str, str]) -> tuple[MainCf, tuple[str, ...]]:
+    """Return main.cf with these values kept, and the names of those that wanted to change."""
+    fresh = main_cf.override({"process_name": PROGRAM}, "master")
+    kept = {name: text for name, text in fixed.items() if fresh.text(name) != text}
     return fresh.override(kept, "kept until the next start"), tuple(kept)
 
 

@@ -17,12 +17,12 @@ SEE ALSO
 import os
 import select
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from common.log import Log
 from master import policy
 from master.channel import Channel, Process
-from master.children import Nursery
+from master.children import Birth, Nursery
 from master.events import Loop, Timer
 from master.foreign import ExecError
 from master.plan import NativePlan, Plan
@@ -48,14 +48,15 @@ class Pool:
         self.retired: list[Channel] = []
         self.on_change: Callable[[], None] = lambda: None
         self._nursery = nursery
+        self._births: dict[int, Birth] = {}
         self._loop = loop
         self._log = log
         self._listeners: list[int] = []
         self._watching = False
         self._timer: Timer | None = None
         self._fork_failed = False
-        self._stressed_until = 0.0
-        self._warned_at = -STRESS_SECONDS
+        self.stressed_until = 0.0
+        self.warned_at = -STRESS_SECONDS
 
     @property
     def processes(self) -> Iterator[tuple[Channel, Process]]:
@@ -63,25 +64,49 @@ class Pool:
         channels = [*self.retired, self.channel] if self.channel else self.retired
         return ((one, process) for one in channels for process in one.processes.values())
 
-    def run(self, plan: Plan, listeners: list[int]) -> None:
-        """Start processes by this plan; those of an earlier plan are told to leave."""
+    def run(
+        self,
+        plan: Plan,
+        listeners: list[int],
+        parting: Sequence[int] = (),
+        *,
+        lift_throttle: bool = True,
+    ) -> None:
+        """Start processes by this plan; those of an earlier plan are told to leave.
+
+        parting: listeners of before that get no more clients. Whoever waits there already
+        is served by the first of the new processes.
+        """
         earlier = self._change_channel(native=isinstance(plan, NativePlan))
         self._watch(False)
-        self.plan, self._listeners = plan, listeners
+        self.plan, self._listeners = plan.with_parting(len(parting)), [*listeners, *parting]
         # A throttle ends here: whoever reloads has repaired something, and wants it tried.
-        self.tally = Tally(plan.prefork, plan.service.process_limit)
+        held = 0.0 if lift_throttle else self.tally.throttled_until
+        self.tally = Tally(plan.prefork, plan.service.process_limit, throttled_until=held)
         if earlier and not isinstance(plan, NativePlan):
             self.tally.leaving = len(earlier.processes) + sum(1 for _ in self.processes)
         # The new ones first: somebody accepts at any time.
-        for _ in range(plan.prefork):
+        first = max(plan.prefork, clients_wait(parting))
+        for _ in range(first if held <= time.monotonic() else 0):
             if not self._spawn():
                 break
+        self.plan, self._listeners = plan, listeners
         if earlier:
             self._retire(earlier)
         self.settle()
         self.wakeup.stop()
         self.wakeup = Wakeup(plan, self._loop, self._log)
         self._wake_up()
+
+    def adopt(self, channels: Iterable[Channel]) -> None:
+        """Own the processes of these, the current one last, which somebody else has started."""
+        for channel in channels:
+            if not channel.ended:
+                self._loop.watch(channel.ours.fileno(), self._reader(channel))
+            if channel.retired:
+                self.retired.append(channel)
+            else:
+                self.channel = channel
 
     def leave(self) -> None:
         """Start nothing more, and tell every process to leave."""
@@ -100,6 +125,7 @@ class Pool:
         if not channel.ended:
             self._read(channel)  # it may have said that it served somebody
         process = channel.processes.pop(pid)
+        self._wind_up(pid)
         if not silently:
             self._react(channel, process, status)
         if channel is self.channel:
@@ -137,7 +163,7 @@ class Pool:
         """Start one process; tell whether the system allowed it."""
         assert self.channel is not None
         now = time.monotonic()
-        stressed = now < self._stressed_until
+        stressed = now < self.stressed_until
         try:
             birth = self._nursery.spawn(
                 self.plan, self.channel.theirs.fileno(), self._listeners, stressed=stressed
@@ -154,6 +180,7 @@ class Pool:
             return False
         self._fork_failed = False
         self.channel.processes[birth.pid] = Process(birth.pid, birth.generation, now)
+        self._births[birth.pid] = birth
         self.tally.total += 1
         self.tally.available += 1
         self.wakeup.used()
@@ -170,20 +197,16 @@ class Pool:
     def _client_waits(self) -> bool:
         """Tell whether there is one that nobody may be awake for.
 
-        A client wakes one of our processes. If that one leaves without it, as when it finds
-        a table changed, the others sleep on; a new one looks first.
+        A client wakes one of our processes. If that one leaves without it, because it found a
+        table changed or was just told to, the others sleep on; a new one looks first.
         """
-        if not isinstance(self.plan, NativePlan):
-            return False
-        waiting = select.poll()
-        for descriptor in self._listeners:
-            waiting.register(descriptor, select.POLLIN)
-        return bool(waiting.poll(0))
+        native = isinstance(self.plan, NativePlan)
+        return self.channel is not None and native and clients_wait(self._listeners)
 
     def _note_stress(self) -> None:
         """Tell processes of overload from now on; programs that were not told leave when idle."""
         now = time.monotonic()
-        known, self._stressed_until = now < self._stressed_until, now + STRESS_SECONDS
+        known, self.stressed_until = now < self.stressed_until, now + STRESS_SECONDS
         if known or isinstance(self.plan, NativePlan):
             return
         earlier = self._change_channel(native=False)
@@ -218,6 +241,8 @@ class Pool:
         if channel.ended:
             self._close(channel)
             self._forget_empty()
+            self.tally.orphaned |= self._client_waits()
+            self.settle()
             self.on_change()
 
     def _react(self, channel: Channel, process: Process, status: int) -> None:
@@ -234,6 +259,18 @@ class Pool:
             self._throttle(now)
         elif reaction in (Reaction.BACK_OFF, Reaction.PAUSE):
             self.tally.back_off(now)
+
+    def _wind_up(self, pid: int) -> None:
+        """Do what a process that has ended left undone, as far as that is known."""
+        birth = self._births.pop(pid, None)
+        if birth is None:
+            return  # a child of the program that ran before an upgrade
+        if birth.claim:
+            # Of this file it had told nobody that it is accepted.
+            for path in birth.claim.remove():
+                self._log.info(f"removed {path}: process pid {pid} had not finished it")
+        if birth.losses:
+            self._log.inherit(birth.losses)
 
     def _throttle(self, now: float) -> None:
         """Start nothing for a while: it would fail again."""
@@ -286,9 +323,9 @@ class Pool:
 
     def _warn_of_limit(self) -> None:
         now = time.monotonic()
-        if not self.plan.stressable or now - self._warned_at < STRESS_SECONDS:
+        if not self.plan.stressable or now - self.warned_at < STRESS_SECONDS:
             return
-        self._warned_at = now
+        self.warned_at = now
         service = self.plan.service
         self._log.warning(
             f'service "{service.name}" ({service.endpoint}) has reached its process limit'
@@ -299,6 +336,14 @@ class Pool:
             " or reduce the service time per client"
         )
         self._log.warning(f"see {STRESS_README} for settings that adapt to stress")
+
+
+def clients_wait(listeners: Iterable[int]) -> bool:
+    """Tell whether anybody waits to be accepted."""
+    waiting = select.poll()
+    for descriptor in listeners:
+        waiting.register(descriptor, select.POLLIN)
+    return bool(waiting.poll(0))
 
 
 def ended(status: int) -> str:

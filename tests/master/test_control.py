@@ -1,5 +1,6 @@
 """The control socket: who is heard, and what is not put up with."""
 
+import dataclasses
 import json
 import os
 import socket
@@ -10,8 +11,9 @@ import pytest
 
 from common.log import Log
 from master import control
-from master.control import Control, Facts, Reply, parse_request, trusted
+from master.control import Control, Facts, Reply, Request, parse_request, trusted
 from master.events import Loop
+from master.state import ClientState
 
 
 class Sink:
@@ -40,13 +42,14 @@ class Office:
         self.requests: list[str] = []
         self.replies: list[Reply] = []
         self.sink = Sink()
-        self.control = Control(self.loop, self.path, self.handle, Log("test", self.sink))
+        self.control = Control(self.loop, Log("test", self.sink))
+        self.control.open(self.path, self.handle)
 
-    def handle(self, request: str, reply: Reply) -> None:
+    def handle(self, request: Request, reply: Reply) -> None:
         """Keep the request; "now" is answered at once."""
-        self.requests.append(request)
+        self.requests.append(request.name)
         self.replies.append(reply)
-        if request == "now":
+        if request.name == "now":
             reply({"ok": True})
 
     def connect(self) -> socket.socket:
@@ -175,5 +178,39 @@ def test_there_is_room_for_so_many(office: Office, monkeypatch: pytest.MonkeyPat
     assert json.loads(read_all(office.send(b'{"request": "now"}\n')))["ok"]
 
 
+def test_another_program_goes_on_with_each_client_where_this_one_was(office: Office) -> None:
+    """One has said half of its request, one waits for an answer, one has got half of it."""
+    half = office.send(b'{"request": "no')
+    asked = office.send(b'{"request": "reload"}\n')
+    served = office.connect()
+    states = {one.state.request: one.state for one in office.control.clients}
+    assert states[""].received == '{"request": "no'
+    assert states["reload"].received == '{"request": "reload"}\n'
+    accepted, _ = socket.socket(fileno=os.dup(office.control.fileno())).accept()
+    answered = ClientState(os.dup(accepted.fileno()), unsent='"half": true}\n')
+
+    heir = Loop()
+    control = Control(heir, Log("test", office.sink))
+    descriptor = os.dup(office.control.fileno())
+    clients = [
+        dataclasses.replace(one, descriptor=os.dup(one.descriptor)) for one in states.values()
+    ]
+    control.adopt(descriptor, [*clients, answered], office.handle)
+    office.loop = heir
+    assert office.requests == ["reload", "reload"]
+    assert served.recv(100) == b'"half": true}\n'
+    half.sendall(b'w"}\n')
+    office.turn()
+    assert json.loads(half.recv(100))["ok"]
+    office.replies[1]({"ok": True})
+    assert json.loads(asked.recv(100))["ok"]
+    assert json.loads(read_all(office.send(b'{"request": "now"}\n')))["ok"]
+
+
 def test_requests_have_names() -> None:
-    assert parse_request(b'{"request": "stop", "more": 1}\n') == "stop"
+    assert parse_request(b'{"request": "stop", "more": 1}\n') == Request("stop")
+
+
+def test_texts_in_a_request_are_its_arguments() -> None:
+    line = b'{"request": "upgrade", "path": "/x", "count": 3}\n'
+    assert parse_request(line) == Request("upgrade", {"path": "/x"})

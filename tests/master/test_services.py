@@ -146,6 +146,6 @@ def test_services_can_be_disabled(patterns: tuple[str, ...], expected: bool) -> 
 def test_only_blanks_of_c_end_a_column() -> None:
     """A letter that other programs take for a blank is part of its word."""
     line = "smtp\u00a0x unix - - n - - smtp -o a=b\u2003c\n"
-    [service] = parse(line, Path("master.cf"), Defaults()).services
+    [service] = services.parse(line, Path("master.cf"), Defaults()).services
     assert service.name == "smtp\u00a0x"
     assert service.arguments == ("-o", "a=b\u2003c")
