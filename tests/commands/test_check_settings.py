@@ -23,7 +23,7 @@ def complaints(folder: Path, main_cf: str, master_cf: str = SERVICE) -> list[str
     [
         ("soft_bounce = no\nrelay_domains = a.b\nsmtp_destination_rate_delay = 1s\n", []),
         ("\ntypo_bounce = yes\n", ["main.cf, line 2: unused parameter: typo_bounce=yes"]),
-        ("my_own = 1\nmyorigin = $my_own\ninner = 3\nmydomain = ${my_own?{$inner}}\n", []),
+        ("my_own = 1\nmyorigin = $my_own\ninner = 3\nrelayhost = ${my_own?{$inner}}\n", []),
         ("#\nmyorigin = $none\n", ["main.cf, line 2: undefined parameter: none"]),
         ("process_id = 7\n", ["main.cf, line 1: read-only parameter assignment: process_id=7"]),
         (
