@@ -39,10 +39,10 @@ demo: setup
 peers: setup
 	@tests/peers.sh
 
-# Most tests of a module wait for something: they run side by side. Those of the suite measure.
+# Most tests wait for something: they run side by side. A few measure.
 test: setup peers
-	$(BIN)/python -P -m pytest -q -n 3 --ignore tests/suite
-	$(BIN)/python -P -m pytest -q tests/suite
+	$(BIN)/python -P -m pytest -q -n 3 -m 'not alone'
+	$(BIN)/python -P -m pytest -q -m alone
 
 lint: setup
 	$(BIN)/ruff check .
@@ -73,6 +73,7 @@ storm: setup peers
 # Loggers stopped and killed under load, as root: a quarter of an hour.
 logger-storm: setup peers
 	$(BIN)/python -P -m tests.suite.logger_storm
+
 # 200 reloads and 20 upgrades under load: three minutes. A short form is part of the tests.
 reloads: setup
 	$(BIN)/python -P -m pytest -q -s --long tests/suite/test_without_downtime.py

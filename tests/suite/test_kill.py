@@ -17,6 +17,8 @@ from tests.suite.relay import Relay
 from tests.suite.storm import GAP_LIMIT, NOTHING_LEAVES, Pace, await_success, rage
 from tests.suite.waiting import wait_for
 
+pytestmark = pytest.mark.alone
+
 STEADY, QUICK, FIERCE = Pace(5, 8), Pace(10, 4), Pace(50, 4)
 
 # Mistakes that daemons could make, put into them as they start.

@@ -12,6 +12,8 @@ import pytest
 from tests.suite import peers
 from tests.suite.logger_storm import LEAST_RATIO, play
 
+pytestmark = pytest.mark.alone
+
 WINDOW = 5.0  # seconds
 TRIES = 3  # where the machine has other work
 
