@@ -66,11 +66,6 @@ class Addresses:
     sender_canonical_classes: Words = parameter(
         "envelope_sender, header_sender", "Which addresses sender_canonical_maps touches."
     )
-    remote_header_rewrite_domain: str = parameter(
-        "",
-        "Domain appended in headers of remote-context mail. No effect on QMQP mail (local"
-        " context).",
-    )
     virtual_alias_expansion_limit: int = parameter(
         "1000",
         'Most recipients one original recipient can become; beyond it Z "4.6.0 Alias expansion'
