@@ -13,7 +13,9 @@ SEE ALSO
 
 import os
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -23,6 +25,8 @@ from common.errors import ConfigError
 from common.params import PARAMETERS, Parameter, Seconds, Words, declared
 
 P = TypeVar("P")
+
+SETTLE_SECONDS, SETTLE_LIMIT = 0.1, 1.0
 
 UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 BLANKS = " \t\n\v\f\r"  # what separates words, in whatever locale
@@ -73,6 +77,19 @@ def read_text(path: Path) -> str:
         return decoded(path.read_bytes())
     except OSError as error:
         raise ConfigError(f"open {path}: {error.strerror}") from None
+
+
+def wait_until_settled(path: Path) -> None:
+    """Let somebody who writes to the file finish: half of it, or nothing, can be a configuration.
+
+    That is over when the file is a tenth of a second old. Longer than a second nobody waits.
+    """
+    end = time.monotonic() + SETTLE_LIMIT
+    with suppress(OSError):
+        while 0 <= (age := time.time() - os.stat(path).st_mtime) < SETTLE_SECONDS:
+            if time.monotonic() > end:
+                return
+            time.sleep(SETTLE_SECONDS - age)
 
 
 @dataclass(frozen=True, slots=True)
