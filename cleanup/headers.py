@@ -14,6 +14,7 @@ import enum
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cleanup import address_list
 from cleanup.message import Message, Utf8
@@ -25,6 +26,9 @@ from common.log import printable
 from common.params import CleanupParams
 from common.queue_id import is_long
 from common.status import Status
+
+if TYPE_CHECKING:
+    from cleanup.inspection import Inspection
 
 # A header's name: printable ASCII without blanks; blanks may stand before the colon.
 HEADER = re.compile(rb"([!-9;-~]+)[ \t]*:")
@@ -80,6 +84,7 @@ class HeaderRules:
     undisclosed: bytes
     complete_list: re.Pattern[bytes]  # address lists that need no rewriting
     active: frozenset[bytes]  # headers that are looked at
+    inspection: "Inspection | None" = None  # opened by each process
 
     @classmethod
     def of(cls, params: CleanupParams) -> "HeaderRules":
@@ -154,7 +159,7 @@ class HeaderBlock:
             action(self, kind, text[len(name) + 1 :].lstrip(b" \t"))
         completed = self._completed(name, text[len(name) + 1 :]) if kind in ROLES else None
         if kind not in self.rules.drop:
-            self._write(completed or self._cut(text))
+            self._write(completed or cut(text, self.rules.params.header_size_limit))
 
     def finish(self) -> bytes:
         """Add the headers that every message must have; return the lines not written yet."""
@@ -215,13 +220,9 @@ class HeaderBlock:
             unique = f"{format_stamp(arrival)}.{unique}"
         return b"<%b@%b>" % (unique.encode(), self.rules.host)
 
-    def _cut(self, text: bytes) -> bytes:
-        """Return as much of a header as the limit allows."""
-        limit = self.rules.params.header_size_limit
-        if len(text) <= limit:
-            return text
-        line_end = text.rfind(b"\n", 0, limit)
-        return text[: line_end if limit - line_end < limit * CUT_LOSS else limit]
+    def put(self, text: bytes) -> None:
+        """Add a header as it is."""
+        self._write(text)
 
     def _write(self, text: bytes) -> None:
         """Add lines; they are encoded many at a time."""
@@ -234,6 +235,14 @@ class HeaderBlock:
         if self._text:
             self.message.write_lines(bytes(self._text))
             self._text.clear()
+
+
+def cut(text: bytes, limit: int) -> bytes:
+    """Return as much of a header as the limit allows."""
+    if len(text) <= limit:
+        return text
+    line_end = text.rfind(b"\n", 0, limit)
+    return text[: line_end if limit - line_end < limit * CUT_LOSS else limit]
 
 
 # What is done about a header apart from its addresses.

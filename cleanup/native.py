@@ -17,9 +17,10 @@ SEE ALSO
 import re
 import sys
 
-from cleanup.content import BodyStage, HeaderStage, extracted_stage
+from cleanup.content import BodyStage, extracted_stage
 from cleanup.envelope import EnvelopeStage
 from cleanup.headers import HeaderBlock, HeaderRules
+from cleanup.inspection import content_stage
 from cleanup.message import Journal, Message
 from cleanup.stage import Stage
 from common import frame, record
@@ -121,21 +122,28 @@ class NativeSession:
     def _take_opening(self, handover: Handover, text: bytes) -> None:
         """Write the header and what is here of the body."""
         queue_id = self.message.queue_id
+        if self._rules.inspection and self._rules.inspection.wanted(self.message):
+            self._begin_stage(handover, text)
+            return
         opening = self._cleaned(b"\n".join((*handover.received(queue_id), text)))
         match = PLAIN_HEADERS.match(opening)
         end = match.end() if match else 0
         block = HeaderBlock(self.message, self._rules)
         if opening[end : end + 1] != b"\n" or not block.add_plain(opening[:end]):
-            self._records = Reader()
-            self._stage = HeaderStage(self.message, self._rules, self._envelope.recipients)
-            self._feed(handover.trace(queue_id))
-            self._take_text(text)
+            self._begin_stage(handover, text)
             return
         header = block.finish()
         if len(text) > HEAD_SIZE:  # the body may be more regular than the header
             self._write_text(header)
             header = b""
         self._write_text(header + opening[end:])
+
+    def _begin_stage(self, handover: Handover, text: bytes) -> None:
+        """Let the stages of the record stream take header and body."""
+        self._records = Reader()
+        self._stage = content_stage(self.message, self._rules, self._envelope.recipients)
+        self._feed(handover.trace(self.message.queue_id))
+        self._take_text(text)
 
     def _take_text(self, text: bytes) -> None:
         """Write text that follows the header, or leave it to the stage."""

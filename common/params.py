@@ -180,16 +180,10 @@ class TableParams(SuiteParams):
 
 
 @dataclass(frozen=True)
-class HeaderParams(SuiteParams):
-    """Read by whoever looks at headers."""
-
-    header_size_limit: int = parameter("102400", "Bytes of a header that are kept.", least=1)
-
-
-@dataclass(frozen=True)
-class MimeParams(HeaderParams):
+class MimeParams(SuiteParams):
     """Read by whoever takes messages apart."""
 
+    header_size_limit: int = parameter("102400", "Bytes of a header that are kept.", least=1)
     mime_boundary_length_limit: int = parameter(
         "2048", "Bytes of a MIME boundary that are compared.", least=1
     )
@@ -353,8 +347,31 @@ class QmqpdParams(ChildParams):
 
 
 @dataclass(frozen=True)
-class CleanupParams(ChildParams, HeaderParams):
+class CleanupParams(ChildParams, MimeParams):
     """Read by cleanup."""
+
+    header_checks: Words = parameter("", "Tables for headers: what to do about each.")
+    mime_header_checks: Words = parameter("$header_checks", "The same for headers of MIME parts.")
+    nested_header_checks: Words = parameter(
+        "$header_checks", "The same for headers of attached messages."
+    )
+    body_checks: Words = parameter("", "Tables for lines of the body.")
+    body_checks_size_limit: int = parameter(
+        "51200", "Bytes of each part that body_checks looks at; 0 is unlimited.", least=0
+    )
+    message_reject_characters: str = parameter(
+        "", "Bytes for which a message is refused; escapes as in C."
+    )
+    message_strip_characters: str = parameter("", "Bytes that are left out; escapes as in C.")
+    disable_mime_input_processing: bool = parameter("no", "Take all behind the header for body.")
+    strict_8bitmime: bool = parameter("no", "Both of the following two.")
+    strict_7bit_headers: bool = parameter("no", "Refuse headers with bytes beyond ASCII.")
+    strict_8bitmime_body: bool = parameter(
+        "no", "Refuse bytes beyond ASCII in a body that does not announce them."
+    )
+    strict_mime_encoding_domain: bool = parameter(
+        "no", "Refuse encoded multipart/* and message/* parts."
+    )
 
     enable_long_queue_ids: bool = parameter("no", "Queue ids that do not repeat.")
     hopcount_limit: int = parameter(
@@ -417,7 +434,6 @@ class CleanupParams(ChildParams, HeaderParams):
 READERS = (
     SuiteParams,
     TableParams,
-    HeaderParams,
     MimeParams,
     MapParams,
     MasterParams,

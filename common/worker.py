@@ -24,11 +24,17 @@ Serve = Callable[[SocketType], None]
 
 
 def serve_each(
-    child: Child, params: ChildParams, serve: Serve, serve_native: Serve | None = None
+    child: Child,
+    params: ChildParams,
+    serve: Serve,
+    serve_native: Serve | None = None,
+    *,
+    outdated: Callable[[], bool] | None = None,
 ) -> None:
     """Give each accepted connection to serve, until it is time to leave.
 
     serve_native: for connections of our own daemons, where master gave us a socket for them.
+    outdated: tells that the next connection is for a process that starts afresh.
     """
     listeners = {fd: socket.socket(fileno=fd) for fd in child.listeners}
     families = {fd: int(one.family) for fd, one in listeners.items()}
@@ -44,6 +50,8 @@ def serve_each(
         while used < params.max_use:
             descriptors = [found for found, _ in ready.poll(params.max_idle)]
             if not descriptors or STATUS_FD in descriptors:
+                return
+            if outdated and outdated():
                 return
             try:
                 connection, _ = accept(listeners[descriptors[0]], families[descriptors[0]])

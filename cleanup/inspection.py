@@ -1,0 +1,277 @@
+"""inspection - the stage of a content that is looked into: checks, parts, odd bytes
+
+DESCRIPTION
+    InspectionStage takes the place of the stages of header and body where
+    the configuration asks for more than those do. Headers of parts are found
+    and checked, lines of the body too; what need not be looked at passes in
+    whole runs of records.
+
+SEE ALSO
+    spec/cleanup-behaviour.md, sections 3, 4 and 6
+"""
+
+import re
+from dataclasses import dataclass
+
+from cleanup import action
+from cleanup.checks import Checks
+from cleanup.content import (
+    CONTINUED,
+    EXTRACTED,
+    TEXT,
+    HeaderStage,
+    extracted_stage,
+    refuse_record,
+    without_strays,
+)
+from cleanup.headers import HeaderBlock, HeaderRules, cut
+from cleanup.message import FILTER, Message
+from cleanup.recipients import Recipients
+from cleanup.stage import Stage, discard_from
+from common.config import MainCf, encoded
+from common.log import Log, printable
+from common.mime import Fault, Piece, Segment, Splitter
+from common.params import CleanupParams
+from common.record import Reader, RecordType
+from common.status import Status
+
+ESCAPE = re.compile(rb"\\([0-7]{1,3}|.)", re.DOTALL)
+LETTERS = dict(zip(b"abfnrtv", b"\a\b\f\n\r\t\v", strict=True))
+DISALLOWED = "5.7.1 disallowed character"
+FAULT_DSN = "5.6.0"
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What is looked for in every message."""
+
+    checks: Checks
+    strict: frozenset[Fault]
+    parts: bool  # parts of a message are told apart
+    refused: re.Pattern[bytes] | None  # bytes for which a message is refused
+    stripped: bytes  # bytes that are left out
+
+    @classmethod
+    def of(cls, params: CleanupParams, main_cf: MainCf, log: Log) -> "Inspection | None":
+        """Open the tables; None if nothing is looked for."""
+        checks = Checks(params, main_cf, log)
+        parts = not params.disable_mime_input_processing
+        strict = faults(params, with_headers=checks.headers) if parts else frozenset[Fault]()
+        refused = characters(params.message_reject_characters)
+        stripped = characters(params.message_strip_characters)
+        if not (checks or strict or refused or stripped):
+            return None
+        pattern = re.compile(b"[%b]" % re.escape(refused)) if refused else None
+        return cls(checks, strict, parts, pattern, stripped)
+
+    def wanted(self, message: Message) -> bool:
+        """Tell whether the message must be looked into."""
+        message.checked = bool(message.options & FILTER)
+        return bool(self.strict or self.stripped or message.checked)
+
+
+def faults(params: CleanupParams, *, with_headers: bool) -> frozenset[Fault]:
+    """Return what is refused in the structure of a message."""
+    found = set()
+    if params.strict_8bitmime or params.strict_7bit_headers:
+        found.add(Fault.HEADER)
+    if params.strict_8bitmime or params.strict_8bitmime_body:
+        found.add(Fault.BODY)
+    if params.strict_mime_encoding_domain:
+        found.add(Fault.ENCODING)
+    if found or with_headers:
+        found.add(Fault.NESTING)
+    return frozenset(found)
+
+
+def characters(text: str) -> bytes:
+    """Return the bytes of a text with escapes as C has them."""
+
+    def plain(match: re.Match[bytes]) -> bytes:
+        if match[1].isdigit():
+            return bytes((int(match[1], 8) & 0xFF,))
+        return bytes((LETTERS.get(match[1][0], match[1][0]),))
+
+    return ESCAPE.sub(plain, encoded(text))
+
+
+class InspectionStage:
+    """Takes text records up to the end of the content."""
+
+    def __init__(self, message: Message, rules: HeaderRules, recipients: Recipients) -> None:
+        assert rules.inspection
+        self.message = message
+        self.rules = rules
+        self.recipients = recipients
+        self._inspection = rules.inspection
+        self._checks = rules.inspection.checks
+        self._splitter = Splitter(
+            rules.params, parts=rules.inspection.parts, strict=rules.inspection.strict
+        )
+        self._block: HeaderBlock | None = HeaderBlock(message, rules)  # None: it has ended
+        self._unfinished = False  # the last record was a piece of a line
+        self._offset = 0  # in a part's body, of the next line
+        self._reported = 0  # faults
+
+    def advance(self, records: Reader) -> Stage | None:
+        """Take what is there; return the stage that follows, None when bytes are missing."""
+        while True:
+            if self._may_pass():
+                self._pass_run(records)
+            found = records.next_record()
+            if found is None:
+                return None
+            kind, text = found
+            if kind == EXTRACTED:
+                return self._end(kind)
+            if kind not in (TEXT, CONTINUED):
+                refuse_record(self.message, kind)
+            else:
+                self._take(kind, text)
+            if self.message.status or self.message.discard:
+                return discard_from(kind)
+
+    def _take(self, kind: int, text: bytes) -> None:
+        """Act on one record."""
+        text = without_strays(self.message, text)
+        refused = self._inspection.refused
+        if refused and self.message.checked and refused.search(text):
+            self._refuse_character(text)
+            return
+        if self._inspection.stripped:
+            text = text.translate(None, self._inspection.stripped)
+        for piece in self._splitter.receive_line(text, begins=not self._unfinished):
+            self._store(piece, kind)
+            if self.message.status or self.message.discard:
+                return
+        self._unfinished = kind == CONTINUED
+        self._report_faults()
+
+    def _store(self, piece: Piece, kind: int) -> None:
+        if piece.segment is Segment.BODY:
+            if self._block:
+                self._end_header()
+                if self.message.status:
+                    return
+            self._store_line(piece.text, kind)
+        else:
+            self._store_header(piece.segment, piece.text)
+
+    def _store_header(self, segment: Segment, text: bytes) -> None:
+        message = self.message
+        self._offset = 0
+        text = text.partition(b"\0")[0]
+        before: bytes | None = None
+        if message.checked:
+            outcome = self._checks.header(message, segment, text)
+            if outcome.text is None:
+                return
+            text, before = outcome.text, outcome.before
+        if segment is Segment.PRIMARY:
+            assert self._block
+            if before is not None:
+                self._block.put(before)
+            self._block.add(text)
+        else:
+            limit = self.rules.params.header_size_limit
+            for one in (before, cut(text, limit)):
+                if one is not None:
+                    message.write_lines(one + b"\n")
+
+    def _store_line(self, text: bytes, kind: int) -> None:
+        message = self.message
+        before: bytes | None = None
+        if message.checked and self._checks.body and self._is_in_reach():
+            self._offset += len(text) + 1
+            outcome = self._checks.line(message, text)
+            if outcome.text is None:
+                return
+            text, before = outcome.text, outcome.before
+        if before is not None:
+            message.write_text(RecordType.TEXT, before)
+        message.write_text(RecordType.TEXT if kind == TEXT else RecordType.CONTINUED, text)
+
+    def _is_in_reach(self) -> bool:
+        return not self._checks.body_limit or self._offset < self._checks.body_limit
+
+    def _end_header(self) -> None:
+        assert self._block
+        block, self._block = self._block, None
+        if not block.hops:
+            self.message.warn("no Received header")
+            self.message.refuse(Status.BAD)
+        if not self.message.status:
+            self.message.write_lines(block.finish())
+
+    def _end(self, kind: int) -> Stage:
+        """End the content."""
+        message = self.message
+        for piece in self._splitter.finish():
+            self._store(piece, TEXT)
+        self._report_faults()
+        if self._block and not (message.status or message.discard):
+            self._end_header()
+        for fault in Fault:
+            if fault in self._splitter.faults:
+                message.refuse(Status.CONTENT_REFUSED, f"{FAULT_DSN} {fault.value}".encode())
+        if message.status or message.discard:
+            return discard_from(kind)
+        if self._unfinished:
+            message.write(RecordType.TEXT)
+        return extracted_stage(message, self.recipients)
+
+    # What passes without a look.
+
+    def _may_pass(self) -> bool:
+        """Tell whether lines of the body matter only if they are boundaries."""
+        return (
+            self._block is None
+            and self._splitter.in_body
+            and not (self._inspection.stripped or self._inspection.refused)
+            and Fault.BODY not in self._inspection.strict
+            and not (self.message.checked and self._checks.body and self._is_in_reach())
+        )
+
+    def _pass_run(self, records: Reader) -> None:
+        """Store records that are here up to one that might be a boundary."""
+        limit = self.rules.params.line_length_limit
+        run, clean = records.take_text(limit)
+        if not run:
+            return
+        marks = self._splitter.marks
+        if (clean or not self.rules.params.cleanup_replace_stray_cr_lf) and not any(
+            mark in run for mark in marks
+        ):
+            self.message.write_raw(run)
+            self._unfinished = records.run_is_unfinished
+            return
+        texts = Reader(run)
+        while (found := texts.next_record()) is not None and not self.message.status:
+            self._take(*found)
+
+    # What is wrong.
+
+    def _report_faults(self) -> None:
+        """Log what was found; the client hears of it at the end."""
+        known = self._splitter.faults
+        if len(known) == self._reported:
+            return
+        for fault in list(known)[self._reported :]:
+            text = printable(known[fault][: action.SHOWN])
+            origin = action.sent_by(self.message, protocol=False)
+            self.message.note(f"reject: mime-error {fault.value}: {text} from {origin}")
+        self._reported = len(known)
+
+    def _refuse_character(self, text: bytes) -> None:
+        origin = action.Origin("content", "", text.partition(b"\0")[0])
+        action.report(self.message, origin, "reject", DISALLOWED)
+        self.message.refuse(Status.CONTENT_REFUSED, DISALLOWED.encode())
+
+
+def content_stage(
+    message: Message, rules: HeaderRules, recipients: Recipients
+) -> "HeaderStage | InspectionStage":
+    """Return the stage of a content."""
+    if rules.inspection and rules.inspection.wanted(message):
+        return InspectionStage(message, rules, recipients)
+    return HeaderStage(message, rules, recipients)
