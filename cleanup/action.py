@@ -43,8 +43,8 @@ class Outcome(NamedTuple):
 
 def act(message: Message, origin: Origin, answer: str) -> Outcome:
     """Do what a table says of a text."""
-    word, _, rest = answer.partition(" ")
-    argument = rest.strip()
+    word, *rest = answer.split(None, 1)
+    argument = rest[0] if rest else ""
     handler = HANDLERS.get(word.upper())
     if handler is None:
         message.log.warning(f"unknown command in {origin.table} map: {answer}")
@@ -54,7 +54,7 @@ def act(message: Message, origin: Origin, answer: str) -> Outcome:
 
 def report(message: Message, origin: Origin, verb: str, detail: str) -> None:
     """Log an action."""
-    shown = printable(origin.text[:SHOWN])
+    shown = printable(origin.text.partition(b"\0")[0][:SHOWN])
     detail = f": {detail}" if detail else ""
     message.note(f"{verb}: {origin.what} {shown} from {sent_by(message)}{detail}")
 
@@ -91,7 +91,7 @@ def split_dsn(message: Message, argument: str) -> tuple[str, str]:
     found = DSN.match(argument)
     if not found:
         return DEFAULT_DSN, argument or DEFAULT_TEXT
-    code, text = found[1] + found[2], argument[found.end() :] or DEFAULT_TEXT
+    code, text = found[1] + found[2], argument[found.end() :]
     if found[1] == "2":
         message.log.warning(f"bad DSN action in {argument} -- need 4.x.x or 5.x.x")
         code = "4" + found[2]
@@ -116,7 +116,9 @@ def hold(message: Message, origin: Origin, argument: str) -> Outcome:
 
 def choose_filter(message: Message, origin: Origin, argument: str) -> Outcome:
     """Send the message through a content filter; the last one counts."""
-    if ":" not in argument:
+    if not argument:
+        message.log.warning(f"missing FILTER command argument in {origin.table} map")
+    elif ":" not in argument:
         message.log.warning(
             f"bad FILTER command {argument} in {origin.table} -- need transport:destination"
         )

@@ -39,7 +39,7 @@ class Checks:
 
     def __init__(self, params: CleanupParams, main_cf: MainCf, log: Log) -> None:
         """Open them."""
-        options = Options.of(main_cf, log)
+        options = Options(log, main_cf)  # whatever bytes there are
         self._maps = {name: Maps(names(params, name), options) for name in TABLES.values()}
         self._log = log
         self.body_limit = params.body_checks_size_limit
@@ -73,7 +73,7 @@ class Checks:
 
     def _apply(self, message: Message, origin: Origin) -> Outcome:
         try:
-            answer = self._maps[origin.table].find(decoded(origin.text))
+            answer = self._maps[origin.table].find(decoded(origin.text.partition(b"\0")[0]))
         except TableError:
             message.warn(
                 f"{origin.table} map lookup problem -- message not accepted, try again later"

@@ -83,7 +83,7 @@ class HeaderStage:
     def _end_header(self) -> None:
         self._flush()
         if not self.block.hops:
-            self.message.warn("no Received header")
+            self.message.warn("message rejected: no Received: header")
             self.message.refuse(Status.BAD)
         if not self.message.status:
             self.message.write_lines(self.block.finish())
@@ -162,6 +162,10 @@ def extracted_stage(message: Message, recipients: Recipients) -> ExtractedStage:
     """End the content and begin the part behind it."""
     message.content_length = message.length - message.data_offset
     message.write(RecordType.EXTRACTED)
+    if message.content_filter:
+        message.write(RecordType.FILTER, message.content_filter)
+    if message.redirect:
+        message.write(RecordType.REDIRECT, message.redirect)
     if message.encoding:
         message.write_raw(record.encode(RecordType.ATTRIBUTE, b"encoding=" + message.encoding))
     return ExtractedStage(message, recipients)

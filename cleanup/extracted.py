@@ -63,10 +63,6 @@ class ExtractedStage:
     def finish(self) -> Stage:
         """End the message."""
         message = self.message
-        if message.content_filter:
-            message.write(RecordType.FILTER, message.content_filter)
-        if message.redirect:
-            message.write(RecordType.REDIRECT, message.redirect)
         for address in message.copies:
             self.recipients.add_copy(address)
         message.write(RecordType.END)

@@ -171,10 +171,7 @@ class HeaderBlock:
         return bytes(self._text)
 
     def _note_encoding(self, kind: bytes, value: bytes) -> None:
-        """Remember an 8-bit body; 7bit is what nobody needs to be told."""
-        detect = self.rules.params.detect_8bit_encoding_header
-        if detect and value.strip().lower() in (b"8bit", b"binary"):
-            self.message.encoding = b"8bit"
+        note_encoding(self.message, value)
 
     def _count_hop(self, kind: bytes, value: bytes) -> None:
         """Count a Received header; too many of them mean that the mail runs in circles."""
@@ -235,6 +232,13 @@ class HeaderBlock:
         if self._text:
             self.message.write_lines(bytes(self._text))
             self._text.clear()
+
+
+def note_encoding(message: Message, value: bytes) -> None:
+    """Remember an 8-bit body; 7bit is what nobody needs to be told."""
+    detect = message.params.detect_8bit_encoding_header
+    if detect and value.strip().lower() in (b"8bit", b"binary"):
+        message.encoding = b"8bit"
 
 
 def cut(text: bytes, limit: int) -> bytes:

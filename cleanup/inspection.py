@@ -24,8 +24,8 @@ from cleanup.content import (
     refuse_record,
     without_strays,
 )
-from cleanup.headers import HeaderBlock, HeaderRules, cut
-from cleanup.message import FILTER, Message
+from cleanup.headers import HeaderBlock, HeaderRules, cut, note_encoding
+from cleanup.message import FILTER, Message, Utf8
 from cleanup.recipients import Recipients
 from cleanup.stage import Stage, discard_from
 from common.config import MainCf, encoded
@@ -36,6 +36,7 @@ from common.record import Reader, RecordType
 from common.status import Status
 
 ESCAPE = re.compile(rb"\\([0-7]{1,3}|.)", re.DOTALL)
+ENCODING = re.compile(rb"content-transfer-encoding:(.*)", re.IGNORECASE | re.DOTALL)
 LETTERS = dict(zip(b"abfnrtv", b"\a\b\f\n\r\t\v", strict=True))
 DISALLOWED = "5.7.1 disallowed character"
 FAULT_DSN = "5.6.0"
@@ -67,7 +68,7 @@ class Inspection:
     def wanted(self, message: Message) -> bool:
         """Tell whether the message must be looked into."""
         message.checked = bool(message.options & FILTER)
-        return bool(self.strict or self.stripped or message.checked)
+        return bool(self.stripped or message.checked)
 
 
 def faults(params: CleanupParams, *, with_headers: bool) -> frozenset[Fault]:
@@ -105,12 +106,13 @@ class InspectionStage:
         self.recipients = recipients
         self._inspection = rules.inspection
         self._checks = rules.inspection.checks
-        self._splitter = Splitter(
-            rules.params, parts=rules.inspection.parts, strict=rules.inspection.strict
-        )
+        # Clients that want no checks want no strictness either.
+        strict = rules.inspection.strict if message.checked else ()
+        self._splitter = Splitter(rules.params, parts=rules.inspection.parts, strict=strict)
         self._block: HeaderBlock | None = HeaderBlock(message, rules)  # None: it has ended
         self._unfinished = False  # the last record was a piece of a line
         self._offset = 0  # in a part's body, of the next line
+        self._opened = self._closed = 0  # boundaries
         self._reported = 0  # faults
 
     def advance(self, records: Reader) -> Stage | None:
@@ -144,16 +146,23 @@ class InspectionStage:
             self._store(piece, kind)
             if self.message.status or self.message.discard:
                 return
-        self._unfinished = kind == CONTINUED
         self._report_faults()
+        self._unfinished = kind == CONTINUED
 
     def _store(self, piece: Piece, kind: int) -> None:
+        self._report_faults()
         if piece.segment is Segment.BODY:
             if self._block:
                 self._end_header()
                 if self.message.status:
                     return
-            self._store_line(piece.text, kind)
+            # The size limit of a part holds from behind the line that begins it, and from the
+            # line on that ends the last one.
+            if self._splitter.closed != self._closed:
+                self._closed, self._offset = self._splitter.closed, 0
+            self._store_line(piece.text, kind if piece.text else TEXT)
+            if self._splitter.opened != self._opened:
+                self._opened, self._offset = self._splitter.opened, 0
         else:
             self._store_header(piece.segment, piece.text)
 
@@ -161,6 +170,8 @@ class InspectionStage:
         message = self.message
         self._offset = 0
         text = text.partition(b"\0")[0]
+        if not text.isascii():
+            message.need_utf8(Utf8.HEADER)
         before: bytes | None = None
         if message.checked:
             outcome = self._checks.header(message, segment, text)
@@ -173,6 +184,8 @@ class InspectionStage:
                 self._block.put(before)
             self._block.add(text)
         else:
+            if found := ENCODING.match(text):
+                note_encoding(message, found[1])
             limit = self.rules.params.header_size_limit
             for one in (before, cut(text, limit)):
                 if one is not None:
@@ -198,7 +211,7 @@ class InspectionStage:
         assert self._block
         block, self._block = self._block, None
         if not block.hops:
-            self.message.warn("no Received header")
+            self.message.warn("message rejected: no Received: header")
             self.message.refuse(Status.BAD)
         if not self.message.status:
             self.message.write_lines(block.finish())
@@ -208,7 +221,6 @@ class InspectionStage:
         message = self.message
         for piece in self._splitter.finish():
             self._store(piece, TEXT)
-        self._report_faults()
         if self._block and not (message.status or message.discard):
             self._end_header()
         for fault in Fault:
@@ -228,7 +240,7 @@ class InspectionStage:
             self._block is None
             and self._splitter.in_body
             and not (self._inspection.stripped or self._inspection.refused)
-            and Fault.BODY not in self._inspection.strict
+            and not self._splitter.minds(Fault.BODY)
             and not (self.message.checked and self._checks.body and self._is_in_reach())
         )
 

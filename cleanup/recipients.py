@@ -76,6 +76,11 @@ class Recipients:
     def add_copy(self, raw: bytes) -> None:
         """Write a recipient that gets a copy, of which nobody is told."""
         final = self.rewriter.recipient(raw)
+        self.notify_flags = NOTIFY_NEVER
+        is_new = self._is_new(raw, final, b"")
+        self.forget()
+        if not is_new:
+            return
         self.message.write(RecordType.ATTRIBUTE, b"notify_flags=%d" % NOTIFY_NEVER)
         self.message.write(RecordType.ORIGINAL_RECIPIENT, raw)
         self.message.write(RecordType.RECIPIENT, final)

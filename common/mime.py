@@ -26,10 +26,20 @@ TOKEN = re.compile(
     rb'"((?:[^"\\]|\\.)*)"?|([^\x00-\x20\x7f-\xff()<>@,;:\\"/\[\]?=]+)|(\()|(\S)', re.DOTALL
 )
 MULTIPART = b"multipart"
+KNOWN_TYPES = {b"", b"text", b"message", MULTIPART}  # others change nothing
 PLAIN = (b"text", b"plain")
 MESSAGE = (b"message", b"rfc822")
-CODED = (b"base64", b"quoted-printable")  # encodings whose text is 7-bit
-EIGHT_BIT = (b"8bit", b"binary")
+SEVEN_BIT = b"7bit"
+CODED = {b"base64", b"quoted-printable"}
+EIGHT_BIT = {b"8bit", b"binary"}
+ENCODINGS = {SEVEN_BIT} | EIGHT_BIT | CODED
+
+# Encodings that a part made of others may not have, by its type; multipart/* is like a message.
+IMPROPER = {
+    MESSAGE: CODED,
+    (b"message", b"partial"): EIGHT_BIT,
+    (b"message", b"external-body"): EIGHT_BIT,
+}
 
 
 class Segment(enum.Enum):
@@ -82,8 +92,9 @@ class Splitter:
         self._segment = Segment.PRIMARY
         self._header: bytearray | None = None
         self._type = PLAIN
-        self._encoding = b""
+        self._encoding = SEVEN_BIT
         self._boundaries: list[Boundary] = []
+        self.opened = self.closed = 0  # boundaries so far that begin a part, or end the last one
 
     @property
     def in_body(self) -> bool:
@@ -94,6 +105,10 @@ class Splitter:
     def marks(self) -> list[bytes]:
         """What lines that are boundaries begin with."""
         return [boundary.mark for boundary in self._boundaries]
+
+    def minds(self, fault: Fault) -> bool:
+        """Tell whether a fault is looked for."""
+        return fault in self._strict
 
     def receive_line(self, line: bytes, *, begins: bool = True) -> Iterator[Piece]:
         """Yield the pieces that a line completes; not begins: it goes on with a longer one."""
@@ -113,8 +128,9 @@ class Splitter:
                 return
         if begins and line.startswith(b"--") and self._boundaries:
             self._pass_boundary(line)
-        if Fault.BODY in self._strict and not line.isascii() and self._encoding not in EIGHT_BIT:
-            self._note(Fault.BODY, line)
+        if Fault.BODY in self._strict and not line.isascii():
+            if self._encoding == SEVEN_BIT:
+                self._note(Fault.BODY, line)
         yield Piece(Segment.BODY, line)
 
     def finish(self) -> Iterator[Piece]:
@@ -141,7 +157,9 @@ class Splitter:
         if name == b"content-type":
             self._take_type(text)
         elif name == b"content-transfer-encoding":
-            self._encoding = next(tokens(text[len(name) + 1 :]), b"").lower()
+            encoding = next(tokens(text[len(name) + 1 :]), b"").lower()
+            if encoding in ENCODINGS:
+                self._encoding = encoding
         if Fault.HEADER in self._strict and not text.isascii():
             self._note(Fault.HEADER, text)
 
@@ -153,19 +171,22 @@ class Splitter:
         """Go on to what the headers say is next."""
         if not line or self._segment is Segment.PRIMARY:
             yield Piece(Segment.BODY, b"")
-        if self._type[0] in (MULTIPART, b"message") and self._encoding in CODED:
+        kind = MESSAGE if self._type[0] == MULTIPART else self._type
+        if self._encoding in IMPROPER.get(kind, ()):
             self._note(Fault.ENCODING, self._encoding)
         # What begins with no header is body, whatever it was said to be.
         nested = self._type in (MESSAGE, (b"message", b"global")) and not line
         self._segment = Segment.NESTED if self._parts and nested else Segment.BODY
         self._type = PLAIN
         if self._segment is Segment.NESTED:
-            self._encoding = b""
+            self._encoding = SEVEN_BIT
 
     def _take_type(self, header: bytes) -> None:
         """Learn what is to come from a Content-Type."""
-        self._type, boundaries = parse_content_type(header.partition(b":")[2])
-        if self._type[0] == MULTIPART:
+        found, boundaries = parse_content_type(header.partition(b":")[2])
+        if found[0] in KNOWN_TYPES:
+            self._type = found
+        if found[0] == MULTIPART:
             for boundary in boundaries:
                 self._push(self._type[1], boundary, header)
 
@@ -185,11 +206,13 @@ class Splitter:
                 continue
             if line.startswith(b"--", len(boundary.mark)):
                 del self._boundaries[place:]
+                self.closed += 1
             else:
                 del self._boundaries[place + 1 :]
+                self.opened += 1
                 self._segment = Segment.MIME
                 self._type = boundary.default_type
-                self._encoding = b""
+                self._encoding = SEVEN_BIT
             return
 
 
