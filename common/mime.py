@@ -88,6 +88,7 @@ class Splitter:
         self.faults: dict[Fault, bytes] = {}
         self._params = params
         self._strict = strict
+        self._minds_body = Fault.BODY in strict
         self._parts = parts
         self._segment = Segment.PRIMARY
         self._header: bytearray | None = None
@@ -128,9 +129,8 @@ class Splitter:
                 return
         if begins and line.startswith(b"--") and self._boundaries:
             self._pass_boundary(line)
-        if Fault.BODY in self._strict and not line.isascii():
-            if self._encoding == SEVEN_BIT:
-                self._note(Fault.BODY, line)
+        if self._minds_body and self._encoding == SEVEN_BIT and not line.isascii():
+            self._note(Fault.BODY, line)
         yield Piece(Segment.BODY, line)
 
     def finish(self) -> Iterator[Piece]:
@@ -177,9 +177,9 @@ class Splitter:
         # What begins with no header is body, whatever it was said to be.
         nested = self._type in (MESSAGE, (b"message", b"global")) and not line
         self._segment = Segment.NESTED if self._parts and nested else Segment.BODY
+        if not line and (nested or self._type[0] == MULTIPART):
+            self._encoding = SEVEN_BIT  # each part says its own
         self._type = PLAIN
-        if self._segment is Segment.NESTED:
-            self._encoding = SEVEN_BIT
 
     def _take_type(self, header: bytes) -> None:
         """Learn what is to come from a Content-Type."""
@@ -207,6 +207,7 @@ class Splitter:
             if line.startswith(b"--", len(boundary.mark)):
                 del self._boundaries[place:]
                 self.closed += 1
+                self._encoding = SEVEN_BIT
             else:
                 del self._boundaries[place + 1 :]
                 self.opened += 1

@@ -148,11 +148,8 @@ def number(random: Random) -> int:
 def text(random: Random, out: list[bytes]) -> None:
     """Add some lines."""
     for _ in range(random.randint(0, 5)):
-        if random.random() < 0.4:
-            line = f"n{number(random)}".encode()
-        else:
-            line = random.choice(LINES)
-        out.append(line + b"\n")
+        asks = random.random() < 0.4
+        out.append(b"n%d\n" % number(random) if asks else random.choice(LINES) + b"\n")
     if random.random() < 0.03:
         out.append(b"the last line")
 

@@ -138,10 +138,19 @@ def sides() -> Iterator[tuple[Side, Side]]:
 
 @pytest.mark.parametrize("number", range(1, len(check_cases.SETTINGS) + 1))
 def test_both_do_the_same(number: int, sides: tuple[Side, Side]) -> None:
+    settings = check_cases.SETTINGS[number - 1]
     for seed in range(MESSAGES):
         random = Random(f"checks {number} {seed}")
-        message = check_cases.message(random, check_cases.SETTINGS[number - 1])
+        message = check_cases.message(random, settings)
         recipients = [b"r@to.test", b"q@to.test"][: random.randint(1, 2)]
-        with ThreadPoolExecutor(2) as pool:
-            theirs, ours = pool.map(lambda side: side.submit(number, message, *recipients), sides)
-        assert ours == theirs, (check_cases.SETTINGS[number - 1], message)
+        theirs, ours = both(sides, number, message, recipients)
+        assert ours == theirs, (settings, message)
+
+
+def both(
+    sides: tuple[Side, Side], number: int, message: bytes, recipients: list[bytes]
+) -> tuple[Seen, Seen]:
+    """Submit a message to both at once."""
+    with ThreadPoolExecutor(2) as pool:
+        theirs, ours = pool.map(lambda side: side.submit(number, message, *recipients), sides)
+    return theirs, ours
