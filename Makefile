@@ -12,7 +12,7 @@ PORT ?= 10628
 
 .PHONY: setup run demo test check lint peers bench bench-quick memory generated clean
 
-setup: $(VENV)/.installed
+setup: $(VENV)/.installed $(VENV)/libexec/postroom
 
 # An installation is complete only when the stamp is there: an interrupted one is made again.
 $(VENV)/.installed: pyproject.toml
@@ -25,6 +25,11 @@ $(VENV)/.installed: pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
+# Our daemons as programs for Postfix's master.
+$(VENV)/libexec/postroom: $(VENV)/.installed commands/daemons.py
+	@$(BIN)/postroom daemons >/dev/null
+	@touch $@
+
 run: setup
 	@exec $(BIN)/python -P -m commands.tour --instance $(INSTANCE) --port $(PORT) --serve
 
@@ -34,8 +39,10 @@ demo: setup
 peers: setup
 	@tests/peers.sh
 
+# Most tests of a module wait for something: they run side by side. Those of the suite measure.
 test: setup peers
-	$(BIN)/python -P -m pytest -q
+	$(BIN)/python -P -m pytest -q -n 3 --ignore tests/suite
+	$(BIN)/python -P -m pytest -q tests/suite
 
 lint: setup
 	$(BIN)/ruff check .

@@ -69,7 +69,8 @@ def serve(child: Child) -> None:
     child.drop_privileges(params.mail_owner, params.queue_directory)
     cleanup = Cleanup(rules, child.log)
     signal.signal(signal.SIGTERM, cleanup.terminate)
-    outdated = inspection.checks.outdated if inspection else None
+    signal.signal(signal.SIGALRM, cleanup.expire)
+    outdated = cleanup.outdated if inspection else None
     serve_each(child, params, cleanup.serve, cleanup.serve_native, outdated=outdated)
 
 
@@ -116,10 +117,15 @@ class Cleanup:
         answered = self._serve(connection, NativeSession)
         set_io_timeout(connection, NEXT_SECONDS)
         for _ in range(1, MESSAGES_LIMIT):
-            if not answered or not (opening := receive_next(connection)):
+            if not answered or self.outdated() or not (opening := receive_next(connection)):
                 return
             signal.alarm(int(self.params.daemon_timeout))  # each has a time of its own
             answered = self._serve(connection, NativeSession, opening)
+
+    def outdated(self) -> bool:
+        """Tell whether the next message is for a process that opens its tables anew."""
+        inspection = self.rules.inspection
+        return inspection is not None and inspection.checks.outdated()
 
     def _serve(self, connection: SocketType, kind: type[Dialogue], opening: bytes = b"") -> bool:
         """Take one message, of which the opening is here; tell whether it was answered."""
@@ -141,6 +147,12 @@ class Cleanup:
         """Leave at once, as on SIGTERM, without the unfinished file."""
         self._discard_file()
         os._exit(number)
+
+    def expire(self, number: int, frame: object) -> None:
+        """Leave without the unfinished file when a message has taken daemon_timeout."""
+        self.log.fatal("watchdog timeout")
+        self._discard_file()
+        os._exit(1)
 
     def _converse(self, connection: SocketType, session: Dialogue, opening: bytes) -> bool:
         if greeting := session.greeting():

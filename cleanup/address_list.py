@@ -22,17 +22,17 @@ FOLD_COLUMN = 70  # lines are folded before it
 TOKEN = re.compile(
     rb"""
       (?P<blank> [ \t\r\n]+ )
-    | (?P<quoted> "(?: [^"\\] | \\. )*+ (?:"|\\?\Z) )
-    | (?P<literal> \[(?: [^\]\\] | \\. )*+ (?:\]|\\?\Z) )
+    | (?P<quoted> "(?> (?: [^"\\] | \\. )*) (?:"|\\?\Z) )
+    | (?P<literal> \[(?> (?: [^\]\\] | \\. )*) (?:\]|\\?\Z) )
     | (?P<special> [(),:;<>@.] )
-    | (?P<atom> (?: [^ \t\r\n"\[(),:;<>@.\\] | \\. )++ | [\\] )
+    | (?P<atom> (?> (?: [^ \t\r\n"\[(),:;<>@.\\] | \\. )+) | [\\] )
     """,
     re.VERBOSE | re.DOTALL,
 )
 # Lists in which every mailbox is "user@some.domain" or "Some Words <user@some.domain>", with
 # nothing in it that a rule could change: most headers are, and need not be taken apart.
 ATEXT = rb"[\w+=/#$&'*?^`{|}~-]++"
-WORDS = rb"(?:(?:[\w.!#$%&'*+/=?^`{|}~-]++|\"[^\"\\]*+\")[ \t\n]++)*+"
+WORDS = rb"(?>(?:(?:[\w.!#$%&'*+/=?^`{|}~-]++|\"[^\"\\]*+\")[ \t\n]++)*)"
 
 
 def complete_list(*, dotless: bool) -> re.Pattern[bytes]:
@@ -40,9 +40,10 @@ def complete_list(*, dotless: bool) -> re.Pattern[bytes]:
 
     dotless: a domain of one label is complete too. No match decides nothing.
     """
-    address = rb"%b(?:\.%b)*+@[\w-]++(?:\.[\w-]++)%b" % (ATEXT, ATEXT, b"*+" if dotless else b"++")
+    labels = b"*" if dotless else b"+"
+    address = rb"%b(?>(?:\.%b)*)@[\w-]++(?>(?:\.[\w-]++)%b)" % (ATEXT, ATEXT, labels)
     mailbox = rb"(?:%b|%b<%b>)" % (address, WORDS, address)
-    return re.compile(rb"[ \t\n]*+%b(?:,[ \t\n]*+%b)*+[ \t\n]*+\Z" % (mailbox, mailbox))
+    return re.compile(rb"[ \t\n]*+%b(?>(?:,[ \t\n]*+%b)*)[ \t\n]*+\Z" % (mailbox, mailbox))
 
 
 ESCAPED = re.compile(rb"\\(.)", re.DOTALL)

@@ -42,6 +42,7 @@ class Checks:
         options = Options(log, main_cf)  # whatever bytes there are
         self._maps = {name: Maps(names(params, name), options) for name in TABLES.values()}
         self._log = log
+        self._outdated = False
         self.body_limit = params.body_checks_size_limit
         self.body = bool(self._maps[BODY])
 
@@ -64,12 +65,13 @@ class Checks:
         return self._apply(message, Origin("body", BODY, text))
 
     def outdated(self) -> bool:
-        """Tell whether a table has changed since this process read it, and log that."""
-        for maps in self._maps.values():
-            if table := maps.changed():
+        """Tell whether a table has changed since this process read it, and log that once."""
+        if not self._outdated:
+            table = next(filter(None, map(Maps.changed, self._maps.values())), None)
+            if table is not None:
+                self._outdated = True
                 self._log.info(f"table {table.name} has changed -- restarting")
-                return True
-        return False
+        return self._outdated
 
     def _apply(self, message: Message, origin: Origin) -> Outcome:
         try:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 # A header's name: printable ASCII without blanks; blanks may stand before the colon.
 HEADER = re.compile(rb"([!-9;-~]+)[ \t]*:")
 
-PLAIN_HEADER = re.compile(rb"([!-9;-~]+):([^\n]*+(?:\n[ \t][^\n]*+)*+)\n")
+PLAIN_HEADER = re.compile(rb"([!-9;-~]+):([^\n]*+(?>(?:\n[ \t][^\n]*+)*))\n")
 
 # A header longer than the limit is cut at a line end if that loses less than this part of it.
 CUT_LOSS = 0.1

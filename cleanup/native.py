@@ -27,13 +27,13 @@ from common import frame, record
 from common.errors import PeerError
 from common.handover import Handover
 from common.record import Reader, RecordType
-from common.text import HEAD_SIZE, Lines
+from common.text import Lines
 
 # Bytes of facts that are taken: memory, in message size limits. qmqpd takes as many.
 FACTS_LIMIT = 5
 FACTS_LEAST = 1024 * 1024
 
-PLAIN_HEADERS = re.compile(rb"(?:[!-9;-~]+:[^\n]*+\n(?:[ \t][^\n]*+\n)*+)*+")
+PLAIN_HEADERS = re.compile(rb"(?>(?:[!-9;-~]+:[^\n]*+\n(?>(?:[ \t][^\n]*+\n)*))*)")
 CLOSING = record.encode(RecordType.EXTRACTED) + record.encode(RecordType.END)
 
 
@@ -121,22 +121,18 @@ class NativeSession:
 
     def _take_opening(self, handover: Handover, text: bytes) -> None:
         """Write the header and what is here of the body."""
-        queue_id = self.message.queue_id
         if self._rules.inspection and self._rules.inspection.wanted(self.message):
             self._begin_stage(handover, text)
             return
-        opening = self._cleaned(b"\n".join((*handover.received(queue_id), text)))
-        match = PLAIN_HEADERS.match(opening)
-        end = match.end() if match else 0
+        trace = b"\n".join((*handover.received(self.message.queue_id), b""))
+        end = 0 if text.startswith(b"\n") else text.find(b"\n\n") + 1
+        header = self._cleaned(trace + text[:end])
         block = HeaderBlock(self.message, self._rules)
-        if opening[end : end + 1] != b"\n" or not block.add_plain(opening[:end]):
+        is_whole = end or text.startswith(b"\n")
+        if not (is_whole and PLAIN_HEADERS.fullmatch(header) and block.add_plain(header)):
             self._begin_stage(handover, text)
             return
-        header = block.finish()
-        if len(text) > HEAD_SIZE:  # the body may be more regular than the header
-            self._write_text(header)
-            header = b""
-        self._write_text(header + opening[end:])
+        self._write_text(block.finish() + self._cleaned(text[end:]))
 
     def _begin_stage(self, handover: Handover, text: bytes) -> None:
         """Let the stages of the record stream take header and body."""

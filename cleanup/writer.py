@@ -16,8 +16,8 @@ import contextlib
 import fcntl
 import os
 import time
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
 
 from common import queue_id
 from common.errors import QueueError
@@ -27,7 +27,8 @@ INCOMING = "incoming"
 HOLD = "hold"
 UNFINISHED_MODE, FINISHED_MODE = 0o600, 0o700
 CREATE_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-PENDING_LIMIT = 48 * 1024  # bytes
+PENDING_LIMIT = 128 * 1024  # bytes
+Buffer = bytes | memoryview
 CREATE_ATTEMPTS = 100  # each with another microsecond in the temporary name
 LOG_DIRECTORIES = ("defer", "bounce", "trace")  # logs that an older file of this name left
 
@@ -40,7 +41,8 @@ class QueueFile:
     path: str
     created: int  # seconds
     _descriptor: int
-    _pending: bytes = b""  # not written yet
+    _pending: list[bytes] = field(default_factory=list)  # not written yet
+    _pending_size: int = 0
     _begun: bool = False  # something was written
 
     @classmethod
@@ -75,8 +77,9 @@ class QueueFile:
         Raises:
             QueueError: not all of it fitted.
         """
-        self._pending = self._pending + data if self._pending else data
-        if len(self._pending) > PENDING_LIMIT:
+        self._pending.append(data)
+        self._pending_size += len(data)
+        if self._pending_size > PENDING_LIMIT:
             self._flush()
 
     def hold(self) -> None:
@@ -107,8 +110,7 @@ class QueueFile:
                 self._flush()
                 os.pwrite(self._descriptor, size_record, 0)
             else:
-                self._pending = size_record + self._pending[len(size_record) :]
-                self._flush()
+                self._flush(size_record)
             # 2. nobody looks at the lock of a finished file: give it up before there is one;
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
             # 3. the x bit tells readers that the file is whole;
@@ -123,13 +125,16 @@ class QueueFile:
             raise QueueError(f"fsync {self.path}: {error.strerror}") from None
         self._close()
 
-    def _flush(self) -> None:
-        """Write what is pending."""
-        view, self._pending = memoryview(self._pending), b""
-        self._begun = True
+    def _flush(self, beginning: bytes = b"") -> None:
+        """Write what is pending; a beginning takes the place of as many bytes."""
+        parts: list[Buffer] = [beginning, *remaining(self._pending, len(beginning))]
+        left = self._pending_size
+        self._pending, self._pending_size, self._begun = [], 0, True
         try:
-            while view:
-                view = view[os.write(self._descriptor, view) :]
+            while left:
+                written = os.writev(self._descriptor, parts)
+                left -= written
+                parts = remaining(parts, written) if left else []
         except OSError as error:
             raise QueueError(f"write {self.path}: {error.strerror}") from None
 
@@ -144,6 +149,15 @@ class QueueFile:
         descriptor, self._descriptor = self._descriptor, -1
         with contextlib.suppress(OSError):
             os.close(descriptor)
+
+
+def remaining(parts: Iterable[Buffer], taken: int) -> list[Buffer]:
+    """Return these parts without the first so many bytes."""
+    left: list[Buffer] = []
+    for part in parts:
+        left.append(memoryview(part)[taken:] if taken else part)
+        taken = max(taken - len(part), 0)
+    return left
 
 
 def create_temporary() -> tuple[int, str]:

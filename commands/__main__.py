@@ -16,8 +16,8 @@ import importlib
 import sys
 from pathlib import Path
 
+from common.environment import config_directory
 from common.errors import ConfigError
-from master.environment import config_directory
 
 # The function behind each command, and what it does.
 COMMANDS = {
@@ -30,6 +30,7 @@ COMMANDS = {
     "reload": ("commands.control:reload", "put a changed configuration in force"),
     "status": ("commands.status:main", "show services and processes"),
     "check": ("commands.check:main", "look for mistakes without starting"),
+    "daemons": ("commands.daemons:main", "make programs of our daemons for Postfix's master"),
     "inject": ("commands.inject:main", "submit a message by QMQP"),
     "queue": ("commands.queue:main", "list the queue"),
     "cat": ("commands.cat:main", "show a queue file"),

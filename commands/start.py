@@ -28,10 +28,10 @@ from typing import NoReturn, TextIO
 
 from commands.instance import lenient_main_cf
 from commands.script import Script
+from common.child import DESCRIPTOR_LIMIT
 from common.errors import ConfigError
 from master import guard, lock, spool
 from master.__main__ import UMASK, hold_standard_streams, run, stay_in_foreground
-from master.children import DESCRIPTOR_LIMIT
 from master.configuration import Configuration, executable
 from master.endpoints import Names
 from master.lock import LockedError

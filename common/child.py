@@ -10,12 +10,14 @@ SEE ALSO
     spec/master-protocol.md, sections 1, 3 and 5
 """
 
+import fcntl
 import functools
 import grp
 import os
 import pwd
 import socket
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +31,8 @@ FLOW_READ_FD = 3
 FLOW_WRITE_FD = 4
 STATUS_FD = 5
 LISTEN_FD = 6
+
+DESCRIPTOR_LIMIT = 2**31 - 1
 
 STATUS_MESSAGE = struct.Struct("iIi")  # pid, generation, availability
 TAKEN, AVAILABLE = 0, 1
@@ -91,6 +95,7 @@ class Child:
     chroot: bool = False
     native_listener: int | None = None  # the one for our own daemons' form of the protocol
     prepared: Any = None  # what the program made of its parameters before the fork
+    one_shot: bool = False  # in place of listeners there is one client, on LISTEN_FD
     _channel: socket.socket | None = None
 
     @property
@@ -124,6 +129,7 @@ class Child:
     def set_title(self, state: str = "") -> None:
         """Show the arguments, and a state behind them, in process listings."""
         setproctitle.setproctitle(f"{self.title} ({state})" if state else self.title)
+        setproctitle.setthreadtitle(self.command)  # the name by which pgrep and killall find it
 
     def drop_privileges(self, account: str, jail: str) -> None:
         """Become the account for good, inside the jail if master.cf asks for it.
@@ -142,3 +148,13 @@ class Child:
             os.chdir("/")
         if self.unprivileged:
             os.setuid(owner.uid)
+
+
+def arrange(descriptors: Sequence[int]) -> None:
+    """Put these on 3, 4, 5 and so on, whatever numbers they have, and close all others."""
+    end = FLOW_READ_FD + len(descriptors)
+    # Out of the way first: a number we are about to take may be one that we still need.
+    copies = [fcntl.fcntl(one, fcntl.F_DUPFD_CLOEXEC, end) for one in descriptors]
+    for number, copy in enumerate(copies, FLOW_READ_FD):
+        os.dup2(copy, number, inheritable=False)
+    os.closerange(end, DESCRIPTOR_LIMIT)

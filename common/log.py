@@ -21,9 +21,10 @@ import re
 import select
 import time
 from collections import deque
+from collections.abc import Iterator
 
+from common.errors import ConfigError
 from common.params import SuiteParams
-from common.rfc5424 import NetworkSink, Target
 from common.sinks import FACILITY_CODES, Sink, open_sink, timestamp
 
 INFO, WARNING, ERROR, CRITICAL = 6, 4, 3, 2  # syslog severities
@@ -61,6 +62,9 @@ def open_log(
     tag = f"{params.syslog_name}/{program}"
     log = Log(tag, open_sink(params, inherited), host=params.myhostname, patience=patience)
     if params.syslog_network_target:
+        # Whoever does without need not import it: that would take a tenth of a program's start.
+        from common.rfc5424 import NetworkSink, Target
+
         target = Target.parse(params.syslog_network_target)
         facility = FACILITY_CODES[params.syslog_facility]
         sink = NetworkSink(target, facility, params.myhostname)
@@ -222,3 +226,21 @@ class Log:
             self._second = second
             self._prefix = f"{timestamp(second)} {self.host} {self._label}".encode()
         return self._prefix
+
+
+def log_end(log: Log, error: BaseException, *, verbose: bool) -> None:
+    """Log why the process ends: the operator's mistake as it is, a bug with its place."""
+    if isinstance(error, ConfigError):
+        log.fatal(str(error))
+        return
+    shown = list(places(error))[0 if verbose else -1 :]
+    log.fatal(f"{type(error).__name__}: {error} at {' > '.join(shown)}")
+
+
+def places(error: BaseException) -> Iterator[str]:
+    """Yield where an exception passed through, as "FOLDER/FILE line N"; needs no import."""
+    trace = error.__traceback__
+    while trace:
+        parts = trace.tb_frame.f_code.co_filename.split("/")[-2:]
+        yield f"{'/'.join(parts)} line {trace.tb_lineno}"
+        trace = trace.tb_next

@@ -83,30 +83,28 @@ def refers_to_socket(descriptor: int) -> bool:
     return stat.S_ISSOCK(os.fstat(descriptor).st_mode)
 
 
-class SyslogSink:
-    """The local syslog socket, connected again after it went away."""
+class DatagramSink:
+    """A local socket that takes each line as a datagram; connected again after it went away."""
 
     wants_time = False
 
-    def __init__(self, facility: str, path: str = SYSLOG_SOCKET) -> None:
+    def __init__(self, path: str) -> None:
         self.path = path
-        self.facility = FACILITY_CODES[facility] << 3
         self.socket: socket.socket | None = None
 
     def write(self, severity: int, line: bytes) -> None:
-        """Send the line as a datagram in the classic syslog form."""
-        stamp = timestamp(int(time.time()))
-        record = f"<{self.facility | severity}>{stamp} ".encode() + line
+        """Send the line."""
+        datagram = self._datagram(severity, line)
         connected = self.socket is not None
         try:
-            self._connected().send(record)
+            self.connected().send(datagram)
         except BlockingIOError:
             raise
         except OSError:
             self.close()
             if not connected:
                 raise
-            self._connected().send(record)  # syslogd was restarted meanwhile
+            self.connected().send(datagram)  # whoever reads it was restarted meanwhile
 
     def fileno(self) -> int:
         """Return the socket's descriptor."""
@@ -118,7 +116,12 @@ class SyslogSink:
             self.socket.close()
         self.socket = None
 
-    def _connected(self) -> socket.socket:
+    def connected(self) -> socket.socket:
+        """Return the socket, connected now if it was not.
+
+        Raises:
+            OSError: nobody reads there.
+        """
         if self.socket is None:
             fresh = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
             fresh.setblocking(False)
@@ -129,6 +132,27 @@ class SyslogSink:
                 raise
             self.socket = fresh
         return self.socket
+
+    def _datagram(self, severity: int, line: bytes) -> bytes:
+        return line
+
+
+class SyslogSink(DatagramSink):
+    """The local syslog socket, which takes lines in the classic syslog form."""
+
+    def __init__(self, facility: str, path: str = SYSLOG_SOCKET) -> None:
+        super().__init__(path)
+        self.facility = FACILITY_CODES[facility] << 3
+
+    def _datagram(self, severity: int, line: bytes) -> bytes:
+        stamp = timestamp(int(time.time()))
+        return f"<{self.facility | severity}>{stamp} ".encode() + line
+
+
+class PostlogSink(DatagramSink):
+    """The socket of postlogd, which writes lines into the log file as they are."""
+
+    wants_time = True
 
 
 def timestamp(second: int) -> str:

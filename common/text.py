@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from common import record
 from common.record import RecordType
 
-HEAD_SIZE = 4096  # bytes at the start that are likely to hold the header
+RUN_LEAST = 4096  # bytes of text in which it pays to look for lines of one length
 TABLE_LIMIT = 8192  # longest line whose record head is kept ready
 
 
@@ -62,28 +62,48 @@ class Lines:
         return long_line(rest, self._limit) if rest else b""
 
 
-def head_apart(pieces: list[bytes]) -> list[bytes]:
-    """Return the pieces with the first one cut: what follows a header is often more regular."""
-    if not pieces or len(pieces[0]) <= HEAD_SIZE:
-        return pieces
-    return [pieces[0][:HEAD_SIZE], pieces[0][HEAD_SIZE:], *pieces[1:]]
-
-
 def whole_lines(block: bytes, limit: int) -> bytes:
     """Return records for lines that all end with LF."""
-    length = block.find(b"\n")
-    most = min(limit, TABLE_LIMIT)
-    count = len(block) // (length + 1)
-    if length <= most and block[length :: length + 1] == b"\n" * count:
-        # Lines of one length, as in base64: one pass puts a head where each LF was.
-        head = TEXT_HEADS[length]
-        records = head + block[:-1].replace(b"\n", head)
-        if len(records) == len(block) + count * (len(head) - 1):  # there were no other LFs
-            return records
+    if len(block) >= RUN_LEAST:
+        start, end, length = equal_lines(block)
+        if end - start > len(block) // 2 and length <= min(limit, TABLE_LIMIT):
+            # One pass puts a head where each LF was.
+            head = TEXT_HEADS[length]
+            records = (b"\n" + memoryview(block)[start : end - 1]).replace(b"\n", head)
+            if len(records) * (length + 1) == (end - start) * (length + len(head)):
+                before, behind = block[:start], block[end:]  # there were no other LFs
+                return mixed_lines(before, limit) + records + mixed_lines(behind, limit)
+    return mixed_lines(block, limit)
+
+
+def equal_lines(block: bytes) -> tuple[int, int, int]:
+    """Return start and end of lines that seem to have one length, as in base64, and the length.
+
+    They are those around the middle; only what stands where their LFs should be was looked at.
+    """
+    middle = block.find(b"\n", len(block) // 2)
+    length = block.find(b"\n", middle + 1) - middle - 1
+    if length < 0:
+        return 0, 0, 0
+    step = length + 1
+    first = middle - (leading_newlines(block[middle::-step]) - 1) * step
+    last = middle + (leading_newlines(block[middle::step]) - 1) * step
+    return 0 if first == length else first + 1, last + 1, length
+
+
+def leading_newlines(text: bytes) -> int:
+    """Return how many LFs the text begins with."""
+    return len(text) - len(text.lstrip(b"\n"))
+
+
+def mixed_lines(block: bytes, limit: int) -> bytes:
+    """Return records for lines of any lengths that all end with LF."""
+    if not block:
+        return b""
     lines = block.split(b"\n")
     lines.pop()  # what is behind the last LF: nothing
     lengths = list(map(len, lines))
-    if max(lengths) > most:
+    if max(lengths) > min(limit, TABLE_LIMIT):
         return b"".join([long_line(line + b"\n", limit) for line in lines])
     out = [b""] * (2 * len(lines))
     out[0::2] = map(TEXT_HEADS.__getitem__, lengths)
@@ -102,7 +122,13 @@ def long_line(line: bytes, limit: int) -> bytes:
     return b"".join(out)
 
 
-# The first bytes of a text record by the length of its text.
+# The first bytes of a text record by the length of its text, as record.encode_length() has them:
+# written out, since each daemon that is executed makes them anew.
+KIND = RecordType.TEXT[0]
 TEXT_HEADS = tuple(
-    RecordType.TEXT + record.encode_length(length) for length in range(TABLE_LIMIT + 1)
+    [b"%c%c" % (KIND, length) for length in range(0x80)]
+    + [
+        b"%c%c%c" % (KIND, length & 0x7F | 0x80, length >> 7)
+        for length in range(0x80, TABLE_LIMIT + 1)
+    ]
 )

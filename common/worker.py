@@ -16,7 +16,7 @@ import socket
 from collections.abc import Callable
 from socket import SocketType
 
-from common.child import AVAILABLE, STATUS_FD, TAKEN, Child
+from common.child import AVAILABLE, LISTEN_FD, STATUS_FD, TAKEN, Child
 from common.params import ChildParams
 from common.sockets import accept
 
@@ -36,6 +36,9 @@ def serve_each(
     serve_native: for connections of our own daemons, where master gave us a socket for them.
     outdated: tells that the next connection is for a process that starts afresh.
     """
+    if child.one_shot:
+        serve_one(child, params, serve, socket.socket(fileno=LISTEN_FD))
+        return
     listeners = {fd: socket.socket(fileno=fd) for fd in child.listeners}
     families = {fd: int(one.family) for fd, one in listeners.items()}
     serves = dict.fromkeys(child.listeners, serve)
@@ -43,9 +46,11 @@ def serve_each(
         serves[child.native_listener] = serve_native
     with select.epoll(len(listeners) + 1) as ready:
         ready.register(STATUS_FD, select.EPOLLIN)
+        # One connection wakes one process, not all that wait; but one that may have to leave it
+        # to the others must not be the only one to wake.
+        exclusive = 0 if outdated else select.EPOLLEXCLUSIVE
         for listener in listeners:
-            # One connection wakes one process, not all that wait.
-            ready.register(listener, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+            ready.register(listener, select.EPOLLIN | exclusive)
         used = 0
         while used < params.max_use:
             descriptors = [found for found, _ in ready.poll(params.max_idle)]
@@ -58,12 +63,17 @@ def serve_each(
             except (BlockingIOError, ConnectionAbortedError):
                 continue  # another process was faster
             used += 1
-            child.report(TAKEN)
-            signal.alarm(int(params.daemon_timeout))
-            try:
-                serves[descriptors[0]](connection)
-            finally:
-                connection.close()
-            signal.alarm(0)
-            if not child.report(AVAILABLE):
+            if not serve_one(child, params, serves[descriptors[0]], connection):
                 return
+
+
+def serve_one(child: Child, params: ChildParams, serve: Serve, connection: SocketType) -> bool:
+    """Serve a connection; tell whether master wants us to go on."""
+    child.report(TAKEN)
+    signal.alarm(int(params.daemon_timeout))
+    try:
+        serve(connection)
+    finally:
+        connection.close()
+    signal.alarm(0)
+    return child.report(AVAILABLE)

@@ -26,14 +26,15 @@ from pathlib import Path
 
 import setproctitle
 
+from common.child import DESCRIPTOR_LIMIT
+from common.environment import config_directory
 from common.errors import ConfigError
+from common.log import log_end
 from master import environment, guard, jail, spool
-from master.children import DESCRIPTOR_LIMIT
 from master.configuration import Configuration
 from master.control import Control
 from master.endpoints import Names
-from master.environment import config_directory
-from master.journal import Journal, log_end
+from master.journal import Journal
 from master.lock import LockedError
 from master.orders import Orders
 from master.supervisor import Supervisor

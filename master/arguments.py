@@ -10,13 +10,10 @@ SEE ALSO
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 
 from common.config import parse_assignment
 from common.errors import ConfigError
-
-# Options with a value that every daemon takes, and the parameters they stand for.
-VALUE_OPTIONS = {"i": "max_idle", "m": "max_use", "o": ""}
+from common.options import SETTINGS, Options, split_options
 
 
 def split_arguments(text: str, origin: str) -> list[str]:
@@ -57,14 +54,6 @@ def strip_braces(word: str, origin: str) -> str:
     raise ConfigError(f"{origin}: missing '}}' in \"{word}\"")
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """The arguments of a service of our own."""
-
-    settings: dict[str, str] = field(default_factory=dict)
-    verbose: bool = False
-
-
 def parse_options(words: Iterable[str], where: str) -> Options:
     """Return what the arguments ask for; none is ignored silently.
 
@@ -73,24 +62,12 @@ def parse_options(words: Iterable[str], where: str) -> Options:
     """
     settings: dict[str, str] = {}
     verbose = False
-    rest = iter(words)
-    for word in rest:
-        letter = word[1:2] if word[0:1] == "-" else ""
-        if letter in VALUE_OPTIONS and letter:
-            name, value = option_value(letter, word[2:] or next(rest, ""), where)
+    for letter, text in split_options(words, "v", "o" + "".join(SETTINGS), where):
+        if letter == "o":
+            name, value = parse_assignment(strip_braces(text, where), where)
             settings[name] = value
-        elif letter and set(word[1:]) == {"v"}:
+        elif letter == "v":
             verbose = True
         else:
-            what = "unsupported option" if letter else "unexpected argument"
-            raise ConfigError(f'{where}: {what} "{word}"')
+            settings[SETTINGS[letter]] = text
     return Options(settings, verbose)
-
-
-def option_value(letter: str, text: str, where: str) -> tuple[str, str]:
-    """Return the parameter that an option sets, and its value."""
-    if not text:
-        raise ConfigError(f"{where}: -{letter} needs a value")
-    if letter == "o":
-        return parse_assignment(strip_braces(text, where), where)
-    return VALUE_OPTIONS[letter], text

@@ -16,7 +16,6 @@ SEE ALSO
     common.child, the same seen from inside
 """
 
-import fcntl
 import gc
 import os
 import signal
@@ -24,16 +23,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from common.child import FLOW_READ_FD, LISTEN_FD, Child
+from common.child import LISTEN_FD, Child, arrange
 from common.errors import ConfigError
-from common.log import Log, open_log
+from common.log import Log, log_end, open_log
 from common.sinks import FileSink, SyslogSink, refers_to_socket
 from master import foreign
-from master.journal import log_end
 from master.plan import NativePlan, Plan
 
 UMASK = 0o077
-DESCRIPTOR_LIMIT = 2**31 - 1
 
 # SIGXFSZ stays ignored, as Python has it: a file over its limit is an error, not a death.
 # SIGINT too: Ctrl-C reaches all of a foreground instance, and master alone acts on it.
@@ -205,13 +202,3 @@ def reset_signals(numbers: Iterable[int] = CHANGEABLE) -> None:
     for number in numbers:
         signal.signal(number, action_in_child(number))
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
-
-
-def arrange(descriptors: Sequence[int]) -> None:
-    """Put these on 3, 4, 5 and so on, whatever numbers they have, and close all others."""
-    end = FLOW_READ_FD + len(descriptors)
-    # Out of the way first: a number we are about to take may be one that we still need.
-    copies = [fcntl.fcntl(one, fcntl.F_DUPFD_CLOEXEC, end) for one in descriptors]
-    for number, copy in enumerate(copies, FLOW_READ_FD):
-        os.dup2(copy, number, inheritable=False)
-    os.closerange(end, DESCRIPTOR_LIMIT)

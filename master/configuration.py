@@ -22,14 +22,15 @@ from common import macro
 from common.cleanup_client import native_path
 from common.config import MainCf, read_text
 from common.errors import ConfigError
+from common.options import Options
 from common.params import MasterParams
+from common.program import Program, own_settings
 from master import services
-from master.arguments import Options, parse_options
+from master.arguments import parse_options
 from master.endpoints import Endpoint, Names, Network
-from master.plan import NativePlan, Plan, Program, check_log, own_settings, read_main_cf
+from master.plan import NativePlan, Plan, check_log, read_main_cf
 from master.services import Defaults, Service, Transport
 
-NATIVE_TRANSPORTS = (Transport.INET, Transport.UNIX)  # of a daemon of ours that names none
 NO_CHROOT_LEVEL = (1, 0, 0)  # from here on "-" in the chroot column means no
 
 
@@ -104,7 +105,8 @@ def plan(service: Service, main_cf: MainCf, params: MasterParams, network: Netwo
         return foreign.with_stress()
     program = load_program(service)
     options = parse_options(service.arguments, f"{service.origin}: command {service.command}")
-    own = main_cf.override(own_settings(service, options), service.origin)
+    settings = own_settings(service.command, service.name, options.settings)
+    own = main_cf.override(settings, service.origin)
     if reason := beyond(program, service, own):
         if not executable(foreign.program_path):
             raise ConfigError(f"{reason}, and there is no {foreign.program_path}")
@@ -114,8 +116,8 @@ def plan(service: Service, main_cf: MainCf, params: MasterParams, network: Netwo
 
 def beyond(program: Program, service: Service, own: MainCf) -> str:
     """Return what is asked of a service that our program does not do, nothing if it does all."""
-    if service.transport not in program.transports:
-        kind = service.transport.value
+    kind = service.transport.value
+    if kind not in program.transports:
         return f"{service.origin}: our {service.command} does not serve type {kind}"
     return program.lacks(service.command, own)
 
@@ -187,16 +189,7 @@ def load_program(service: Service) -> Program:
     try:
         if not command.isidentifier():
             raise ImportError(f"{command} is no name of a daemon of ours")
-        module = importlib.import_module(f"{command}.__main__")
-        named = getattr(module, "TRANSPORTS", None)
-        return Program(
-            params=module.PARAMS,
-            serve=module.serve,
-            prepare=getattr(module, "prepare", lambda params: None),
-            transports=tuple(map(Transport, named)) if named else NATIVE_TRANSPORTS,
-            native=getattr(module, "NATIVE", False),
-            missing=getattr(module, "MISSING", ()),
-        )
+        return Program.of(importlib.import_module(f"{command}.__main__"))
     except (ImportError, AttributeError) as error:
         raise ConfigError(f"{service.origin}: command {command} cannot be used: {error}") from None
 

@@ -16,16 +16,13 @@ SEE ALSO
     ARCHITECTURE.md
 """
 
-import os
-import stat
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from common import guard
 from common.errors import ConfigError
+from common.guard import StrPath, exposed, with_folders
 from master.configuration import Configuration
-
-OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def check(configuration: Configuration) -> None:
@@ -35,68 +32,28 @@ def check(configuration: Configuration) -> None:
         ConfigError: the first such file or folder.
     """
     found = configuration_files(configuration)
-    if private(configuration):
-        vital = {*found, *(path.parent for path in found)}
-    else:
-        vital = with_folders([*found, *program_files(), *foreign_programs(configuration)])
+    vital: Iterable[StrPath] = [*found, *(path.parent for path in found)]
+    if not private(configuration):
+        programs: list[StrPath] = [*guard.program_files(), *foreign_programs(configuration)]
+        vital = with_folders([*found, *programs])
     for complaint in exposed(vital):
         raise ConfigError(f"refusing to run as root: {complaint}")
 
 
 def private(configuration: Configuration) -> bool:
     """Tell whether the instance has all that is its own in one folder."""
-    return configuration.directory.parent == Path(configuration.params.queue_directory).parent
+    return guard.private(str(configuration.directory), configuration.params.queue_directory)
 
 
 def complaints(configuration: Configuration) -> Iterator[str]:
     """Yield a line for everything by which somebody other than root could become root."""
-    files = [*configuration_files(configuration), *program_files()]
+    files: list[StrPath] = [*configuration_files(configuration), *guard.program_files()]
     yield from exposed(with_folders([*files, *foreign_programs(configuration)]))
-
-
-def exposed(paths: Iterable[Path]) -> Iterator[str]:
-    """Yield a line for each path that others than root may write to, but for what is below it."""
-    if os.geteuid() != 0:
-        return
-    told: list[Path] = []
-    for path in sorted(paths):
-        if any(path.is_relative_to(one) for one in told):
-            continue
-        if complaint := exposure(path):
-            told.append(path)
-            yield complaint
-
-
-def exposure(path: Path) -> str:
-    """Return why others may write to a file or folder, nothing if they may not."""
-    try:
-        found = os.stat(path)
-    except OSError:
-        return ""  # what is not there does not run
-    if found.st_uid != 0:
-        return f"not owned by root: {path}"
-    # In a folder like /tmp everybody may write, but nobody replaces what is another's.
-    sticky = stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX
-    if found.st_mode & OTHERS_WRITE and not sticky:
-        return f"group or other writable: {path}"
-    return ""
-
-
-def with_folders(files: Iterable[Path]) -> set[Path]:
-    """Return the files, what they link to, and every folder on the way."""
-    both = {one for file in files for one in (file, Path(os.path.realpath(file)))}
-    return both | {folder for file in both for folder in file.parents}
 
 
 def configuration_files(configuration: Configuration) -> list[Path]:
     """Return the files that master reads."""
     return [configuration.directory / "main.cf", configuration.directory / "master.cf"]
-
-
-def program_files() -> list[Path]:
-    """Return the interpreter, the modules that are loaded, and where others would come from."""
-    modules = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
-    return [Path(one) for one in (sys.executable, *modules, *sys.path) if one]
 
 
 def foreign_programs(configuration: Configuration) -> list[Path]:

@@ -10,10 +10,7 @@ SEE ALSO
 """
 
 import os
-import traceback
-from pathlib import Path
 
-from common.errors import ConfigError
 from common.log import Log, open_log
 from common.params import SuiteParams
 from common.rfc5424 import NetworkSink
@@ -71,14 +68,3 @@ def close(log: Log) -> None:
             os.close(sink.descriptor)
         elif isinstance(sink, SyslogSink | NetworkSink):
             sink.close()
-
-
-def log_end(log: Log, error: BaseException, *, verbose: bool) -> None:
-    """Log why the process ends: the operator's mistake as it is, a bug with its place."""
-    if isinstance(error, ConfigError):
-        log.fatal(str(error))
-        return
-    frames = traceback.extract_tb(error.__traceback__)
-    shown = frames if verbose else frames[-1:]
-    places = [f"{'/'.join(Path(one.filename).parts[-2:])} line {one.lineno}" for one in shown]
-    log.fatal(f"{type(error).__name__}: {error} at {' > '.join(places)}")

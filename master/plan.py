@@ -11,50 +11,28 @@ SEE ALSO
     master.children, which follows them
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-from common.child import Child
 from common.config import MainCf
 from common.errors import ConfigError
+from common.options import Options
 from common.params import SuiteParams
+from common.program import Program, own_settings
 from common.rfc5424 import Target
 from common.sinks import check_openable, check_place
-from master.arguments import Options
 from master.endpoints import Endpoint
 from master.journal import PROGRAM
 from master.services import Service, Transport
 
 STRESS = {"stress": "yes"}
-UNSET = ("", "no")  # texts of a parameter that asks for nothing
 
 # Directories, locks and sockets hang on these; they change with a stop and a start.
 FIXED = (
     *("queue_directory", "data_directory", "mail_owner", "setgid_group"),
     *("inet_interfaces", "inet_protocols"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Program:
-    """One of our daemons, imported."""
-
-    params: type[SuiteParams]
-    serve: Callable[[Child], None]
-    # Makes what all processes need of the parameters: once, before they are forked.
-    prepare: Callable[[Any], object]
-    transports: tuple[Transport, ...]  # that it can serve
-    native: bool = False  # it has a second socket, for our own daemons' form of its protocol
-    missing: tuple[str, ...] = ()  # parameters that ask for what it does not do
-
-    def lacks(self, command: str, main_cf: MainCf) -> str:
-        """Return what main.cf asks for that it does not do, nothing if there is no such thing."""
-        for name in self.missing:
-            if main_cf.text(name).lower() not in UNSET:
-                return f"{main_cf.origin(name)}: our {command} does not know {name}"
-        return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,8 +132,9 @@ class NativePlan(Plan):
 
     def _with(self, main_cf: MainCf) -> "NativePlan":
         """Return the plan with another main.cf, the service's own settings on top of all."""
-        settings = STRESS if self.stress else {}
-        settings = {**settings, **own_settings(self.service, self.options)}
+        service = self.service
+        own = own_settings(service.command, service.name, self.options.settings)
+        settings = {**STRESS, **own} if self.stress else own
         main_cf = main_cf.override(settings, self.service.origin)
         if reason := self.program.lacks(self.service.command, main_cf):
             raise ConfigError(f"{reason}: this takes a reload")
@@ -189,15 +168,3 @@ def check_log(main_cf: MainCf, params: SuiteParams) -> None:
             Target.parse(params.syslog_network_target)
     except ConfigError as error:
         raise ConfigError(f"{main_cf.origin(name)}: {error}") from None
-
-
-def own_settings(service: Service, options: Options) -> dict[str, str]:
-    """Return what a service sets on top of main.cf: its names, and the options of its line.
-
-    As in Postfix an option can give the process another name, the service not.
-    """
-    return {
-        "process_name": service.command,
-        **options.settings,
-        "service_name": service.name,
-    }

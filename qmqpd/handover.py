@@ -14,7 +14,7 @@ from common.config import encoded
 from common.handover import Handover
 from common.params import QmqpdParams
 from common.record import RecordType
-from common.text import head_apart, text_records
+from common.text import text_records
 from qmqpd.content import safe_opening
 from qmqpd.session import Submission
 from qmqpd.verp import split_verp
@@ -103,7 +103,7 @@ class Parcel:
     def records(self, queue_id: str) -> Iterator[bytes]:
         """Yield the record stream, in pieces fit for one write each; a small one is one piece."""
         pending = self._envelope() + self._handover.trace(queue_id)
-        for records in text_records(head_apart(self._pieces), self._limit):
+        for records in text_records(self._pieces, self._limit):
             if len(pending) + len(records) > WRITE_SIZE:
                 yield pending
                 pending = records

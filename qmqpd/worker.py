@@ -19,7 +19,7 @@ import signal
 import socket
 import time
 
-from common.child import AVAILABLE, STATUS_FD, TAKEN, Child
+from common.child import AVAILABLE, LISTEN_FD, STATUS_FD, TAKEN, Child
 from common.client import Client
 from common.sockets import accept
 from qmqpd.connection import Connection, Wait
@@ -30,6 +30,7 @@ ACCEPT_PAUSE = 1.0  # seconds without accepting when the system is out of descri
 EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 HELD_BYTES_LEAST = 256 * 1024 * 1024
 HELD_MESSAGES_LEAST = 4
+PATS = 3  # of the watchdog, while nothing hangs
 
 
 class Worker:
@@ -51,13 +52,18 @@ class Worker:
         self._resume_at: float | None = None  # accept again, after the system was exhausted
         self._leave_at: float | None = None  # draining, until then
         self._idle_since = time.monotonic()
+        self._pat_at = 0.0  # the watchdog, not later than this
         self._reported = AVAILABLE
 
     def run(self) -> None:
         """Serve until it is time to leave."""
         for descriptor in (STATUS_FD, self.service.resolver.fileno(), self._signals):
             self._epoll.register(descriptor, select.EPOLLIN)
+        self._pat_watchdog(time.monotonic())
         self._set_accepting(True)
+        if self.child.one_shot:
+            only = socket.socket(fileno=LISTEN_FD)
+            self._take(only, Client.of(only.family, only.getpeername()))
         while not self._done():
             for descriptor, _ in self._epoll.poll(self._timeout()):
                 self._handle(descriptor)
@@ -94,7 +100,10 @@ class Worker:
             self._resume_at = time.monotonic() + ACCEPT_PAUSE
             self._set_accepting(False)
             return
-        connection = Connection(self.service, accepted, Client.of(family, peer))
+        self._take(accepted, Client.of(family, peer))
+
+    def _take(self, accepted: socket.SocketType, client: Client) -> None:
+        connection = Connection(self.service, accepted, client)
         if self._make_room(connection):
             self._settle(connection, connection.advance())
 
@@ -136,6 +145,8 @@ class Worker:
     def _check_time(self) -> None:
         """Act on what did not happen in time."""
         now = time.monotonic()
+        if now >= self._pat_at:
+            self._pat_watchdog(now)
         for connection in self._parking.expired(now):
             self._settle(connection, connection.expire())
         if self._resume_at is not None and now >= self._resume_at:
@@ -145,6 +156,11 @@ class Worker:
             for connection in self._parking:
                 connection.dismiss("service is shutting down")
                 self._settle(connection, None)
+
+    def _pat_watchdog(self, now: float) -> None:
+        """See that the system ends a process that does not come by here for daemon_timeout."""
+        signal.setitimer(signal.ITIMER_REAL, self.params.daemon_timeout)
+        self._pat_at = now + self.params.daemon_timeout / PATS
 
     def _drain(self, seconds: float) -> None:
         """Stop accepting; clients that are at work have so long to finish."""
@@ -184,9 +200,10 @@ class Worker:
     def _timeout(self) -> float:
         """Return the seconds until something is due without any event."""
         idle_end = None if len(self._parking) else self._idle_since + self.params.max_idle
-        times = (self._parking.next_deadline(), self._resume_at, self._leave_at, idle_end)
-        due = [moment for moment in times if moment is not None]
-        return max(0.0, min(due) - time.monotonic()) if due else -1.0
+        parked = self._parking.next_deadline()
+        times = (parked, self._resume_at, self._leave_at, idle_end, self._pat_at)
+        due = min(moment for moment in times if moment is not None)
+        return max(0.0, due - time.monotonic())
 
     def _report(self) -> None:
         """Tell master when the answer to "will you take the next one now?" has changed."""

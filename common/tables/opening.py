@@ -13,7 +13,6 @@ SEE ALSO
 
 import contextlib
 import importlib
-import importlib.util
 import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -155,7 +154,9 @@ def import_types(words: Iterable[str]) -> None:
 
 def is_installed(library: Library) -> bool:
     """Tell whether a library can be imported."""
-    return importlib.util.find_spec(library.module) is not None
+    from importlib.util import find_spec  # here: most daemons need neither
+
+    return find_spec(library.module) is not None
 
 
 def table_types() -> list[str]:

@@ -410,7 +410,7 @@ def test_a_client_that_sends_no_frame_is_left_without_an_answer(data: bytes) -> 
     assert "while reading from the cleanup client" in result.lines[-1]
 
 
-@pytest.mark.parametrize("call", ["write", "pwrite", "fchmod", "fsync"])
+@pytest.mark.parametrize("call", ["writev", "pwrite", "fchmod", "fsync"])
 @pytest.mark.parametrize("body", [b"b\n", b"x\n" * 50_000])
 def test_a_disk_that_fails_is_told_with_the_answer(
     monkeypatch: pytest.MonkeyPatch, call: str, body: bytes
@@ -455,7 +455,7 @@ def test_a_full_disk_is_told_with_a_greeting_and_a_status(
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
-@pytest.mark.parametrize("call", ["write", "pwrite", "fchmod", "fsync"])
+@pytest.mark.parametrize("call", ["writev", "pwrite", "fchmod", "fsync"])
 def test_a_disk_that_fails_later_is_told_with_a_status(
     monkeypatch: pytest.MonkeyPatch, call: str, number: int
 ) -> None:

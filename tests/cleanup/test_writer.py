@@ -161,9 +161,10 @@ def test_the_modes_do_not_depend_on_the_umask(umask: int) -> None:
 
 def test_a_large_write_is_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = os.write
-    monkeypatch.setattr(os, "write", lambda fd, data: plain(fd, bytes(data)[:7]))
+    monkeypatch.setattr(os, "writev", lambda fd, parts: plain(fd, b"".join(parts)[:7]))
     for rest in (REST, LARGE):
-        made = create(rest)
+        made = create(rest[:10])
+        made.write(rest[10:])
         made.commit(SIZE)
         assert Path(made.path).read_bytes() == SIZE + rest
 
@@ -184,12 +185,12 @@ def test_the_steps_of_a_commit_follow_each_other(
         monkeypatch.setattr(module, name, noted)
 
     made = create(rest)
-    for name in ("write", "pwrite", "fchmod", "fsync", "close", "rename"):
+    for name in ("writev", "pwrite", "fchmod", "fsync", "close", "rename"):
         note(os, name)
     note(fcntl, "flock")
     made.commit(SIZE)
     # A small file goes to the disk in one write, its size record in front.
-    assert steps == ["write" if rest is REST else "pwrite", "flock", "fchmod", "fsync", "close"]
+    assert steps == ["writev" if rest is REST else "pwrite", "flock", "fchmod", "fsync", "close"]
 
 
 # Names.
@@ -312,7 +313,7 @@ class Fault:
     """Makes the n-th of the watched system calls fail."""
 
     CALLS = (
-        *((os, name) for name in ("open", "write", "pwrite", "fsync", "fchmod", "rename")),
+        *((os, name) for name in ("open", "writev", "pwrite", "fsync", "fchmod", "rename")),
         *((os, name) for name in ("fstat", "unlink", "close")),
         (fcntl, "flock"),
     )
@@ -409,7 +410,7 @@ def test_a_file_that_cannot_even_be_removed_is_refused_and_not_whole_before_its_
 
     made = create(rest)
     with monkeypatch.context() as patch:
-        patch.setattr(os, "write", fail)
+        patch.setattr(os, "writev", fail)
         patch.setattr(os, "pwrite", fail)
         patch.setattr(os, "unlink", fail)
         with pytest.raises(QueueError):

@@ -18,7 +18,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
-from typing import NoReturn
+from typing import NoReturn, Self
 
 import pytest
 
@@ -55,7 +55,7 @@ class Forked:
         status.close()
         os.close(log)
 
-    def __enter__(self) -> "Forked":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -22,7 +22,7 @@ import pytest
 from common import log as log_module
 from common import sinks as sinks_module
 from common.errors import ConfigError
-from common.log import BACKLOG_LIMIT, INFO, LINE_LIMIT, WARNING, Log, printable
+from common.log import BACKLOG_LIMIT, INFO, LINE_LIMIT, WARNING, Log, log_end, printable
 from common.params import FACILITIES, SuiteParams
 from common.sinks import (
     FACILITY_CODES,
@@ -656,3 +656,38 @@ def test_a_line_that_cannot_be_written_is_counted_with_ours(clock: Clock, pipe: 
     first, second = pipe.read().decode().splitlines()
     assert first == "back"
     assert second.endswith("log was unavailable: 2 lines lost")
+
+
+class Kept:
+    """A sink that keeps what is logged."""
+
+    wants_time = False
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def write(self, severity: int, line: bytes) -> None:
+        self.lines.append(line.decode())
+
+    def fileno(self) -> int:
+        return -1
+
+
+def test_a_mistake_of_the_operator_is_logged_as_it_is() -> None:
+    sink = Kept()
+    log_end(Log("t", sink), ConfigError("main.cf, line 1: no"), verbose=True)
+    assert sink.lines[0].endswith("]: fatal: main.cf, line 1: no")
+
+
+@pytest.mark.parametrize(("verbose", "places"), [(False, 1), (True, 2)])
+def test_a_bug_is_logged_in_one_line_with_its_place(verbose: bool, places: int) -> None:
+    def stumble() -> None:
+        raise ValueError("one\ntwo")
+
+    sink = Kept()
+    try:
+        stumble()
+    except ValueError as error:
+        log_end(Log("t", sink), error, verbose=verbose)
+    assert "fatal: ValueError: one?two at " in sink.lines[0]
+    assert sink.lines[0].count("common/test_log.py line ") == places

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.record import Reader
-from common.text import HEAD_SIZE, TABLE_LIMIT, Lines, head_apart, text_records, whole_lines
+from common import record
+from common.record import Reader, RecordType
+from common.text import RUN_LEAST, TABLE_LIMIT, TEXT_HEADS, Lines, text_records, whole_lines
 from tests.splits import cut
 
 LIMIT = 2048
@@ -125,15 +126,24 @@ def test_lines_at_once_are_the_same_as_lines_in_pieces(block: list[bytes], limit
     assert parse(whole_lines(content, limit)) == records(content, limit, range(1, len(content)))
 
 
-@pytest.mark.parametrize("size", [0, 1, HEAD_SIZE, HEAD_SIZE + 1, 5 * HEAD_SIZE])
-def test_what_may_be_the_header_is_taken_apart_from_a_large_first_piece(size: int) -> None:
-    pieces = [b"x" * size, b"y" * 10_000]
-    apart = head_apart(pieces)
-    assert b"".join(apart) == b"".join(pieces)
-    assert apart[-1] == pieces[-1]
-    assert len(apart) == (3 if size > HEAD_SIZE else 2)
-    assert len(apart[0]) == min(size, HEAD_SIZE)
-    assert head_apart([]) == []
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.integers(0, 90), max_size=30),
+    st.integers(0, 90),
+    st.integers(RUN_LEAST // 50, RUN_LEAST),
+    st.lists(st.integers(0, 90), max_size=30),
+    st.sets(st.integers(0, RUN_LEAST)),
+)
+def test_lines_of_one_length_between_others_lose_nothing(
+    before: list[int], length: int, count: int, behind: list[int], newlines: set[int]
+) -> None:
+    lengths = [*before, *([length] * count), *behind]
+    content = bytearray(b"".join(b"x" * size + b"\n" for size in lengths))
+    for place in newlines:
+        if place < len(content):
+            content[place] = ord("\n")
+    expected = [("N", line) for line in bytes(content).split(b"\n")[:-1]]
+    assert parse(whole_lines(bytes(content), LIMIT)) == expected
 
 
 def test_a_content_is_yielded_in_pieces_that_fit_a_write() -> None:
@@ -207,3 +217,8 @@ def test_the_time_for_a_line_grows_with_its_length_and_no_faster(piece: int) -> 
     short = min(seconds(500_000) for _ in range(3))
     long = min(seconds(4_000_000) for _ in range(2))
     assert long < 8 * short * 3  # cut in place: 8 times as long; copied each time: 64 times
+
+
+def test_the_heads_kept_ready_are_those_of_the_record_format() -> None:
+    expected = [RecordType.TEXT + record.encode_length(n) for n in range(TABLE_LIMIT + 1)]
+    assert list(TEXT_HEADS) == expected

@@ -3,7 +3,8 @@
 import pytest
 
 from common.errors import ConfigError
-from master.arguments import Options, parse_options, split_arguments
+from common.options import Options
+from master.arguments import parse_options, split_arguments
 
 WHERE = "FILE, line 3"
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from common import child
 from master import children
 
 InFork = Callable[[Callable[[], object]], Any]
@@ -57,7 +58,7 @@ def test_descriptors_get_their_numbers_whatever_they_had(
         files = [os.dup2(os.memfd_create(f"file{one}"), 100 + one) for one in range(len(numbers))]
         for file, number in zip(files, numbers, strict=True):
             os.dup2(file, number)
-        children.arrange(numbers)
+        child.arrange(numbers)
         inherited = [one for one in open_descriptors() if os.get_inheritable(one)]
         return [open_descriptors(), inherited]
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from common import guard as common_guard
 from common.errors import ConfigError
 from master import guard
 from master.configuration import Configuration
@@ -40,7 +41,7 @@ class Case:
 def case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Case:
     found = Case(tmp_path)
     # The project's own may belong to anybody, where tests run.
-    monkeypatch.setattr(guard, "program_files", lambda: [found.module])
+    monkeypatch.setattr(common_guard, "program_files", lambda: [found.module])
     return found
 
 
@@ -120,6 +121,6 @@ def test_of_a_folder_and_what_is_in_it_the_folder_is_told(case: Case) -> None:
 
 
 def test_the_interpreter_and_our_modules_are_known() -> None:
-    found = guard.program_files()
-    assert Path(guard.__file__) in found
-    assert Path(os.__file__) in found
+    found = common_guard.program_files()
+    assert common_guard.__file__ in found
+    assert os.__file__ in found

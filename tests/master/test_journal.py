@@ -7,13 +7,10 @@ from pathlib import Path
 import pytest
 
 from common.config import Entry, MainCf
-from common.errors import ConfigError
-from common.log import Log
 from common.params import SuiteParams
 from master import journal as journal_module
 from master.events import Loop
-from master.journal import Journal, log_end, open_own_log
-from tests.master.test_control import Sink
+from master.journal import Journal, open_own_log
 
 
 def params(log: Path, **settings: str) -> SuiteParams:
@@ -72,23 +69,3 @@ def test_what_a_full_pipe_does_not_take_is_written_later(
     loop.run()
     assert all(b"line %d " % number in read for number in range(1000))
     os.close(reader)
-
-
-def test_a_mistake_of_the_operator_is_logged_as_it_is() -> None:
-    sink = Sink()
-    log_end(Log("t", sink), ConfigError("main.cf, line 1: no"), verbose=True)
-    assert sink.lines[0].endswith("]: fatal: main.cf, line 1: no")
-
-
-@pytest.mark.parametrize(("verbose", "places"), [(False, 1), (True, 2)])
-def test_a_bug_is_logged_in_one_line_with_its_place(verbose: bool, places: int) -> None:
-    def stumble() -> None:
-        raise ValueError("one\ntwo")
-
-    sink = Sink()
-    try:
-        stumble()
-    except ValueError as error:
-        log_end(Log("t", sink), error, verbose=verbose)
-    assert "fatal: ValueError: one?two at " in sink.lines[0]
-    assert sink.lines[0].count("master/test_journal.py line ") == places

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from common import cleanup_client
 from common.child import AVAILABLE, TAKEN, Child
 from common.netstring import encode
 from qmqpd import worker as worker_module
@@ -66,7 +67,7 @@ class Setup:
 
     server: socket.socket
     cleanup: FakeCleanup
-    constants: dict[str, float] = field(default_factory=dict)  # of the worker's module
+    constants: dict[str, object] = field(default_factory=dict)  # of the worker's module
 
     def start(
         self, settings: Mapping[str, str] | None = None, times: Mapping[str, float] | None = None
@@ -128,7 +129,12 @@ def close(clients: list[Client]) -> None:
 # Serving.
 
 
-def test_a_message_is_served_and_the_first_one_reported_as_a_pair(setup: Setup) -> None:
+def test_a_message_is_served_and_the_first_one_reported_as_a_pair(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        cleanup_client, "PATIENCE", 10.0
+    )  # for which a worker does not count as busy
     with setup.start() as process:
         assert setup.submit() == ACCEPTED
         served(process)
@@ -442,3 +448,14 @@ def test_descriptors_are_given_back(setup: Setup) -> None:
                 client.say(b"x")
                 client.hear()
         assert process.wait() == 0, process.log()
+
+
+def test_a_loop_that_hangs_is_ended_and_one_that_idles_is_not(setup: Setup) -> None:
+    with setup.start(times={"daemon_timeout": 0.3}) as process:
+        assert setup.submit() == ACCEPTED
+        with pytest.raises(pytest.fail.Exception, match="did not end"):
+            process.wait(1.0)
+        assert setup.submit() == ACCEPTED
+    setup.constants["accept"] = lambda listener, family: select.select([], [], [])
+    with setup.start(times={"daemon_timeout": 0.3}) as process, setup.client():
+        assert process.wait() == -signal.SIGALRM

@@ -43,6 +43,20 @@ def program(name: str) -> Path:
     return Path(path)
 
 
+def daemons() -> Path:
+    """Return the folder of Postfix's daemons."""
+    command = [str(program("postconf")), "-d", "-h", "daemon_directory"]
+    return Path(subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip())
+
+
+def native_daemons() -> Path:
+    """Return the folder of our own as programs; without them there is nothing to test."""
+    found = Path(sys.executable).parents[1] / "libexec/postroom"
+    if not found.is_dir():
+        pytest.fail(f'no {found}: make it with "postroom daemons"')
+    return found
+
+
 def postmap() -> Path:
     """Return the path of Debian's postmap, with all types of tables that Debian has."""
     path = program("postmap")

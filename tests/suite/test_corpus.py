@@ -6,7 +6,9 @@ DESCRIPTION
     being played; the instance is replaced when the setting changes.
 
     Between our own daemons messages travel as frames. What reaches cleanup is
-    played once more with records, the form that all others speak.
+    played once more with records, the form that all others speak; and what
+    needs no settings, with our daemons as programs that Postfix's master
+    starts in a jail.
 
     --reference (POSTROOM_REFERENCE=1) plays all cases to the real Postfix: that
     checks the runner, not the product. --not-yet (POSTROOM_NOT_YET=1) plays the
@@ -26,6 +28,7 @@ from tests.suite.conftest import chosen
 from tests.suite.corpus import Case
 from tests.suite.exchange import play
 from tests.suite.instance import Instance, Postroom
+from tests.suite.interchange import OwnDaemons
 from tests.suite.reference import Postfix
 
 # Groups whose code is still to come: address tables.
@@ -48,17 +51,16 @@ NOT_REPRODUCED = frozenset({"checks-52"})
 class Stage:
     """One instance at a time, for as long as the setting stays the same."""
 
-    def __init__(self, *, reference: bool) -> None:
-        self.reference = reference
-        self._setting: str | None = None
+    def __init__(self) -> None:
+        self._setting: tuple[type[Instance], str] | None = None
         self._instance: Instance | None = None
 
-    def instance(self, settings: Mapping[str, str]) -> Instance:
-        """Return a running instance with these settings."""
-        setting = corpus.settings_key(settings)
+    def instance(self, kind: type[Instance], settings: Mapping[str, str]) -> Instance:
+        """Return a running instance of this kind with these settings."""
+        setting = kind, corpus.settings_key(settings)
         if self._instance is None or setting != self._setting:
             self.close()
-            self._instance = Postfix(settings) if self.reference else Postroom(settings)
+            self._instance = kind(settings)
             self._setting = setting
             self._instance.start()
         return self._instance
@@ -71,8 +73,8 @@ class Stage:
 
 
 @pytest.fixture(scope="module")
-def stage(pytestconfig: pytest.Config) -> Iterator[Stage]:
-    made = Stage(reference=chosen(pytestconfig, "reference"))
+def stage() -> Iterator[Stage]:
+    made = Stage()
     yield made
     made.close()
 
@@ -80,7 +82,7 @@ def stage(pytestconfig: pytest.Config) -> Iterator[Stage]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Make one test for each case that this run plays."""
     if "case" in metafunc.fixturenames:
-        metafunc.parametrize("case", parameters(metafunc.config))
+        metafunc.parametrize(("case", "kind"), parameters(metafunc.config))
 
 
 def parameters(config: pytest.Config) -> list[object]:
@@ -88,7 +90,8 @@ def parameters(config: pytest.Config) -> list[object]:
     path = peers.recorded_cases()
     cases = corpus.load(path) if path else []
     if chosen(config, "reference"):
-        return [pytest.param(case, id=case.id) for case in cases if case.id not in NOT_REPRODUCED]
+        played = [case for case in cases if case.id not in NOT_REPRODUCED]
+        return [pytest.param(case, Postfix, id=case.id) for case in played]
     not_yet = pytest.mark.xfail(reason="not yet", strict=False)
     wanted = [
         case
@@ -96,8 +99,12 @@ def parameters(config: pytest.Config) -> list[object]:
         if case.id not in REPLACED and (case.group not in NOT_YET or chosen(config, "not_yet"))
     ]
     return [
-        pytest.param(case, id=name, marks=[not_yet] if case.group in NOT_YET else [])
-        for name, case in [*((case.id, case) for case in wanted), *in_records(wanted)]
+        pytest.param(case, kind, id=name, marks=[not_yet] if case.group in NOT_YET else [])
+        for name, case, kind in [
+            *((case.id, case, Postroom) for case in wanted),
+            *((name, case, Postroom) for name, case in in_records(wanted)),
+            *((f"{case.id}-programs", case, OwnDaemons) for case in wanted if not case.settings),
+        ]
     ]
 
 
@@ -122,8 +129,10 @@ def test_the_recorded_cases_are_at_hand() -> None:
         peers.missing("the conformance corpus (../shared, or the folder named by POSTROOM_SHARED)")
 
 
-def test_the_case_is_answered_stored_and_logged_as_recorded(case: Case, stage: Stage) -> None:
-    late_cleanup = not stage.reference
-    seen = play(stage.instance(case.settings), case, late_cleanup=late_cleanup)
+def test_the_case_is_answered_stored_and_logged_as_recorded(
+    case: Case, kind: type[Instance], stage: Stage
+) -> None:
+    late_cleanup = kind is not Postfix
+    seen = play(stage.instance(kind, case.settings), case, late_cleanup=late_cleanup)
     differences = case.differences(seen, late_cleanup=late_cleanup)
     assert not differences, "\n".join([f"{case.id}: {case.what}", *differences])

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from master import guard
+from common import guard
 from tests.suite import peers
 from tests.suite.instance import run
 

@@ -1,17 +1,22 @@
 """What of its environment master keeps."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from common import environment
 from common.config import Entry, MainCf
 from common.params import MasterParams
-from master import environment
 
 
 def params(**settings: str) -> MasterParams:
     entries = {name: Entry(text, "test") for name, text in settings.items()}
     return MainCf(Path("main.cf"), entries).load(MasterParams)
+
+
+def selected(inherited: Mapping[str, str], params: MasterParams) -> dict[str, str]:
+    return environment.selected(inherited, params, params.postlog_service_name)
 
 
 def test_only_what_is_listed_stays() -> None:
@@ -22,7 +27,7 @@ def test_only_what_is_listed_stays() -> None:
         "LANG": "de",
         "MAIL_CONFIG": "/x",
     }
-    assert environment.selected(inherited, params(config_directory="/etc/postfix")) == {
+    assert selected(inherited, params(config_directory="/etc/postfix")) == {
         "TZ": "UTC",
         "LANG": "C",
         "MAIL_CONFIG": "/etc/postfix",
@@ -31,7 +36,7 @@ def test_only_what_is_listed_stays() -> None:
 
 
 def test_the_list_is_a_parameter() -> None:
-    found = environment.selected({"A": "1", "B": "2"}, params(import_environment="A, C=3=4"))
+    found = selected({"A": "1", "B": "2"}, params(import_environment="A, C=3=4"))
     assert (found["A"], found["C"], "B" in found) == ("1", "3=4", False)
 
 
@@ -49,8 +54,8 @@ def test_the_configuration_directory_has_a_default(
 
 def test_programs_are_told_of_the_log_file_or_of_none() -> None:
     inherited = {"POSTLOG_SERVICE": "/old", "POSTLOG_HOSTNAME": "old"}
-    assert "POSTLOG_SERVICE" not in environment.selected(inherited, params())
-    assert "POSTLOG_HOSTNAME" not in environment.selected(inherited, params())
+    assert "POSTLOG_SERVICE" not in selected(inherited, params())
+    assert "POSTLOG_HOSTNAME" not in selected(inherited, params())
     settings = {"maillog_file": "/var/log/x", "queue_directory": "/q", "myhostname": "mx.test"}
-    found = environment.selected(inherited, params(**settings, postlog_service_name="lg"))
+    found = selected(inherited, params(**settings, postlog_service_name="lg"))
     assert (found["POSTLOG_SERVICE"], found["POSTLOG_HOSTNAME"]) == ("/q/public/lg", "mx.test")

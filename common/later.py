@@ -1,0 +1,30 @@
+"""later - a module that is imported only if somebody looks into it
+
+DESCRIPTION
+    The standard library's dataclasses import inspect, of which they need a
+    function for classes that have no docstring. Ours have one; but inspect
+    and the compiler tools that it brings take a tenth of the time in which a
+    program of ours starts. A program puts a Later in its place first of all.
+"""
+
+import importlib
+import sys
+from types import ModuleType
+
+
+class Later(ModuleType):
+    """Stands for a module until it is needed."""
+
+    def __getattr__(self, name: str) -> object:
+        """Return what the real module has, which takes this one's place."""
+        if name.startswith("__"):
+            raise AttributeError(name)  # asked by the import system, of every module
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+        found: object = getattr(importlib.import_module(self.__name__), name)
+        return found
+
+
+def postpone(name: str) -> None:
+    """Let a module be imported when it is needed, if it has not been yet."""
+    sys.modules.setdefault(name, Later(name))

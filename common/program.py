@@ -1,0 +1,69 @@
+"""program - one of our daemons: what master, or Postfix's, must know to run it
+
+DESCRIPTION
+    A daemon is a package whose __main__ has PARAMS, the dataclass of its
+    parameters, and serve(child). It may have prepare(params), which makes
+    what all of its processes need of their parameters; TRANSPORTS, if it
+    serves others than inet and unix; NATIVE, if there is a socket for frames
+    beside its own; MISSING, parameters that ask for what it does not do.
+
+SEE ALSO
+    master.children, which forks it
+    common.executable, by which it runs on its own
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from common.child import Child
+from common.config import MainCf
+from common.params import SuiteParams
+
+UNSET = ("", "no")  # texts of a parameter that asks for nothing
+USUAL_TRANSPORTS = ("inet", "unix")
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One of our daemons, imported."""
+
+    params: type[SuiteParams]
+    serve: Callable[[Child], None]
+    # Makes what all processes need of the parameters: once, before they are forked.
+    prepare: Callable[[Any], object]
+    transports: tuple[str, ...]  # that it can serve
+    native: bool = False  # it has a second socket, for our own daemons' form of its protocol
+    missing: tuple[str, ...] = ()  # parameters that ask for what it does not do
+
+    @classmethod
+    def of(cls, module: ModuleType) -> "Program":
+        """Return the daemon of a __main__.
+
+        Raises:
+            AttributeError: it is none.
+        """
+        return cls(
+            params=module.PARAMS,
+            serve=module.serve,
+            prepare=getattr(module, "prepare", lambda params: None),
+            transports=getattr(module, "TRANSPORTS", USUAL_TRANSPORTS),
+            native=getattr(module, "NATIVE", False),
+            missing=getattr(module, "MISSING", ()),
+        )
+
+    def lacks(self, command: str, main_cf: MainCf) -> str:
+        """Return what main.cf asks for that it does not do, nothing if there is no such thing."""
+        for name in self.missing:
+            if main_cf.text(name).lower() not in UNSET:
+                return f"{main_cf.origin(name)}: our {command} does not know {name}"
+        return ""
+
+
+def own_settings(command: str, service: str, options: dict[str, str]) -> dict[str, str]:
+    """Return what a service sets on top of main.cf: its names, and the options of its line.
+
+    As in Postfix an option can give the process another name, the service not.
+    """
+    return {"process_name": command, **options, "service_name": service}
