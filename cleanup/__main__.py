@@ -125,7 +125,7 @@ class Cleanup:
     def outdated(self) -> bool:
         """Tell whether the next message is for a process that opens its tables anew."""
         inspection = self.rules.inspection
-        return inspection is not None and inspection.checks.outdated()
+        return bool(inspection and inspection.checks and inspection.checks.outdated())
 
     def _serve(self, connection: SocketType, kind: type[Dialogue], opening: bytes = b"") -> bool:
         """Take one message, of which the opening is here; tell whether it was answered."""

@@ -10,7 +10,9 @@ SEE ALSO
     spec/cleanup-behaviour.md, section 3
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from cleanup.extracted import ExtractedStage
 from cleanup.headers import HeaderBlock, HeaderRules, header_name
@@ -25,13 +27,24 @@ TEXT, CONTINUED, EXTRACTED = b"NLX"
 BLANKED = bytes.maketrans(b"\r\n", b"  ")
 
 
+class TextStage(Stage, Protocol):
+    """A stage that can be given a record that was read before it began."""
+
+    def take(self, kind: int, text: bytes) -> None:
+        """Act on one record of text."""
+
+
 @dataclass(slots=True)
 class HeaderStage:
-    """Takes text records up to the end of the primary header."""
+    """Takes text records up to the end of the primary header.
+
+    parts_behind: makes the stage of what follows where that has headers, too.
+    """
 
     message: Message
     rules: HeaderRules
     recipients: Recipients
+    parts_behind: Callable[[HeaderBlock, Recipients], TextStage]
     block: HeaderBlock = field(init=False)
     _header: bytearray = field(default_factory=bytearray)  # lines so far, joined by newlines
     _unfinished: bool = False  # the last record was a piece of a line
@@ -93,6 +106,10 @@ class HeaderStage:
         self._end_header()
         if self.message.status:
             return None
+        if self.block.parted:
+            parts = self.parts_behind(self.block, self.recipients)
+            parts.take(kind, text)
+            return parts
         body = BodyStage(self.message, self.recipients)
         if text or kind == CONTINUED:
             self.message.write(RecordType.TEXT)

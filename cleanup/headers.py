@@ -101,6 +101,7 @@ class HeaderBlock:
     """The primary header of one message, in progress."""
 
     hops: int = 0
+    parted: bytes = b""  # the Content-Type, if it tells of parts with headers of their own
     message_id_logged: bool = False
 
     def __init__(self, message: Message, rules: HeaderRules) -> None:
@@ -172,6 +173,12 @@ class HeaderBlock:
 
     def _note_encoding(self, kind: bytes, value: bytes) -> None:
         note_encoding(self.message, value)
+
+    def _note_type(self, kind: bytes, value: bytes) -> None:
+        """Note what may have parts."""
+        told = value[:10].lower().startswith((b"multipart", b"message/"))
+        if told and not self.rules.params.disable_mime_input_processing:
+            self.parted = value
 
     def _count_hop(self, kind: bytes, value: bytes) -> None:
         """Count a Received header; too many of them mean that the mail runs in circles."""
@@ -255,4 +262,5 @@ NOTED: dict[bytes, Callable[[HeaderBlock, bytes, bytes], None]] = {
     b"message-id": HeaderBlock._log_message_id,
     b"resent-message-id": HeaderBlock._log_message_id,
     b"content-transfer-encoding": HeaderBlock._note_encoding,
+    b"content-type": HeaderBlock._note_type,
 }

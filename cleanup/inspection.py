@@ -46,7 +46,7 @@ FAULT_DSN = "5.6.0"
 class Inspection:
     """What is looked for in every message."""
 
-    checks: Checks
+    checks: Checks | None
     strict: frozenset[Fault]
     parts: bool  # parts of a message are told apart
     refused: re.Pattern[bytes] | None  # bytes for which a message is refused
@@ -96,24 +96,37 @@ def characters(text: str) -> bytes:
     return ESCAPE.sub(plain, encoded(text))
 
 
+# For messages with parts, whose headers are treated even if nothing is looked for.
+NOTHING = Inspection(None, frozenset(), True, None, b"")
+
+
 class InspectionStage:
     """Takes text records up to the end of the content."""
 
     def __init__(self, message: Message, rules: HeaderRules, recipients: Recipients) -> None:
-        assert rules.inspection
+        inspection = rules.inspection or NOTHING
         self.message = message
         self.rules = rules
         self.recipients = recipients
-        self._inspection = rules.inspection
-        self._checks = rules.inspection.checks
+        self._inspection = inspection
+        self._checks = inspection.checks
         # Clients that want no checks want no strictness either.
-        strict = rules.inspection.strict if message.checked else ()
-        self._splitter = Splitter(rules.params, parts=rules.inspection.parts, strict=strict)
+        strict = inspection.strict if message.checked else ()
+        self._splitter = Splitter(rules.params, parts=inspection.parts, strict=strict)
         self._block: HeaderBlock | None = HeaderBlock(message, rules)  # None: it has ended
         self._unfinished = False  # the last record was a piece of a line
         self._offset = 0  # in a part's body, of the next line
         self._opened = self._closed = 0  # boundaries
         self._reported = 0  # faults
+
+    @classmethod
+    def behind(cls, block: HeaderBlock, recipients: Recipients) -> "InspectionStage":
+        """Return the stage of what follows a header that is written."""
+        stage = cls(block.message, block.rules, recipients)
+        stage._block = None
+        list(stage._splitter.receive_line(b"Content-Type: " + block.parted))
+        list(stage._splitter.finish())
+        return stage
 
     def advance(self, records: Reader) -> Stage | None:
         """Take what is there; return the stage that follows, None when bytes are missing."""
@@ -129,12 +142,12 @@ class InspectionStage:
             if kind not in (TEXT, CONTINUED):
                 refuse_record(self.message, kind)
             else:
-                self._take(kind, text)
+                self.take(kind, text)
             if self.message.status or self.message.discard:
                 return discard_from(kind)
 
-    def _take(self, kind: int, text: bytes) -> None:
-        """Act on one record."""
+    def take(self, kind: int, text: bytes) -> None:
+        """Act on one record of text."""
         text = without_strays(self.message, text)
         refused = self._inspection.refused
         if refused and self.message.checked and refused.search(text):
@@ -173,7 +186,7 @@ class InspectionStage:
         if not text.isascii():
             message.need_utf8(Utf8.HEADER)
         before: bytes | None = None
-        if message.checked:
+        if message.checked and self._checks:
             outcome = self._checks.header(message, segment, text)
             if outcome.text is None:
                 return
@@ -194,7 +207,7 @@ class InspectionStage:
     def _store_line(self, text: bytes, kind: int) -> None:
         message = self.message
         before: bytes | None = None
-        if message.checked and self._checks.body and self._is_in_reach():
+        if self._checks and message.checked and self._is_in_reach():
             self._offset += len(text) + 1
             outcome = self._checks.line(message, text)
             if outcome.text is None:
@@ -205,7 +218,11 @@ class InspectionStage:
         message.write_text(RecordType.TEXT if kind == TEXT else RecordType.CONTINUED, text)
 
     def _is_in_reach(self) -> bool:
-        return not self._checks.body_limit or self._offset < self._checks.body_limit
+        """Tell whether the next line of the body is one for body checks."""
+        checks = self._checks
+        if not (checks and checks.body):
+            return False
+        return not checks.body_limit or self._offset < checks.body_limit
 
     def _end_header(self) -> None:
         assert self._block
@@ -241,7 +258,7 @@ class InspectionStage:
             and self._splitter.in_body
             and not (self._inspection.stripped or self._inspection.refused)
             and not self._splitter.minds(Fault.BODY)
-            and not (self.message.checked and self._checks.body and self._is_in_reach())
+            and not (self.message.checked and self._is_in_reach())
         )
 
     def _pass_run(self, records: Reader) -> None:
@@ -259,7 +276,7 @@ class InspectionStage:
             return
         texts = Reader(run)
         while (found := texts.next_record()) is not None and not self.message.status:
-            self._take(*found)
+            self.take(*found)
 
     # What is wrong.
 
@@ -286,4 +303,4 @@ def content_stage(
     """Return the stage of a content."""
     if rules.inspection and rules.inspection.wanted(message):
         return InspectionStage(message, rules, recipients)
-    return HeaderStage(message, rules, recipients)
+    return HeaderStage(message, rules, recipients, InspectionStage.behind)

@@ -20,7 +20,7 @@ import sys
 from cleanup.content import BodyStage, extracted_stage
 from cleanup.envelope import EnvelopeStage
 from cleanup.headers import HeaderBlock, HeaderRules
-from cleanup.inspection import content_stage
+from cleanup.inspection import InspectionStage, content_stage
 from cleanup.message import Journal, Message
 from cleanup.stage import Stage
 from common import frame, record
@@ -131,6 +131,12 @@ class NativeSession:
         is_whole = end or text.startswith(b"\n")
         if not (is_whole and PLAIN_HEADERS.fullmatch(header) and block.add_plain(header)):
             self._begin_stage(handover, text)
+            return
+        if block.parted:
+            self._write_text(block.finish())
+            self._records = Reader()
+            self._stage = InspectionStage.behind(block, self._envelope.recipients)
+            self._take_text(text[end:])
             return
         self._write_text(block.finish() + self._cleaned(text[end:]))
 

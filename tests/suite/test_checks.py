@@ -141,7 +141,7 @@ def test_both_do_the_same(number: int, sides: tuple[Side, Side]) -> None:
     settings = check_cases.SETTINGS[number - 1]
     for seed in range(MESSAGES):
         random = Random(f"checks {number} {seed}")
-        message = check_cases.message(random, settings)
+        message = check_cases.message(random)
         recipients = [b"r@to.test", b"q@to.test"][: random.randint(1, 2)]
         theirs, ours = both(sides, number, message, recipients)
         assert ours == theirs, (settings, message)
