@@ -6,8 +6,8 @@ SEE ALSO
 """
 
 from cleanup.headers import HeaderRules
-from cleanup.inspection import content_stage
 from cleanup.message import EMPTY_SIZE_RECORD, Message, Utf8, is_utf8
+from cleanup.parts import content_stage
 from cleanup.recipients import Recipients
 from cleanup.stage import Stage, discard_from
 from common.handover import CLIENT_ATTRIBUTES
