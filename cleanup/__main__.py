@@ -28,6 +28,7 @@ from cleanup.session import Session
 from cleanup.trigger import wake_queue_manager
 from cleanup.writer import QueueFile, StaleLogs
 from common.child import FLOW_READ_FD, FLOW_WRITE_FD, Child
+from common.claim import Claim
 from common.errors import PeerError, QueueError
 from common.log import Log
 from common.params import CleanupParams
@@ -37,6 +38,7 @@ from common.worker import serve_each
 
 PARAMS = CleanupParams
 NATIVE = True  # there is a socket for frames beside the public one
+CLAIMS = True  # queue files are written here
 
 # What Postfix's cleanup does to a message and ours does not, by the parameters that ask for it.
 MISSING = (
@@ -67,7 +69,7 @@ def serve(child: Child) -> None:
     inspection = Inspection.of(params, child.main_cf, child.log)
     rules = replace(rules, inspection=inspection)
     child.drop_privileges(params.mail_owner, params.queue_directory)
-    cleanup = Cleanup(rules, child.log)
+    cleanup = Cleanup(rules, child.log, child.claim)
     signal.signal(signal.SIGTERM, cleanup.terminate)
     signal.signal(signal.SIGALRM, cleanup.expire)
     outdated = cleanup.outdated if inspection else None
@@ -101,9 +103,10 @@ class Dialogue(Protocol):
 class Cleanup:
     """The daemon between two signals: its rules, and the file it is writing."""
 
-    def __init__(self, rules: HeaderRules, log: Log) -> None:
+    def __init__(self, rules: HeaderRules, log: Log, claim: Claim | None = None) -> None:
         self.params = rules.params
         self.log = log
+        self.claim = claim or Claim()
         self.rules = rules
         self.stale_logs = StaleLogs(self.params.hash_queue_names, self.params.hash_queue_depth)
         self.file: QueueFile | None = None
@@ -170,8 +173,7 @@ class Cleanup:
             self._store(session, session.receive_data(data))
             data = b""
         self._complete(session)
-        connection.sendall(session.verdict())
-        return True
+        return self._answer(connection, session)
 
     def _receive(self, connection: SocketType) -> bytes:
         """Return what comes next, mostly here already; empty at the end."""
@@ -205,9 +207,24 @@ class Cleanup:
             self.file.commit(message.size_record())
         except QueueError as error:
             self._fail(session, error)
-            return
-        self.file = None
-        wake_queue_manager(self.params.queue_service_name, self.log)
+
+    def _answer(self, connection: SocketType, session: Dialogue) -> bool:
+        """Tell the verdict, and whether anybody was there: a committed file only counts then."""
+        file, self.file = self.file, None
+        if file:
+            file.release()
+        try:
+            connection.sendall(session.verdict())
+        except OSError as error:
+            # The message's owner still has it, and will send it again.
+            session.message.warn(f"{error.strerror} while writing to the cleanup client")
+            if file:
+                file.withdraw()
+            return False
+        if file:
+            file.reveal()
+            wake_queue_manager(self.params.queue_service_name, self.log)
+        return True
 
     def _fail(self, session: Dialogue, error: QueueError) -> None:
         session.message.warn(f"queue file write error: {error}")
@@ -217,7 +234,7 @@ class Cleanup:
     def _create_file(self) -> QueueFile | None:
         """Return a new file, None if the queue cannot take one: the client is then told so."""
         try:
-            return QueueFile.create(long_ids=self.params.enable_long_queue_ids)
+            return QueueFile.create(long_ids=self.params.enable_long_queue_ids, claim=self.claim)
         except QueueError as error:
             self.log.warning(f"mail_queue_enter: {error}")
             return None

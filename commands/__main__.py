@@ -37,6 +37,7 @@ COMMANDS = {
     "inject": ("commands.inject:main", "submit a message by QMQP"),
     "queue": ("commands.queue:main", "list the queue"),
     "cat": ("commands.cat:main", "show a queue file"),
+    "super": ("commands.super:main", "purge and repair the queue directory"),
     "map": ("commands.map:main", "make, query and change lookup tables"),
 }
 # Names of Postfix's commands, for links to this one.

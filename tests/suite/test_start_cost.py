@@ -15,6 +15,8 @@ import pytest
 
 from tests.common.executed import Executed, Host
 
+pytestmark = pytest.mark.alone
+
 BAR = 60.0  # milliseconds
 STARTS = 9
 
