@@ -430,6 +430,9 @@ class CleanupParams(ChildParams, MimeParams):
     always_add_missing_headers: bool = parameter(
         "no", "Add missing Message-Id, Date and From to remote mail too."
     )
+    remote_header_rewrite_domain: str = parameter(
+        "", "Domain that completes addresses in headers of remote mail; empty leaves them alone."
+    )
     cleanup_replace_stray_cr_lf: bool = parameter(
         "yes", "Turn each CR or LF inside a line into a blank."
     )

@@ -49,6 +49,7 @@ REFERENCE = {
     "syslog_name": "postfix",
     "undisclosed_recipients_header": "",
     "always_add_missing_headers": False,
+    "remote_header_rewrite_domain": "",
     "enable_long_queue_ids": False,
     "message_drop_headers": ("bcc", "content-length", "resent-bcc", "return-path"),
     "cleanup_replace_stray_cr_lf": True,

@@ -19,7 +19,7 @@ from tests.suite.waiting import wait_for
 
 pytestmark = pytest.mark.alone
 
-STEADY, QUICK, FIERCE = Pace(5, 8), Pace(10, 4), Pace(50, 4)
+STEADY, QUICK, FIERCE = Pace(5, 10), Pace(10, 4), Pace(50, 4)
 
 # Mistakes that daemons could make, put into them as they start.
 ANSWERED_TOO_SOON = """

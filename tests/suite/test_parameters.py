@@ -81,7 +81,7 @@ def test_a_parameter_has_its_effect_on_an_instance(
 
 
 def test_no_parameter_is_without_a_scenario() -> None:
-    played = {one.parameter for one in (*SCENARIOS, *WHOLE)}
+    played = {one.parameter for one in SCENARIOS} | {one.parameter for one in WHOLE}
     assert played == set(PARAMETERS)
 
 
