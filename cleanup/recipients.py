@@ -65,7 +65,8 @@ class Recipients:
         """Write the block of one recipient unless the same one was written before."""
         original = (raw if self.original is None else self.original).partition(b"\0")[0]
         final = self.rewriter.recipient(raw)
-        self.message.last_recipient = final
+        if self.message.known_attributes is not None:
+            self.message.last_recipient = final
         kind = self._address_type(final)
         dsn = self.dsn_original or kind + final
         if self._is_new(original, final, dsn):
