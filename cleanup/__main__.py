@@ -15,10 +15,13 @@ import signal
 import socket
 import time
 from contextlib import suppress
+from dataclasses import replace
 from socket import SocketType
 from typing import Protocol
 
+from cleanup import checks
 from cleanup.headers import HeaderRules
+from cleanup.inspection import Inspection
 from cleanup.message import Journal, Message
 from cleanup.native import NativeSession
 from cleanup.session import Session
@@ -39,12 +42,9 @@ CLAIMS = True  # queue files are written here
 
 # What Postfix's cleanup does to a message and ours does not, by the parameters that ask for it.
 MISSING = (
-    *("header_checks", "mime_header_checks", "nested_header_checks", "body_checks"),
     *("smtpd_milters", "non_smtpd_milters", "milter_header_checks"),
     *("virtual_alias_maps", "canonical_maps", "sender_canonical_maps", "recipient_canonical_maps"),
     *("always_bcc", "sender_bcc_maps", "recipient_bcc_maps", "masquerade_domains"),
-    *("message_reject_characters", "message_strip_characters", "strict_mime_encoding_domain"),
-    *("strict_8bitmime", "strict_8bitmime_body", "strict_7bit_headers"),
 )
 
 READ_SIZE = 32 * 1024  # larger reads cost page faults: every buffer would be mapped anew
@@ -56,18 +56,24 @@ NEXT_SECONDS = 0.02
 MESSAGES_LIMIT = 100
 
 
-prepare = HeaderRules.of  # by master, for all processes
+def prepare(params: CleanupParams) -> HeaderRules:
+    """Make what all processes need, in master."""
+    checks.prepare(params)
+    return HeaderRules.of(params)
 
 
 def serve(child: Child) -> None:
     """Serve messages until it is time to leave."""
     rules: HeaderRules = child.prepared
     params = rules.params
+    inspection = Inspection.of(params, child.main_cf, child.log)
+    rules = replace(rules, inspection=inspection)
     child.drop_privileges(params.mail_owner, params.queue_directory)
     cleanup = Cleanup(rules, child.log, child.claim)
     signal.signal(signal.SIGTERM, cleanup.terminate)
     signal.signal(signal.SIGALRM, cleanup.expire)
-    serve_each(child, params, cleanup.serve, cleanup.serve_native)
+    outdated = cleanup.outdated if inspection else None
+    serve_each(child, params, cleanup.serve, cleanup.serve_native, outdated=outdated)
 
 
 class Dialogue(Protocol):
@@ -114,10 +120,15 @@ class Cleanup:
         answered = self._serve(connection, NativeSession)
         set_io_timeout(connection, NEXT_SECONDS)
         for _ in range(1, min(self.params.max_use, MESSAGES_LIMIT)):
-            if not answered or not (opening := receive_next(connection)):
+            if not answered or self.outdated() or not (opening := receive_next(connection)):
                 return
             signal.alarm(int(self.params.daemon_timeout))  # each has a time of its own
             answered = self._serve(connection, NativeSession, opening)
+
+    def outdated(self) -> bool:
+        """Tell whether the next message is for a process that opens its tables anew."""
+        inspection = self.rules.inspection
+        return bool(inspection and inspection.checks and inspection.checks.outdated())
 
     def _serve(self, connection: SocketType, kind: type[Dialogue], opening: bytes = b"") -> bool:
         """Take one message, of which the opening is here; tell whether it was answered."""

@@ -156,13 +156,13 @@ def test_what_ours_does_not_do_is_left_to_postfixs(postfix: Files) -> None:
     old = postfix.load()
     (plan,) = old.plans.values()
     assert native(plan)
-    main_cf_with(postfix, "header_checks = regexp:/etc/postfix/header_checks")
+    main_cf_with(postfix, "virtual_alias_maps = hash:/etc/postfix/virtual")
     new = postfix.load(old)
     (plan,) = new.plans.values()
     assert (type(plan), plan.prefork) == (Plan, 0)
     folder = postfix.directory
     assert new.warnings == (
-        f"{folder}/main.cf, line 3: our cleanup does not know header_checks:"
+        f"{folder}/main.cf, line 3: our cleanup does not know virtual_alias_maps:"
         f" {folder}/cleanup is used",
     )
     assert changes.between(old, new).changed == ("cleanup/unix",)
@@ -171,13 +171,13 @@ def test_what_ours_does_not_do_is_left_to_postfixs(postfix: Files) -> None:
 @pytest.mark.parametrize(
     ("line", "setting", "ours"),
     [
-        (CLEANUP, "strict_8bitmime = no", True),
-        (CLEANUP, "strict_8bitmime = yes", False),
+        (CLEANUP, "strict_8bitmime = yes", True),
+        (CLEANUP, "masquerade_domains = example.test", False),
         (CLEANUP, "always_bcc =", True),
         (CLEANUP, "virtual_alias_maps = $no_such_name", True),
         (CLEANUP, "non_smtpd_milters = inet:127.0.0.1:8891", False),
         (CLEANUP + " -o always_bcc=a@b.test", "", False),
-        (CLEANUP + " -o header_checks=", "header_checks = static:HOLD", True),
+        (CLEANUP + " -o virtual_alias_maps=", "virtual_alias_maps = static:x", True),
     ],
 )
 def test_what_is_asked_for_is_what_is_in_force_for_the_service(
@@ -190,11 +190,11 @@ def test_what_is_asked_for_is_what_is_in_force_for_the_service(
 
 
 def test_what_nobody_does_is_a_mistake(postfix: Files) -> None:
-    main_cf_with(postfix, "header_checks = static:HOLD")
+    main_cf_with(postfix, "virtual_alias_maps = static:x")
     (postfix.directory / "cleanup").unlink()
     folder = postfix.directory
     assert postfix.complaint() == (
-        f"{folder}/main.cf, line 3: our cleanup does not know header_checks,"
+        f"{folder}/main.cf, line 3: our cleanup does not know virtual_alias_maps,"
         f" and there is no {folder}/cleanup"
     )
 
@@ -203,8 +203,8 @@ def test_a_process_does_not_pass_over_an_edit_that_asks_for_what_it_does_not_do(
     postfix: Files,
 ) -> None:
     (plan,) = postfix.load().plans.values()
-    main_cf_with(postfix, "header_checks = static:HOLD")
-    with pytest.raises(ConfigError, match="does not know header_checks: this takes a reload"):
+    main_cf_with(postfix, "virtual_alias_maps = static:x")
+    with pytest.raises(ConfigError, match="does not know virtual_alias_maps: this takes a reload"):
         native(plan).fresh()
 
 
