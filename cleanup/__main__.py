@@ -113,7 +113,7 @@ class Cleanup:
         """Take messages as frames, one after the other, and answer each."""
         answered = self._serve(connection, NativeSession)
         set_io_timeout(connection, NEXT_SECONDS)
-        for _ in range(1, MESSAGES_LIMIT):
+        for _ in range(1, min(self.params.max_use, MESSAGES_LIMIT)):
             if not answered or not (opening := receive_next(connection)):
                 return
             signal.alarm(int(self.params.daemon_timeout))  # each has a time of its own

@@ -1,11 +1,14 @@
 """Both files together: what is refused, what is left alone, what a reload changes."""
 
 import os
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from cleanup.headers import HeaderRules
+from common import config
 from common.errors import ConfigError
 from common.params import ChildParams
 from master import changes
@@ -255,7 +258,8 @@ def test_disabled_services_are_not_mentioned(files: Files) -> None:
          '{d}/master.cf, line 1: parameter syslog_network_target: bad target "udp:":'
          " need udp:address:port or tcp:address:port"),
         ("compatibility_level = x\n", "",
-         '{d}/main.cf, line 1: parameter compatibility_level: bad compatibility level: "x"'),
+         '{d}/main.cf, line 1: parameter compatibility_level:'
+         ' malformed compatibility level syntax: "x"'),
         (MAIN_CF + "maillog_file = /etc/log\n", "",
          "{d}/main.cf, line 6: parameter maillog_file: /etc/log begins with nothing of"
          " maillog_file_prefixes (/var /dev/stdout)"),
@@ -296,6 +300,45 @@ def test_a_missing_file_is_named(files: Files, name: str) -> None:
 def test_the_default_of_chroot_depends_on_the_level(files: Files, level: str, chroot: bool) -> None:
     files.write(f"compatibility_level = {level}\nnative_services = echod\n")
     assert files.load().plans[ECHO].service.chroot is chroot
+
+
+def test_a_process_does_not_read_what_is_half_written(files: Files) -> None:
+    """An editor empties the file, then writes: in between nothing would be wrong with it."""
+    plan = files.load().plans[ECHO]
+    assert isinstance(plan, NativePlan)
+    path = files.directory / "main.cf"
+    text = path.read_text()
+    path.write_text("")
+    writer = threading.Timer(0.03, path.write_text, [text + "max_idle = 9\n"])
+    writer.start()
+    begin = time.monotonic()
+    fresh = plan.fresh()
+    writer.join()
+    assert (fresh.main_cf.text("max_idle"), fresh.main_cf.text("native_services")) == ("9", "echod")
+    assert time.monotonic() - begin < 1.0
+    # It is old enough now, or its date is wrong: nobody waits.
+    for date in (-60.0, 60.0):
+        os.utime(path, (time.time() + date, time.time() + date))
+        begin = time.monotonic()
+        plan.fresh()
+        assert time.monotonic() - begin < 0.09
+
+
+def test_a_file_that_is_written_all_the_time_is_read_nevertheless(files: Files) -> None:
+    path = files.directory / "main.cf"
+    stop = threading.Event()
+
+    def write() -> None:
+        while not stop.wait(0.02):
+            os.utime(path)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    begin = time.monotonic()
+    config.wait_until_settled(path)
+    stop.set()
+    writer.join()
+    assert 0.9 < time.monotonic() - begin < 3.0
 
 
 def test_what_is_fixed_keeps_its_value_and_is_told(files: Files) -> None:
