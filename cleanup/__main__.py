@@ -19,8 +19,9 @@ from dataclasses import replace
 from socket import SocketType
 from typing import Protocol
 
-from cleanup import trace
+from cleanup import checks, trace
 from cleanup.headers import HeaderRules
+from cleanup.inspection import Inspection
 from cleanup.message import Journal, Message
 from cleanup.native import NativeSession
 from cleanup.session import Session
@@ -40,12 +41,7 @@ NATIVE = True  # there is a socket for frames beside the public one
 CLAIMS = True  # queue files are written here
 
 # What Postfix's cleanup does to a message and ours does not, by the parameters that ask for it.
-MISSING = (
-    *("header_checks", "mime_header_checks", "nested_header_checks", "body_checks"),
-    *("smtpd_milters", "non_smtpd_milters", "milter_header_checks"),
-    *("message_reject_characters", "message_strip_characters", "strict_mime_encoding_domain"),
-    *("strict_8bitmime", "strict_8bitmime_body", "strict_7bit_headers"),
-)
+MISSING = (*("smtpd_milters", "non_smtpd_milters", "milter_header_checks"),)
 
 READ_SIZE = 32 * 1024  # larger reads cost page faults: every buffer would be mapped anew
 NO_FILE_ID = "NOQUEUE"
@@ -56,7 +52,10 @@ NEXT_SECONDS = 0.02
 MESSAGES_LIMIT = 100
 
 
-prepare = HeaderRules.of  # by master, for all processes
+def prepare(params: CleanupParams) -> HeaderRules:
+    """Make what all processes need, in master."""
+    checks.prepare(params)
+    return HeaderRules.of(params)
 
 
 def serve(child: Child) -> None:
@@ -64,12 +63,15 @@ def serve(child: Child) -> None:
     rules: HeaderRules = child.prepared
     params = rules.params
     addresses = rules.address_rules.open(child.main_cf, child.log)
-    rules = replace(rules, addresses=addresses)
+    inspection = Inspection.of(params, child.main_cf, child.log)
+    rules = replace(rules, addresses=addresses, inspection=inspection)
     child.drop_privileges(params.mail_owner, params.queue_directory)
     cleanup = Cleanup(rules, child.log, child.claim)
     signal.signal(signal.SIGTERM, cleanup.terminate)
     signal.signal(signal.SIGALRM, cleanup.expire)
-    serve_each(child, params, cleanup.serve, cleanup.serve_native, outdated=cleanup.outdated)
+    opens = addresses or inspection
+    outdated = cleanup.outdated if opens else None
+    serve_each(child, params, cleanup.serve, cleanup.serve_native, outdated=outdated)
 
 
 class Dialogue(Protocol):
@@ -115,11 +117,18 @@ class Cleanup:
         """Take messages as frames, one after the other, and answer each."""
         answered = self._serve(connection, NativeSession)
         set_io_timeout(connection, NEXT_SECONDS)
-        for _ in range(1, MESSAGES_LIMIT):
+        for _ in range(1, min(self.params.max_use, MESSAGES_LIMIT)):
             if not answered or not (opening := self._receive_next(connection)):
                 return
             signal.alarm(int(self.params.daemon_timeout))  # each has a time of its own
             answered = self._serve(connection, NativeSession, opening)
+
+    def outdated(self) -> bool:
+        """Tell whether the next message is for a process that opens its tables anew."""
+        addresses, inspection = self.rules.addresses, self.rules.inspection
+        if addresses and addresses.outdated():
+            return True
+        return bool(inspection and inspection.checks and inspection.checks.outdated())
 
     def _serve(self, connection: SocketType, kind: type[Dialogue], opening: bytes = b"") -> bool:
         """Take one message, of which the opening is here; tell whether it was answered."""
@@ -138,10 +147,6 @@ class Cleanup:
             return False
         finally:
             self._discard_file()
-
-    def outdated(self) -> bool:
-        """Tell whether a table is no longer what was read: a new process reads it anew."""
-        return self.rules.addresses is not None and self.rules.addresses.outdated()
 
     def terminate(self, number: int, frame: object) -> None:
         """Leave at once, as on SIGTERM, without the unfinished file."""
@@ -174,7 +179,7 @@ class Cleanup:
 
     def _receive_next(self, connection: SocketType) -> bytes:
         """Return the beginning of a client's next message, nothing if there is none for us."""
-        if self.rules.addresses:
+        if self.rules.addresses or self.rules.inspection:
             # What is not read yet a client sends once more, to a process with fresh tables.
             waits = receive_next(connection, 1, socket.MSG_PEEK)
             if not waits or self.outdated():

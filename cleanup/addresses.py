@@ -19,9 +19,9 @@ from cleanup.mapping import AddressMaps, Site
 from cleanup.message import BCC_OK, MAP_OK, Message
 from cleanup.rewrite import Rewriter
 from common.config import MainCf
-from common.interfaces import Number, own_addresses
 from common.lists import WordList
 from common.log import Log
+from common.own_addresses import Number, own_addresses
 from common.params import PLACES, AddressParams, CleanupParams
 from common.status import Status
 from common.tables import Options, Table, TableError, import_types

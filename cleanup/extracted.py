@@ -66,6 +66,8 @@ class ExtractedStage:
         always = self.recipients.rewriter.always_bcc
         if always and message.options & BCC_OK and message.last_recipient is not None:
             self.recipients.add_copy(always)
+        for address in message.copies:
+            self.recipients.add_copy(address)
         message.write(RecordType.END)
         if message.last_recipient is None:
             message.refuse(Status.NO_RECIPIENTS)

@@ -42,7 +42,8 @@ class Option(enum.IntFlag):
 
 
 HOLD, DISCARD = Option.HOLD.value, Option.DISCARD.value
-BCC_OK, MAP_OK = Option.BCC_OK.value, Option.MAP_OK.value
+FILTER, BCC_OK = Option.FILTER.value, Option.BCC_OK.value
+MAP_OK = Option.MAP_OK.value
 SMTPUTF8, AUTOUTF8 = Option.SMTPUTF8.value, Option.AUTOUTF8.value
 LATE_OPTIONS = HOLD | DISCARD  # what a client may add in the middle
 SEEN_OPTIONS = LATE_OPTIONS | SMTPUTF8
@@ -84,8 +85,13 @@ class Message:
     utf8: Utf8 = Utf8.NONE
     encoding: bytes = b""  # of the body, as its header names it
     remote: bool = False  # rewriting context of the headers
-    last_recipient: bytes | None = None
     expansions: tuple[Expansion, ...] = ()  # to be told to the sender
+    checked: bool = False  # its content is looked up in tables
+    known_attributes: dict[bytes, bytes] | None = None  # kept for the log of checks
+    last_recipient: bytes | None = None
+    content_filter: bytes = b""  # that a check asks for
+    redirect: bytes = b""
+    copies: tuple[bytes, ...] = ()  # recipients that checks add
     length: int = 0  # bytes of the queue file so far
     data_offset: int = 0  # of the first content record
     content_length: int = 0

@@ -55,6 +55,8 @@ class Recipients:
             if name == b"rewrite_context":
                 self._set_context(value)
             message.attribute_names.add(name)
+            if message.known_attributes is not None:
+                message.known_attributes[name] = value
             message.write(RecordType.ATTRIBUTE, b"%b=%b" % (name, value))
         limit = message.params.queue_file_attribute_count_limit
         return len(message.attribute_names) <= limit

@@ -46,9 +46,11 @@ def serve_each(
         serves[child.native_listener] = serve_native
     with select.epoll(len(listeners) + 1) as ready:
         ready.register(STATUS_FD, select.EPOLLIN)
+        # One connection wakes one process, not all that wait; but one that may have to leave it
+        # to the others must not be the only one to wake.
+        exclusive = 0 if outdated else select.EPOLLEXCLUSIVE
         for listener in listeners:
-            # One connection wakes one process, not all that wait.
-            ready.register(listener, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+            ready.register(listener, select.EPOLLIN | exclusive)
         used = 0
         while used < params.max_use:
             descriptors = [found for found, _ in ready.poll(params.max_idle)]

@@ -399,8 +399,7 @@ def test_other_headers_may_stand_before_the_received_header() -> None:
     assert outcome.content()[:2] == [("N", b"X-First: y"), ("N", b"Received: x")]
 
 
-@pytest.mark.parametrize("parameter", ["myhostname", "undisclosed_recipients_header"])
-def test_a_value_with_bytes_that_are_no_utf8_is_used_as_it_was_written(parameter: str) -> None:
+def test_a_value_with_bytes_that_are_no_utf8_is_used_as_it_was_written() -> None:
     # How main.cf is read: such a byte becomes a lone surrogate.
-    outcome = take(message(), {parameter: "X-C: caf\udce9"})
+    outcome = take(message(), {"undisclosed_recipients_header": "X-C: caf\udce9"})
     assert any(b"caf\xe9" in payload for _, payload in outcome.content())

@@ -667,17 +667,21 @@ def test_a_client_without_another_frame_is_left_soon_and_without_a_word() -> Non
 
 
 @pytest.mark.usefixtures("patient")
-def test_a_client_is_left_after_so_many_frames(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(daemon, "MESSAGES_LIMIT", 3)
+@pytest.mark.parametrize(("limit", "max_use"), [(3, "100"), (100, "3"), (100, "1")])
+def test_a_client_is_left_after_so_many_frames(
+    monkeypatch: pytest.MonkeyPatch, limit: int, max_use: str
+) -> None:
+    monkeypatch.setattr(daemon, "MESSAGES_LIMIT", limit)
+    count = min(limit, int(max_use))
     ours, theirs = socket.socketpair()
     with ours, theirs, ThreadPoolExecutor(1) as pool:
         ours.settimeout(10)
-        served = pool.submit(Cleanup(rules(), Journal()).serve_native, theirs)
-        for _ in range(3):
+        served = pool.submit(Cleanup(rules(max_use=max_use), Journal()).serve_native, theirs)
+        for _ in range(count):
             ours.sendall(framed())
             assert answers(ours, 1)[0][0] == 0
         served.result(10)
-    assert len(list(Path("incoming").iterdir())) == 3
+    assert len(list(Path("incoming").iterdir())) == count
 
 
 @pytest.mark.usefixtures("patient")
