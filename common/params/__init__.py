@@ -79,7 +79,7 @@ __all__ = [
 # Whoever inherits stands behind those it inherits from.
 READERS = (
     *(SuiteParams, TableParams, HeaderParams, MimeParams, MapParams),
-    *(MasterParams, ChildParams, QmqpdParams, CleanupParams),
+    *(InterfaceParams, MasterParams, ChildParams, QmqpdParams, AddressParams, CleanupParams),
 )
 
 PARAMETERS: dict[str, Parameter] = {one.name: one for reader in READERS for one in declared(reader)}

@@ -61,6 +61,7 @@ class AddressParams(InterfaceParams):
     virtual_alias_maps: Words = parameter(
         "$virtual_maps", "Tables with recipients in place of a recipient."
     )
+    virtual_maps: str = parameter("", "Former name of virtual_alias_maps.", legacy=True)
     virtual_alias_recursion_limit: int = parameter(
         "1000", "Aliases of aliases that are followed.", least=1
     )

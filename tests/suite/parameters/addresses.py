@@ -164,6 +164,7 @@ SCENARIOS = (
         beside=HIDDEN,
     ),
     Scenario("virtual_alias_maps", NEW, recipients(b"r@to.test"), ["r@to.test"], ["new@x.test"]),
+    Scenario("virtual_maps", NEW, recipients(b"r@to.test"), ["r@to.test"], ["new@x.test"]),
     Scenario(
         "virtual_alias_recursion_limit",
         "2",
