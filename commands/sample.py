@@ -25,7 +25,7 @@ def main_cf() -> str:
     seen: set[str] = set()
     parts = [HEADER]
     for reader in READERS:
-        fresh = [one for one in declared(reader) if one.name not in seen and not one.legacy]
+        fresh = [one for one in declared(reader) if one.name not in seen]
         seen |= {one.name for one in fresh}
         parts.append(f"\n# {reader.__doc__}\n")
         parts += map(entry, fresh)

@@ -42,6 +42,7 @@ cleanup{number} unix n - n - 0 cleanup
 DATE = re.compile(r"[A-Z][a-z]{2}, +\d+ [A-Z][a-z]{2} \d{4} [\d:]{8} [+-]\d{4} \(\w+\)")
 STAMP = re.compile(r"\d{14}\.<ID>")
 CLOCK = re.compile("warning: (file system clock|resetting file time stamps)")
+OPENING = "error: "  # said once by each process, of which one side may have more
 
 
 class Side:
@@ -83,7 +84,7 @@ class Side:
         mark = re.compile(rf" postfix/s{number}/cleanup\[\d+\]: (.*)")
         found = (mark.search(line) for line in self.instance.log_lines(position))
         lines = [self._plain(one[1], taken) for one in found if one]
-        return [line for line in lines if not CLOCK.match(line)]
+        return [line for line in lines if not (CLOCK.match(line) or line.startswith(OPENING))]
 
     def _plain(self, text: str, taken: Taken) -> str:
         text = text.replace(taken.queue_id, "<ID>").replace(str(self.instance.top), "<TOP>")
