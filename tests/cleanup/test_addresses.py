@@ -244,3 +244,17 @@ def test_what_is_wrong_with_tables_is_said_when_a_client_comes() -> None:
     assert host.log.lines() == ["error: unsupported dictionary type: nonsense"]
     host.addresses.begin()
     assert len(host.log.lines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "deferred"),
+    [
+        ("virtual_alias_recursion_limit", "3", False),
+        ("virtual_alias_recursion_limit", "2", True),
+        ("virtual_alias_expansion_limit", "2", False),
+        ("virtual_alias_expansion_limit", "1", True),
+    ],
+)
+def test_aliases_may_go_as_far_as_the_limit(limit: str, value: str, deferred: bool) -> None:
+    settings = {"virtual_alias_maps": "inline:{{a@x=b@x},{b@x=c@x, d@x}}", limit: value}
+    assert (submitted(settings, b"a@x").status == Status.DEFERRED) is deferred
