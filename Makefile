@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 INSTANCE := run
 PORT ?= 10628
 
-.PHONY: setup run demo test check lint peers bench bench-quick memory soak storm logger-storm reloads generated clean
+.PHONY: setup run demo test check lint peers bench bench-quick memory soak storm crowd logger-storm reloads generated clean
 
 setup: $(VENV)/.installed $(VENV)/libexec/postroom
 
@@ -67,8 +67,14 @@ soak: setup peers
 	$(BIN)/python -P -m bench.soak
 
 # Processes killed at random under load, for minutes: what that cost, and whether it may.
+# With KILLS=10000 the storms are repeated until so many were killed.
+KILLS ?= 0
 storm: setup peers
-	$(BIN)/python -P -m tests.suite.storm
+	$(BIN)/python -P -m tests.suite.storm --kills $(KILLS)
+
+# Ten thousand clients that stall: two minutes. A short form is part of the tests.
+crowd: setup
+	$(BIN)/python -P -m pytest -q -s --long tests/suite/test_parked.py
 
 # Loggers stopped and killed under load, as root: a quarter of an hour.
 logger-storm: setup peers

@@ -5,12 +5,11 @@ SEE ALSO
     spec/qmqp.md
 """
 
-import resource
-
 from common.child import Child
 from common.params import QmqpdParams
 from common.tables import import_types
 from qmqpd.access import Access
+from qmqpd.capacity import allow_descriptors
 from qmqpd.experience import Experience
 from qmqpd.names import Resolver
 from qmqpd.service import Rules, Service
@@ -19,7 +18,6 @@ from qmqpd.worker import Worker
 PARAMS = QmqpdParams
 
 EXPERIENCE = Experience()  # of all workers: made once, in master, and forked with them
-SPARE_DESCRIPTORS = 64  # beside one for each client and one for its conversation with cleanup
 
 
 def prepare(params: QmqpdParams) -> Rules:
@@ -32,18 +30,9 @@ def serve(child: Child) -> None:
     """Serve clients until it is time to leave."""
     rules: Rules = child.prepared
     params = rules.params
-    allow_descriptors(2 * params.qmqpd_worker_connection_limit + SPARE_DESCRIPTORS)
+    allow_descriptors(params.qmqpd_worker_connection_limit)
     access = Access(params, child.main_cf, child.log)
     resolver = Resolver(child.log, access.permits_address, EXPERIENCE)
     child.drop_privileges(params.mail_owner, params.queue_directory)
     service = Service(rules, child.log, access, resolver, verbosity=int(child.verbose))
     Worker(child, service).run()
-
-
-def allow_descriptors(wanted: int) -> None:
-    """Raise the limit of open files as far as needed and permitted."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY:
-        wanted = min(wanted, hard)
-    if soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -13,8 +13,8 @@ import enum
 import select
 import socket
 import time
-from dataclasses import dataclass
 from socket import SocketType
+from typing import NamedTuple
 
 from common import netstring
 from common.cleanup_client import CONNECT_RETRY, Delivery
@@ -50,8 +50,7 @@ class Step(enum.IntEnum):
     DONE = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(NamedTuple):
     """When to call advance() again: an event on a descriptor (-1: none), or the deadline."""
 
     descriptor: int
@@ -170,6 +169,8 @@ class Connection:
                 if submission:
                     self._submit(submission)
                     return None
+                if len(data) < READ_SIZE:
+                    break  # that was all; should more have come since, we are woken for it
         except BlockingIOError:
             pass
         except SessionError as error:

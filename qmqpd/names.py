@@ -66,13 +66,15 @@ class Resolver:
             self._experience.note_silence(address, time.monotonic())
             self._meanwhile[address] = UNKNOWN
 
-    def collect(self) -> None:
-        """Take finished lookups into the cache, log what was wrong with them."""
+    def collect(self) -> list[str]:
+        """Take finished lookups into the cache, log what was wrong; return their addresses."""
         if len(self._cache) > CACHE_LIMIT:
             self._cache.clear()
         now = time.monotonic()
+        answered = []
         for answer, seconds in self._lookups.finished():
             address = answer.address
+            answered.append(address)
             del self._meanwhile[address]
             found = answer.name != UNKNOWN
             self._cache[address] = answer.name, now + (FOUND_SECONDS if found else FAILED_SECONDS)
@@ -82,6 +84,7 @@ class Resolver:
                 self._experience.note_silence(address, now)
             if answer.warning:
                 self._log.warning(answer.warning)
+        return answered
 
     def _ask(self, address: str, now: float, *, was_silent: bool) -> None:
         """Have an address looked up."""

@@ -2,8 +2,9 @@
 
 DESCRIPTION
     Parking knows every connection that could not finish at once: by the
-    descriptor that will wake it, by its deadline, and by how long it has been
-    silent. All of it costs the same however many there are.
+    descriptor that will wake it, by its deadline, by how long it has been
+    silent, and by the address whose name it waits for. All of it costs the
+    same however many there are.
 """
 
 import contextlib
@@ -11,49 +12,71 @@ import heapq
 import select
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import count
 
 from qmqpd.connection import Connection, Step, Wait
 
 UNSERVED = (Step.NAME, Step.PACKET)  # of these clients we have no message yet
 SPARE_ENTRIES = 1000  # entries of finished connections that may lie about
+NOTHING = Wait(-1, 0, 0.0)
+
+# A set in the order of arrival, of which any member may leave.
+Line = dict[Connection, None]
+
+
+@dataclass(slots=True)
+class Place:
+    """What is known of one connection."""
+
+    wait: Wait = NOTHING
+    held: int = 0  # bytes
+    entry: tuple[float, int] | None = None  # among the deadlines
 
 
 class Parking:
-    """Waiting connections; the one silent for longest comes first."""
+    """Waiting connections."""
 
     def __init__(self, epoll: select.epoll) -> None:
         self.held_bytes = 0  # of packets that are not complete
         self.per_address: Counter[str] = Counter()
-        self.nameless: set[Connection] = set()
         self.delivering: set[Connection] = set()  # cleanup lets them wait
         self._epoll = epoll
-        self._waits: dict[Connection, Wait] = {}
+        self._places: dict[Connection, Place] = {}
         self._watched: dict[int, Connection] = {}
-        self._held: dict[Connection, int] = {}
+        self._nameless: dict[str, Line] = {}  # by address
+        # Those that have sent no message yet, and of them those that have sent a part; the one
+        # silent for longest comes first.
+        self._silent: Line = {}
+        self._holding: Line = {}
         # Entries are numbers, lest a connection stay in memory for as long as its deadline.
         self._deadlines: list[tuple[float, int]] = []
         self._entries: dict[int, Connection] = {}
-        self._entry_of: dict[Connection, tuple[float, int]] = {}
         self._numbers = count()
 
     def __len__(self) -> int:
-        return len(self._waits)
+        return len(self._places)
 
     def __iter__(self) -> Iterator[Connection]:
-        return iter(list(self._waits))
+        return iter(list(self._places))
 
     def watching(self, descriptor: int) -> Connection | None:
         """Return the connection that this descriptor wakes."""
         return self._watched.get(descriptor)
 
-    def longest_silent(self) -> Connection | None:
+    def nameless(self, address: str) -> list[Connection]:
+        """Return the connections that wait for the name of this address."""
+        return list(self._nameless.get(address, ()))
+
+    def longest_silent(self, *, holding: bool = False) -> Connection | None:
         """Return the client of whom nothing has come for the longest time.
 
         Those whose names are being looked up count too: a name server that
         says nothing must not lead us beyond our limits.
+
+        holding: only of those of whom bytes are kept.
         """
-        return next((one for one in self._waits if one.step in UNSERVED), None)
+        return next(iter(self._holding if holding else self._silent), None)
 
     def next_deadline(self) -> float | None:
         """Return when something may have to expire."""
@@ -66,80 +89,91 @@ class Parking:
             connection = self._entries.pop(number, None)
             if connection is None:
                 continue  # it is over, or has an earlier entry
-            del self._entry_of[connection]
-            deadline = self._waits[connection].deadline
-            if deadline > now:  # it was put off since
-                self._schedule(connection, deadline)
+            place = self._places[connection]
+            place.entry = None
+            if place.wait.deadline > now:  # it was put off since
+                self._schedule(connection, place)
             else:
                 yield connection
 
     def put(self, connection: Connection, wait: Wait) -> None:
         """Keep the connection until what it waits for happens."""
-        before = self._waits.pop(connection, None)
-        self._waits[connection] = wait  # behind all that have been silent for longer
-        if before is None:
+        place = self._places.get(connection)
+        if place is None:
+            place = self._places[connection] = Place()
             self.per_address[connection.client.address] += 1
-        entry = self._entry_of.get(connection)
-        if entry is None or wait.deadline < entry[0]:
-            self._schedule(connection, wait.deadline)
+        before, place.wait = place.wait, wait
+        if place.entry is None or wait.deadline < place.entry[0]:
+            self._schedule(connection, place)
         self._watch(connection, before, wait)
-        self._account(connection, connection.held())
-        mark(self.nameless, connection, connection.step is Step.NAME)
-        mark(self.delivering, connection, connection.step is Step.CLEANUP)
+        held = connection.held()
+        self.held_bytes += held - place.held
+        place.held = held
+        step = connection.step
+        line_up(self._silent, connection, step in UNSERVED)
+        line_up(self._holding, connection, step in UNSERVED and held > 0)
+        if step is Step.CLEANUP:
+            self.delivering.add(connection)
+        else:
+            self.delivering.discard(connection)
+        self._note_name(connection, step is Step.NAME)
 
     def remove(self, connection: Connection) -> None:
         """Forget a connection that is over; unknown ones are no error."""
-        before = self._waits.pop(connection, None)
-        if before is None:
+        place = self._places.pop(connection, None)
+        if place is None:
             return
-        self._unschedule(connection)
-        self._watch(connection, before, None)
-        self._account(connection, 0)
-        self.nameless.discard(connection)
+        self._unschedule(place)
+        self._watch(connection, place.wait, NOTHING)
+        self.held_bytes -= place.held
+        line_up(self._silent, connection, False)
+        line_up(self._holding, connection, False)
         self.delivering.discard(connection)
+        self._note_name(connection, False)
         address = connection.client.address
         self.per_address[address] -= 1
         if not self.per_address[address]:
             del self.per_address[address]
 
-    def _schedule(self, connection: Connection, deadline: float) -> None:
-        self._unschedule(connection)
-        entry = deadline, next(self._numbers)
-        self._entries[entry[1]] = connection
-        self._entry_of[connection] = entry
-        heapq.heappush(self._deadlines, entry)
+    def _schedule(self, connection: Connection, place: Place) -> None:
+        self._unschedule(place)
+        place.entry = place.wait.deadline, next(self._numbers)
+        self._entries[place.entry[1]] = connection
+        heapq.heappush(self._deadlines, place.entry)
         if len(self._deadlines) > SPARE_ENTRIES + 4 * len(self._entries):
-            self._deadlines = sorted(self._entry_of.values())
+            self._deadlines = sorted(one.entry for one in self._places.values() if one.entry)
 
-    def _unschedule(self, connection: Connection) -> None:
+    def _unschedule(self, place: Place) -> None:
         """Take the connection's entry away; what stays in the heap leads nowhere."""
-        entry = self._entry_of.pop(connection, None)
-        if entry:
-            del self._entries[entry[1]]
+        if place.entry:
+            del self._entries[place.entry[1]]
+            place.entry = None
 
-    def _watch(self, connection: Connection, before: Wait | None, wait: Wait | None) -> None:
+    def _watch(self, connection: Connection, before: Wait, wait: Wait) -> None:
         """Change what the kernel watches, if it changed."""
-        old = (before.descriptor, before.events) if before else (-1, 0)
-        new = (wait.descriptor, wait.events) if wait else (-1, 0)
-        if old == new:
+        if before.descriptor == wait.descriptor and before.events == wait.events:
             return
-        if old[0] >= 0:
-            del self._watched[old[0]]
+        if before.descriptor >= 0:
+            del self._watched[before.descriptor]
             with contextlib.suppress(OSError):  # once closed, the kernel has forgotten it
-                self._epoll.unregister(old[0])
-        if new[0] >= 0:
-            self._watched[new[0]] = connection
-            self._epoll.register(*new)
+                self._epoll.unregister(before.descriptor)
+        if wait.descriptor >= 0:
+            self._watched[wait.descriptor] = connection
+            self._epoll.register(wait.descriptor, wait.events)
 
-    def _account(self, connection: Connection, held: int) -> None:
-        self.held_bytes += held - self._held.pop(connection, 0)
-        if held:
-            self._held[connection] = held
+    def _note_name(self, connection: Connection, missing: bool) -> None:
+        """Keep who waits for a name."""
+        address = connection.client.address
+        if missing:
+            self._nameless.setdefault(address, {})[connection] = None
+        elif waiting := self._nameless.get(address):
+            waiting.pop(connection, None)
+            if not waiting:
+                del self._nameless[address]
 
 
-def mark(group: set[Connection], connection: Connection, belongs: bool) -> None:
-    """Put the connection into the group, or take it out."""
+def line_up(line: Line, connection: Connection, belongs: bool) -> None:
+    """Put the connection at the end of the line, or take it out."""
+    line.pop(connection, None)
     if belongs:
-        group.add(connection)
-    else:
-        group.discard(connection)
+        line[connection] = None

@@ -18,18 +18,19 @@ import select
 import signal
 import socket
 import time
+from itertools import islice
 
 from common.child import AVAILABLE, LISTEN_FD, STATUS_FD, TAKEN, Child
 from common.client import Client
 from common.sockets import accept
+from qmqpd.capacity import Capacity, Excess
 from qmqpd.connection import Connection, Wait
 from qmqpd.parking import Parking
 from qmqpd.service import Service
 
 ACCEPT_PAUSE = 1.0  # seconds without accepting when the system is out of descriptors or memory
 EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
-HELD_BYTES_LEAST = 256 * 1024 * 1024
-HELD_MESSAGES_LEAST = 4
+EXPIRE_LIMIT = 100  # clients in one turn: those that come at one time may expire at one time
 PATS = 3  # of the watchdog, while nothing hangs
 
 
@@ -45,8 +46,7 @@ class Worker:
         self._parking = Parking(self._epoll)
         self._listeners = {fd: socket.socket(fileno=fd) for fd in child.listeners}
         self._families = {fd: int(one.family) for fd, one in self._listeners.items()}
-        params = service.params
-        self._held_limit = max(HELD_BYTES_LEAST, HELD_MESSAGES_LEAST * params.message_size_limit)
+        self._capacity = Capacity.of(service.params)
         self._signals = open_signals()
         self._accepting = False
         self._resume_at: float | None = None  # accept again, after the system was exhausted
@@ -113,16 +113,13 @@ class Worker:
         if limit and self._parking.per_address[connection.client.address] >= limit:
             connection.dismiss("too many connections from your address")
             return False
-        while (excess := self._excess()) and (silent := self._parking.longest_silent()):
-            silent.dismiss(excess)
+        while excess := self._capacity.excess(self._parking):
+            silent = self._parking.longest_silent(holding=excess is Excess.BYTES)
+            if silent is None:
+                break
+            silent.dismiss(excess.value)
             self._settle(silent, None)
         return True
-
-    def _excess(self) -> str:
-        """Return what there is too much of, nothing if there is room for one more client."""
-        if len(self._parking) >= self.params.qmqpd_worker_connection_limit:
-            return "too many connections"
-        return "too much unfinished mail" if self._parking.held_bytes > self._held_limit else ""
 
     def _settle(self, connection: Connection, wait: Wait | None) -> None:
         """Park a connection that must wait, forget one that is over."""
@@ -138,16 +135,16 @@ class Worker:
             self._tell(AVAILABLE)
 
     def _continue_named(self) -> None:
-        self.service.resolver.collect()
-        for connection in list(self._parking.nameless):
-            self._settle(connection, connection.advance())
+        for address in self.service.resolver.collect():
+            for connection in self._parking.nameless(address):
+                self._settle(connection, connection.advance())
 
     def _check_time(self) -> None:
         """Act on what did not happen in time."""
         now = time.monotonic()
         if now >= self._pat_at:
             self._pat_watchdog(now)
-        for connection in self._parking.expired(now):
+        for connection in islice(self._parking.expired(now), EXPIRE_LIMIT):
             self._settle(connection, connection.expire())
         if self._resume_at is not None and now >= self._resume_at:
             self._resume_at = None
@@ -207,7 +204,11 @@ class Worker:
 
     def _report(self) -> None:
         """Tell master when the answer to "will you take the next one now?" has changed."""
-        ready = self._accepting and not self._excess() and not self._parking.delivering
+        ready = (
+            self._accepting
+            and not self._capacity.excess(self._parking)
+            and not self._parking.delivering
+        )
         availability = AVAILABLE if ready else TAKEN
         if availability != self._reported:
             self._tell(availability)

@@ -74,7 +74,10 @@ class QmqpdParams(ChildParams):
         ours=True,
     )
     qmqpd_worker_connection_limit: int = parameter(
-        "5000", "Connections that one worker holds.", least=1, ours=True
+        "5000",
+        "Connections that one worker holds; fewer if it may not open two files for each.",
+        least=1,
+        ours=True,
     )
     qmqpd_client_connection_limit: int = parameter(
         "0",

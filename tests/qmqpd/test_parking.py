@@ -170,11 +170,33 @@ def test_the_longest_silent_is_whose_packet_has_not_grown(yard: Yard) -> None:
     yard.parking.put(first, yard.readable(first, 100.0))  # it said something
     assert yard.parking.longest_silent() is second
     second.step = Step.CLEANUP
+    yard.parking.put(second, yard.readable(second, 100.0))
     assert yard.parking.longest_silent() is third
     yard.parking.remove(third)
     assert yard.parking.longest_silent() is first
     first.step = Step.PAUSE
+    yard.parking.put(first, Wait(-1, 0, 100.0))
     assert yard.parking.longest_silent() is None
+
+
+def test_the_longest_silent_of_those_who_hold_bytes_is_known_apart(yard: Yard) -> None:
+    empty, first, second = yard.park(), yard.park(), yard.park()
+    assert yard.parking.longest_silent(holding=True) is None
+    for connection in (first, second, first):
+        connection.session.receive_data(b"999:500:" if connection.held() == 0 else b"x")
+        yard.parking.put(connection, yard.readable(connection, 100.0))
+    assert yard.parking.longest_silent() is empty
+    # Of the second we have nothing but a length: that is no byte that is kept.
+    assert second.held() == 0
+    assert yard.parking.longest_silent(holding=True) is first
+    second.session.receive_data(b"x")
+    yard.parking.put(second, yard.readable(second, 100.0))
+    assert yard.parking.longest_silent(holding=True) is first
+    yard.parking.remove(first)
+    assert yard.parking.longest_silent(holding=True) is second
+    second.step = Step.CLEANUP
+    yard.parking.put(second, Wait(-1, 0, 100.0))
+    assert yard.parking.longest_silent(holding=True) is None
 
 
 def test_a_client_without_a_name_yet_can_be_sent_away_too(yard: Yard) -> None:
@@ -224,15 +246,30 @@ def test_recipients_are_among_the_held_bytes(yard: Yard) -> None:
     assert 200_000 <= yard.parking.held_bytes <= 200_000 + 100 * FRAMING
 
 
-def test_the_nameless_and_those_at_cleanup_are_known(yard: Yard) -> None:
-    one, other = yard.park(step=Step.NAME), yard.park()
-    assert (yard.parking.nameless, yard.parking.delivering) == ({one}, set())
-    one.step, other.step = Step.PACKET, Step.CLEANUP
+def test_those_at_cleanup_are_known(yard: Yard) -> None:
+    one, other = yard.park(step=Step.CLEANUP), yard.park()
+    assert yard.parking.delivering == {one}
+    one.step, other.step = Step.REPLY, Step.CLEANUP
     for connection in (one, other):
         yard.parking.put(connection, yard.readable(connection, 100.0))
-    assert (yard.parking.nameless, yard.parking.delivering) == (set(), {other})
+    assert yard.parking.delivering == {other}
     yard.parking.remove(other)
     assert yard.parking.delivering == set()
+
+
+def test_who_waits_for_a_name_is_found_by_its_address(yard: Yard) -> None:
+    one, other = (yard.park(address="192.0.2.7", step=Step.NAME) for _ in range(2))
+    third, fourth = (yard.park(address="192.0.2.8", step=Step.NAME) for _ in range(2))
+    yard.park(address="192.0.2.7")
+    assert yard.parking.nameless("192.0.2.7") == [one, other]
+    assert yard.parking.nameless("192.0.2.8") == [third, fourth]
+    assert yard.parking.nameless("192.0.2.9") == []
+    one.step = Step.PACKET
+    yard.parking.put(one, yard.readable(one, 100.0))
+    assert yard.parking.nameless("192.0.2.7") == [other]
+    for connection in (other, third, fourth):
+        yard.parking.remove(connection)
+    assert yard.parking.nameless("192.0.2.7") == yard.parking.nameless("192.0.2.8") == []
 
 
 def test_going_through_the_parked_allows_changes(yard: Yard) -> None:

@@ -13,12 +13,14 @@ import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from common import cleanup_client
 from common.child import AVAILABLE, TAKEN, Child
 from common.netstring import encode
+from qmqpd import capacity
 from qmqpd import worker as worker_module
 from qmqpd.worker import Worker
 from tests.common.fake_cleanup import QUEUE_ID, FakeCleanup
@@ -67,7 +69,7 @@ class Setup:
 
     server: socket.socket
     cleanup: FakeCleanup
-    constants: dict[str, object] = field(default_factory=dict)  # of the worker's module
+    constants: dict[tuple[ModuleType, str], object] = field(default_factory=dict)
 
     def start(
         self, settings: Mapping[str, str] | None = None, times: Mapping[str, float] | None = None
@@ -75,8 +77,8 @@ class Setup:
         texts = {"qmqpd_authorized_clients": GOOD, **(settings or {})}
 
         def run(child: Child) -> None:
-            for name, value in self.constants.items():
-                setattr(worker_module, name, value)
+            for (module, name), value in self.constants.items():
+                setattr(module, name, value)
             names = {GOOD: "localhost", BAD: "bad.test"}
             Worker(child, make_service(child.log, texts, names=names, times=times)).run()
 
@@ -310,12 +312,40 @@ def test_a_worker_at_its_limit_says_so_and_says_when_it_is_over(setup: Setup) ->
 
 
 def test_packets_in_progress_are_bounded_in_all(setup: Setup) -> None:
-    setup.constants["HELD_BYTES_LEAST"] = 1000
-    with setup.start({"message_size_limit": "1000"}) as process:
-        clients = parked(process, setup, 5, b"9999:1000:" + b"x" * 900)
+    setup.constants[capacity, "HELD_BYTES_LEAST"] = 1000
+    with setup.start({"message_size_limit": "1000", "debug_peer_list": GOOD}) as process:
+        (idle,) = parked(process, setup, 1)
+        clients = []
+        for _ in range(5):
+            clients.append(setup.client().say(b"9999:1000:" + b"x" * 900))
+            wait_for_lines(process, "localhost[127.0.0.1]: 910 bytes while", len(clients))
         assert setup.submit() == ACCEPTED  # 4,500 bytes are above 4 messages: one must go
         assert clients[0].hear() == encode(b"ZError: too much unfinished mail, try again later")
         assert all(client.hears_nothing_yet() for client in clients[1:])
+        assert idle.hears_nothing_yet(), "it was sent away, and left us no more room than before"
+        close([idle, *clients])
+
+
+def test_fewer_descriptors_mean_fewer_clients_and_no_pause(setup: Setup) -> None:
+    def run(child: Child) -> None:
+        # Room for three, and what else a worker needs.
+        resource.setrlimit(resource.RLIMIT_NOFILE, (6 + capacity.SPARE_DESCRIPTORS, 10_000))
+        Worker(child, make_service(child.log)).run()
+
+    with Forked(run, [setup.server]) as process:
+        clients = parked(process, setup, 3)
+        assert setup.submit() == ACCEPTED
+        assert clients[0].hear() == encode(b"ZError: too many connections, try again later")
+        assert all(client.hears_nothing_yet() for client in clients[1:])
+        close(clients)
+
+
+def test_clients_that_expire_at_one_time_are_all_left(setup: Setup) -> None:
+    setup.constants[worker_module, "EXPIRE_LIMIT"] = 2  # in one turn
+    with setup.start(times={"qmqpd_timeout": 0.3}) as process:
+        clients = parked(process, setup, 5)
+        assert [client.hear() for client in clients] == [b""] * 5
+        wait_for_lines(process, "disconnect from", 5)
         close(clients)
 
 
@@ -337,8 +367,6 @@ def test_one_address_may_be_limited_and_others_are_not(setup: Setup) -> None:
 
 
 def test_a_worker_out_of_descriptors_pauses_and_recovers(setup: Setup) -> None:
-    setup.constants["ACCEPT_PAUSE"] = 0.1
-
     def run(child: Child) -> None:
         service = make_service(child.log, {"qmqpd_authorized_clients": "static:all"})
         worker = Worker(child, service)
@@ -456,6 +484,6 @@ def test_a_loop_that_hangs_is_ended_and_one_that_idles_is_not(setup: Setup) -> N
         with pytest.raises(pytest.fail.Exception, match="did not end"):
             process.wait(1.0)
         assert setup.submit() == ACCEPTED
-    setup.constants["accept"] = lambda listener, family: select.select([], [], [])
+    setup.constants[worker_module, "accept"] = lambda listener, family: select.select([], [], [])
     with setup.start(times={"daemon_timeout": 0.3}) as process, setup.client():
         assert process.wait() == -signal.SIGALRM

@@ -1,7 +1,7 @@
 """storm - processes killed at random under load, and the account of what that cost
 
 SYNOPSIS
-    python -P -m tests.suite.storm
+    python -P -m tests.suite.storm [--kills N]
 
 DESCRIPTION
     Clients submit numbered messages while descendants of master, any of them,
@@ -13,19 +13,24 @@ DESCRIPTION
     cleanup, and, as root, a relay host with all of Debian's services, whose
     queue manager takes up mail at once; each with 5 kills a second for 60 s
     and 50 a second for 20 s. It prints the figures and exits with 1 if one is
-    worse than it may be. Takes six minutes.
+    worse than it may be. Takes six minutes; with --kills the storms are
+    repeated until so many processes were killed, 400 a minute, and judged
+    together as well.
 """
 
+import argparse
+import contextlib
 import os
 import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 
 from tests.suite.instance import Instance, Postroom
 from tests.suite.load import Load, stored_number
+from tests.suite.processes import Process
 from tests.suite.relay import Relay
 from tests.suite.waiting import holds_within
 
@@ -33,8 +38,11 @@ REFUSED_BUT_STORED = 2.0  # of 100 kills
 GAP_LIMIT = 1.0  # seconds without any success
 RECOVERY_LIMIT = 2.0  # seconds from the last kill to the next success
 LEFTOVER_LIMIT = 60.0  # seconds for unfinished files to disappear
+LEAK_LIMIT = 8  # descriptors that a process may open for good while it works
+LEAK_SECONDS = 5.0  # for what belongs to clients to be closed
 CLIENTS = 4
 RECIPIENT = "r@smtp.test"
+NATIVE = ("qmqpd", "cleanup")  # programs of ours that go by this name in process listings
 MESSAGES = 1_000_000  # more than any storm sees
 
 # Nothing leaves the queue. The queue manager's tokens are no matter here: without them each
@@ -53,6 +61,9 @@ class Pace:
     seconds: float
 
 
+STEADY, FIERCE = Pace(5, 60), Pace(50, 20)
+
+
 @dataclass(frozen=True, slots=True)
 class Toll:
     """What a storm cost."""
@@ -67,6 +78,12 @@ class Toll:
     longest_gap: float  # seconds
     recovery: float  # seconds
     unfinished: int  # files that nobody is writing any more
+    leaked: int  # descriptors: the most that one process has more than its like had before
+
+    def __add__(self, other: "Toll") -> "Toll":
+        """Return what both cost together: sums of what is counted, the longest of the times."""
+        pairs = {name: (getattr(self, name), getattr(other, name)) for name in names(Toll)}
+        return Toll(**{name: max(p) if name in WORST else sum(p) for name, p in pairs.items()})
 
     def complaints(self, *, steady: bool) -> list[str]:
         """Return what is worse than it may be; steady: clients may notice no pause at all."""
@@ -76,6 +93,7 @@ class Toll:
             "refused_but_stored": 0,
             "retried_but_stored": int(self.kills * REFUSED_BUT_STORED / 100),
             "unfinished": 0,
+            "leaked": LEAK_LIMIT,
             "recovery": RECOVERY_LIMIT,
         }
         if steady:
@@ -87,7 +105,7 @@ class Toll:
         ]
 
     def __str__(self) -> str:
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values = {name: getattr(self, name) for name in names(Toll)}
         return ", ".join(
             f"{name.replace('_', ' ')} {value:.2f} s"
             if isinstance(value, float)
@@ -96,11 +114,20 @@ class Toll:
         )
 
 
+WORST = {"longest_gap", "recovery", "leaked"}  # no sum would mean anything
+
+
+def names(kind: type[Toll]) -> list[str]:
+    """Return the names of what is accounted for."""
+    return [field.name for field in fields(kind)]
+
+
 def rage(instance: Instance, pace: Pace, patience: float = LEFTOVER_LIMIT) -> Toll:
     """Let a storm pass over a running instance, stop it, and count.
 
     patience: seconds for unfinished files to disappear.
     """
+    usual = descriptors(instance)
     with Load(instance.port, threads=CLIENTS, limit=MESSAGES, recipient=RECIPIENT) as load:
         await_success(load)
         kills = kill_at(pace, lambda: kill_one(instance))
@@ -109,6 +136,8 @@ def rage(instance: Instance, pace: Pace, patience: float = LEFTOVER_LIMIT) -> To
     recovery = min(sent.at for sent in load.sent if sent.verdict == "K" and sent.at > last) - last
     holds_within(lambda: not unfinished(instance), patience)
     left = unfinished(instance)
+    holds_within(lambda: leaked(instance, usual) <= LEAK_LIMIT, LEAK_SECONDS)
+    leak = leaked(instance, usual)
     instance.stop()
     numbers = map(stored_number, instance.files())
     stored = Counter(number for number in numbers if number is not None)
@@ -125,6 +154,7 @@ def rage(instance: Instance, pace: Pace, patience: float = LEFTOVER_LIMIT) -> To
         longest_gap=load.longest_gap(),
         recovery=recovery,
         unfinished=left,
+        leaked=leak,
     )
 
 
@@ -161,18 +191,57 @@ def unfinished(instance: Instance) -> int:
     )
 
 
-def main() -> int:
-    """Play all storms, print what they cost, judge."""
+def descriptors(instance: Instance) -> Counter[str]:
+    """Return how many descriptors the one with the most of them has, by program of ours."""
+    found: Counter[str] = Counter()
+    master = instance.master()
+    for each in [master] if master else []:
+        found["master"] = opened(each)
+    for program in NATIVE:
+        found[program] = max(map(opened, instance.children(program)), default=0)
+    return found
+
+
+def opened(process: Process) -> int:
+    """Return how many descriptors a process has, none if it is gone."""
+    try:
+        return len(os.listdir(f"/proc/{process.pid}/fd"))
+    except OSError:
+        return 0
+
+
+def leaked(instance: Instance, usual: Counter[str]) -> int:
+    """Return the most descriptors that a process has above what is usual."""
+    return max(count - usual[program] for program, count in descriptors(instance).items())
+
+
+def storms() -> Iterator[tuple[str, Toll, bool]]:
+    """Play each storm; yield what it was, what it cost, and whether it was a steady one."""
     kinds: dict[str, Callable[[], Instance]] = {"qmqpd and cleanup": Postroom}
     if os.geteuid() == 0:
         kinds["relay host"] = lambda: Relay(NOTHING_LEAVES)
-    complaints = []
     for name, make in kinds.items():
-        for pace in (Pace(5, 60), Pace(50, 20)):
-            with make() as instance:
+        for pace in (STEADY, FIERCE):
+            with contextlib.redirect_stdout(sys.stderr), make() as instance:
                 toll = rage(instance.start(), pace)
-            print(f"{name}, {pace.kills:g} kills a second for {pace.seconds:g} s: {toll}")
-            complaints += toll.complaints(steady=pace.kills <= 5)
+            text = f"{name}, {pace.kills:g} kills a second for {pace.seconds:g} s"
+            yield text, toll, pace is STEADY
+
+
+def main() -> int:
+    """Play all storms, print what they cost, judge."""
+    parser = argparse.ArgumentParser(prog="storm")
+    parser.add_argument("--kills", type=int, default=0, help="repeat until so many were killed")
+    wanted = parser.parse_args().kills
+    total = None
+    complaints = []
+    while total is None or total.kills < wanted:
+        for text, toll, steady in storms():
+            print(text, toll, sep=": ", flush=True)
+            complaints += toll.complaints(steady=steady)
+            total = total + toll if total else toll
+        print(f"in all: {total}", flush=True)
+    complaints += total.complaints(steady=False)
     print(*complaints, sep="\n")
     return int(bool(complaints))
 

@@ -17,9 +17,7 @@ from tests.suite.relay import Relay
 from tests.suite.storm import GAP_LIMIT, NOTHING_LEAVES, Pace, await_success, rage
 from tests.suite.waiting import wait_for
 
-pytestmark = pytest.mark.alone
-
-STEADY, QUICK, FIERCE = Pace(5, 10), Pace(10, 4), Pace(50, 4)
+STEADY, QUICK, FIERCE = Pace(5, 8), Pace(10, 4), Pace(50, 4)
 
 # Mistakes that daemons could make, put into them as they start.
 ANSWERED_TOO_SOON = """
@@ -42,8 +40,21 @@ from common.claim import Claim
 
 Claim.remove = lambda self: []
 """
+NOBODY_CLOSES = """
+import os
+from master.pool import Pool
+
+wind_up = Pool._wind_up
+
+def forgetful(self, pid):
+    os.pidfd_open(os.getpid())
+    wind_up(self, pid)
+
+Pool._wind_up = forgetful
+"""
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("pace", [STEADY, FIERCE], ids=["steady", "fierce"])
 def test_killed_workers_cost_no_acknowledged_message_and_leave_nothing(
     postroom: Postroom, pace: Pace
@@ -53,6 +64,7 @@ def test_killed_workers_cost_no_acknowledged_message_and_leave_nothing(
     assert toll.complaints(steady=pace is STEADY) == [], toll
 
 
+@pytest.mark.alone
 def test_killed_programs_of_postfix_cost_none_either() -> None:
     with Relay(NOTHING_LEAVES) as relay:
         toll = rage(relay.start(), STEADY)
@@ -61,8 +73,12 @@ def test_killed_programs_of_postfix_cost_none_either() -> None:
 
 @pytest.mark.parametrize(
     ("mistake", "found"),
-    [(ANSWERED_TOO_SOON, "lost"), (NOBODY_TAKES_BACK, "retried_but_stored")],
-    ids=["answers too soon", "nobody takes back"],
+    [
+        (ANSWERED_TOO_SOON, "lost"),
+        (NOBODY_TAKES_BACK, "retried_but_stored"),
+        (NOBODY_CLOSES, "leaked"),
+    ],
+    ids=["answers too soon", "nobody takes back", "nobody closes"],
 )
 def test_a_daemon_with_a_mistake_is_found_out(mistake: str, found: str, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(mistake)
@@ -72,6 +88,7 @@ def test_a_daemon_with_a_mistake_is_found_out(mistake: str, found: str, tmp_path
     assert found in " ".join(toll.complaints(steady=False)), toll
 
 
+@pytest.mark.alone
 def test_the_unfinished_file_of_a_killed_process_is_removed_and_the_log_says_so(
     postroom: Postroom,
 ) -> None:
@@ -86,6 +103,7 @@ def test_the_unfinished_file_of_a_killed_process_is_removed_and_the_log_says_so(
     postroom.wait_for_log(rf"removed incoming/{path.name}: process pid \d+ had not finished it")
 
 
+@pytest.mark.alone
 def test_the_service_is_back_at_once_after_all_its_workers_were_killed(postroom: Postroom) -> None:
     with Load(postroom.port) as load:
         for _ in range(3):
