@@ -31,6 +31,7 @@ from qmqpd.service import Service
 ACCEPT_PAUSE = 1.0  # seconds without accepting when the system is out of descriptors or memory
 EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 EXPIRE_LIMIT = 100  # clients in one turn: those that come at one time may expire at one time
+CROWDED = 100  # clients; ordinary traffic stays with the workers that are warm
 PATS = 3  # of the watchdog, while nothing hangs
 
 
@@ -101,6 +102,17 @@ class Worker:
             self._set_accepting(False)
             return
         self._take(accepted, Client.of(family, peer))
+        if len(self._parking) >= CROWDED:
+            self._step_back(listener)
+
+    def _step_back(self, listener: socket.socket) -> None:
+        """Let the other workers be woken first for the next client.
+
+        Of several that are idle the kernel always wakes the one that came first: clients that
+        come one after the other and stay would all be in one worker.
+        """
+        self._epoll.unregister(listener)
+        self._epoll.register(listener, select.EPOLLIN | select.EPOLLEXCLUSIVE)
 
     def _take(self, accepted: socket.SocketType, client: Client) -> None:
         connection = Connection(self.service, accepted, client)

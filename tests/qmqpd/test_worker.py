@@ -26,6 +26,7 @@ from qmqpd.worker import Worker
 from tests.common.fake_cleanup import QUEUE_ID, FakeCleanup
 from tests.common.forked import Forked
 from tests.qmqpd.service import PACKET, make_service
+from tests.suite.waiting import wait_for
 
 ACCEPTED = encode(b"KOk: queued as " + QUEUE_ID.encode())
 GOOD, BAD = "127.0.0.1", "127.0.0.66"  # BAD is not among the authorised clients
@@ -338,6 +339,29 @@ def test_fewer_descriptors_mean_fewer_clients_and_no_pause(setup: Setup) -> None
         assert clients[0].hear() == encode(b"ZError: too many connections, try again later")
         assert all(client.hears_nothing_yet() for client in clients[1:])
         close(clients)
+
+
+def test_clients_that_come_one_by_one_and_stay_are_spread_over_the_workers(setup: Setup) -> None:
+    setup.constants[worker_module, "CROWDED"] = 3
+    with setup.start() as one, setup.start() as other:
+        clients: list[Client] = []
+        while len(clients) < 40 and min(held(one), held(other)) < 3:
+            wait_for(lambda: asleep(one) and asleep(other), 10, "workers that wait")
+            clients.append(setup.client())
+            wait_for(lambda: held(one) + held(other) == len(clients), 10, "its welcome")
+        assert min(held(one), held(other)) >= 3, (held(one), held(other))
+        close(clients)
+
+
+def asleep(process: Forked) -> bool:
+    """Tell whether a process waits for something."""
+    stat = Path(f"/proc/{process.pid}/stat").read_text()
+    return stat.rpartition(") ")[2].startswith("S")
+
+
+def held(process: Forked) -> int:
+    """Return how many clients a process has accepted."""
+    return sum(line.startswith("connect from") for line in process.log())
 
 
 def test_clients_that_expire_at_one_time_are_all_left(setup: Setup) -> None:

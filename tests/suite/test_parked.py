@@ -11,7 +11,7 @@ DESCRIPTION
 import statistics
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import psutil
@@ -151,6 +151,8 @@ def logged(instance: Postroom, position: int, what: bytes) -> int:
 
 def memory(instance: Postroom) -> int:
     """Return the bytes of all processes, what several have in common counted once."""
-    everybody = instance.note_processes()
-    found = [psutil.Process(each.pid) for each in everybody if each.alive()]
-    return sum(int(each.memory_full_info().pss) for each in found)
+    found = 0
+    for each in instance.note_processes():
+        with suppress(psutil.NoSuchProcess):  # they come and go
+            found += psutil.Process(each.pid).memory_full_info().pss if each.alive() else 0
+    return found
