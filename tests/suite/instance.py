@@ -23,13 +23,14 @@ import socket
 import stat
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import pytest
 
+from bench import MEMORY
 from tests.suite import peers, processes
 from tests.suite.processes import Process
 from tests.suite.trigger import Trigger
@@ -264,6 +265,16 @@ class Postroom(Instance):
         server = ("--server", f"127.0.0.1:{port or self.port}")
         options = (*server, "-f", "s@from.test")
         return self.tool("inject", *options, *recipients, text=message.decode("latin-1"))
+
+
+@contextlib.contextmanager
+def in_memory() -> Iterator[None]:
+    """Let instances live on tmpfs, where what disks do is of no interest."""
+    tempfile.tempdir = MEMORY
+    try:
+        yield
+    finally:
+        tempfile.tempdir = None
 
 
 def run(

@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from tests.suite.conftest import chosen
-from tests.suite.instance import Postroom
+from tests.suite.instance import Postroom, in_memory
 from tests.suite.load import Load
 from tests.suite.parked import Kind, parked
 from tests.suite.waiting import wait_for
@@ -86,10 +86,10 @@ def test_clients_that_stall_leave_good_ones_four_fifths_of_their_rate(
     form = LONG if chosen(pytestconfig, "long") else SHORT
     # Any one worker may get all of them.
     settings = {
-        "smtpd_peername_lookup": "no",
+        "qmqpd_name_timeout": "1s",
         "qmqpd_worker_connection_limit": str(form.count + 1000),
     }
-    with Postroom(settings) as instance:
+    with in_memory(), Postroom(settings) as instance:
         instance.start()
         measure(instance, 0.5)  # a warm-up
         for kinds in form.crowds:

@@ -42,7 +42,7 @@ class Form:
     peace: float  # seconds of load with nothing else, before and after
 
 
-SHORT, LONG = Form(20, 3, 1.5), Form(200, 20, 10.0)
+SHORT, LONG = Form(12, 2, 1.5), Form(200, 20, 10.0)
 
 
 @pytest.mark.timeout(600)
