@@ -19,9 +19,10 @@ import signal
 import statistics
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from common.log import RETRY_SECONDS
 from tests.suite.instance import Instance, Postroom, free_port, in_memory
 from tests.suite.load import Load
 from tests.suite.logger import LOST, MESSAGE, Logger
@@ -35,7 +36,8 @@ PAIRS = 10
 WARM_UP = 0.5
 CLIENTS = 4
 LINES = 4  # of one message: connect, client, message-id, disconnect
-SETTLE_SECONDS = 10.0
+SETTLED_ROUNDS = 4  # of half a second each: longer than anybody leaves a log alone
+ROUNDS_LIMIT = 20
 
 
 class Stand(abc.ABC):
@@ -93,6 +95,17 @@ class Stand(abc.ABC):
             self.restart()
             time.sleep(seconds / 2)
         return self._rate(load, seconds)
+
+    def say_more(self) -> int:
+        """Let a few messages be logged; return their lines."""
+        with Load(self.instance.port, limit=40) as load:
+            load.join()
+        return self.lines * len(load.acknowledged())
+
+    def unaccounted(self, said: int) -> int:
+        """Return how many of these lines were neither heard nor reported, after a short wait."""
+        holds_within(lambda: sum(self.account()) >= said, RETRY_SECONDS / 2)
+        return said - sum(self.account())
 
     def _load(self) -> Load:
         return Load(
@@ -240,18 +253,18 @@ def play(
             if statistics.median(ratios) >= LEAST_RATIO:
                 break
         said = stand.lines * stand.acknowledged
-
-        def known() -> bool:
-            # Whoever lost a line says so with its next one.
-            with Load(stand.instance.port, limit=40) as load:
-                load.join()
-            nonlocal said
-            said += stand.lines * len(load.acknowledged())
-            holds_within(lambda: sum(stand.account()) >= said, 0.5)
-            return sum(stand.account()) >= said
-
-        holds_within(known, SETTLE_SECONDS)
+        unaccounted: list[int] = []
+        # Whoever lost a line says so with its next one, and not before it tries again.
+        while unaccounted[-1:] != [0] and not settled(unaccounted):
+            said += stand.say_more()
+            unaccounted.append(stand.unaccounted(said))
         return Result(tuple(ratios), said, *stand.account())
+
+
+def settled(unaccounted: Sequence[int]) -> bool:
+    """Tell whether nothing more becomes known: of some lines nobody will ever know."""
+    last = unaccounted[-SETTLED_ROUNDS:]
+    return len(unaccounted) >= ROUNDS_LIMIT or (len(last) == SETTLED_ROUNDS and len(set(last)) == 1)
 
 
 def main() -> int:
