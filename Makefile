@@ -39,9 +39,10 @@ demo: setup
 peers: setup
 	@tests/peers.sh
 
-# Most tests wait for something: they run side by side. A few measure.
+# Most tests wait for something, two thirds of the time: six run side by side keep two
+# processors busy. A few measure, and run alone.
 test: setup peers
-	$(BIN)/python -P -m pytest -q -n 4 -m 'not alone'
+	$(BIN)/python -P -m pytest -q -n 6 -m 'not alone'
 	$(BIN)/python -P -m pytest -q -m alone
 
 lint: setup
