@@ -30,6 +30,7 @@ class Place:
     """What is known of one connection."""
 
     wait: Wait = NOTHING
+    step: Step = Step.DONE  # at nothing yet
     held: int = 0  # bytes
     entry: tuple[float, int] | None = None  # among the deadlines
 
@@ -109,14 +110,13 @@ class Parking:
         held = connection.held()
         self.held_bytes += held - place.held
         place.held = held
-        step = connection.step
+        step, earlier = connection.step, place.step
+        if step is not earlier:
+            place.step = step
+            self._leave(connection, earlier)
+            self._join(connection, step)
         line_up(self._silent, connection, step in UNSERVED)
         line_up(self._holding, connection, step in UNSERVED and held > 0)
-        if step is Step.CLEANUP:
-            self.delivering.add(connection)
-        else:
-            self.delivering.discard(connection)
-        self._note_name(connection, step is Step.NAME)
 
     def remove(self, connection: Connection) -> None:
         """Forget a connection that is over; unknown ones are no error."""
@@ -128,8 +128,7 @@ class Parking:
         self.held_bytes -= place.held
         line_up(self._silent, connection, False)
         line_up(self._holding, connection, False)
-        self.delivering.discard(connection)
-        self._note_name(connection, False)
+        self._leave(connection, place.step)
         address = connection.client.address
         self.per_address[address] -= 1
         if not self.per_address[address]:
@@ -161,15 +160,22 @@ class Parking:
             self._watched[wait.descriptor] = connection
             self._epoll.register(wait.descriptor, wait.events)
 
-    def _note_name(self, connection: Connection, missing: bool) -> None:
-        """Keep who waits for a name."""
-        address = connection.client.address
-        if missing:
-            self._nameless.setdefault(address, {})[connection] = None
-        elif waiting := self._nameless.get(address):
-            waiting.pop(connection, None)
+    def _join(self, connection: Connection, step: Step) -> None:
+        """Put the connection among those that wait for what the step waits for."""
+        if step is Step.NAME:
+            self._nameless.setdefault(connection.client.address, {})[connection] = None
+        elif step is Step.CLEANUP:
+            self.delivering.add(connection)
+
+    def _leave(self, connection: Connection, step: Step) -> None:
+        """Take it out from there."""
+        if step is Step.NAME:
+            waiting = self._nameless[connection.client.address]
+            del waiting[connection]
             if not waiting:
-                del self._nameless[address]
+                del self._nameless[connection.client.address]
+        elif step is Step.CLEANUP:
+            self.delivering.discard(connection)
 
 
 def line_up(line: Line, connection: Connection, belongs: bool) -> None:
