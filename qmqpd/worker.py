@@ -156,8 +156,10 @@ class Worker:
         now = time.monotonic()
         if now >= self._pat_at:
             self._pat_watchdog(now)
-        for connection in islice(self._parking.expired(now), EXPIRE_LIMIT):
-            self._settle(connection, connection.expire())
+        due = self._parking.next_deadline()
+        if due is not None and now >= due:
+            for connection in islice(self._parking.expired(now), EXPIRE_LIMIT):
+                self._settle(connection, connection.expire())
         if self._resume_at is not None and now >= self._resume_at:
             self._resume_at = None
             self._set_accepting(self._leave_at is None)
@@ -210,8 +212,10 @@ class Worker:
         """Return the seconds until something is due without any event."""
         idle_end = None if len(self._parking) else self._idle_since + self.params.max_idle
         parked = self._parking.next_deadline()
-        times = (parked, self._resume_at, self._leave_at, idle_end, self._pat_at)
-        due = min(moment for moment in times if moment is not None)
+        due = self._pat_at
+        for moment in (parked, self._resume_at, self._leave_at, idle_end):
+            if moment is not None and moment < due:
+                due = moment
         return max(0.0, due - time.monotonic())
 
     def _report(self) -> None:
