@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 INSTANCE := run
 PORT ?= 10628
 
-.PHONY: setup run demo test check lint peers bench bench-quick memory generated clean
+.PHONY: setup run demo test check lint peers bench bench-quick memory reloads generated clean
 
 setup: $(VENV)/.installed $(VENV)/libexec/postroom
 
@@ -61,6 +61,10 @@ bench-quick: setup peers
 # Private memory of workers that never leave, after up to 100,000 messages: a minute or two.
 memory: setup peers
 	$(BIN)/python -P -m bench.memory
+
+# 200 reloads and 20 upgrades under load: three minutes. A short form is part of the tests.
+reloads: setup
+	$(BIN)/python -P -m pytest -q -s --long tests/suite/test_without_downtime.py
 
 # Files made from the table of parameters; tests compare them with it.
 generated: setup

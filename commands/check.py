@@ -4,8 +4,8 @@ SYNOPSIS
     postroom check
 
 DESCRIPTION
-    Reads main.cf and master.cf as start does, opens the tables that main.cf
-    names, and looks at the directories of the queue. A mistake that start
+    Reads main.cf and master.cf as start does, opens the tables that they
+    name, and looks at the directories of the queue. A mistake that start
     would refuse gives exit status 1; whatever else deserves attention is a
     warning. Where programs of Postfix run, a parameter counts as unused if
     its postconf does not know it either.
@@ -26,6 +26,7 @@ from commands import check_tables
 from master import guard, spool
 from master.configuration import Configuration, executable
 from master.endpoints import Names
+from master.plan import NativePlan
 
 UNUSED = re.compile(r"unused parameter: ([^=\s]+)=")  # in our words and in postconf's
 
@@ -50,7 +51,8 @@ def warnings(configuration: Configuration) -> Iterator[str]:
     params = configuration.params
     yield from configuration.warnings
     yield from unused(configuration)
-    yield from check_tables.complaints(configuration.main_cf)
+    own = [one.main_cf for one in configuration.plans.values() if isinstance(one, NativePlan)]
+    yield from check_tables.complaints(configuration.main_cf, *own)
     yield from spool.problems(params, spool.mail_owner(params))
     yield from guard.complaints(configuration)
     if os.geteuid() != 0:

@@ -1,10 +1,11 @@
-"""check_tables - look for mistakes in the tables that main.cf names
+"""check_tables - look for mistakes in the tables that settings name
 
 DESCRIPTION
-    Opens each table that a setting names, and says what a daemon would log of
-    it: a file that is not there, a bad rule with its line. A pattern with
-    back-references is named, since a search for it may take for ever.
-    Nothing is asked of a server.
+    Opens each table, and each file with more of a list, that a setting of
+    main.cf or of one of our services names, and says what a daemon would log
+    of it: a file that is not there, a bad rule with its line, a network that
+    is none. A pattern with back-references is named, since a search for it may
+    take for ever. Nothing is asked of a server.
 
 SEE ALSO
     commands.check
@@ -14,12 +15,14 @@ from collections.abc import Iterator
 
 from common.config import MainCf, split_words
 from common.errors import ConfigError
+from common.lists import HostList
 from common.tables import Options, open_table
 from common.tables.opening import OPENERS
 
 # Files that daemons make for themselves, and other services with a type's name.
 MADE_LATER = ("_cache_database", "_cache_map", "address_verify_map")
 NO_TABLES = ("unix:/", "unix:private/", "unix:public/")
+HOST_LISTS = {"debug_peer_list", "qmqpd_authorized_clients"}  # of which we know every word
 
 
 class Heard:
@@ -37,32 +40,41 @@ class Heard:
         self.texts.append(text)
 
 
-def complaints(main_cf: MainCf) -> Iterator[str]:
-    """Yield a line for each mistake, with the place of the setting that names the table."""
+def complaints(*main_cfs: MainCf) -> Iterator[str]:
+    """Yield a line for each mistake, with the place of the setting; of equal ones the first."""
     seen = set()
-    for name, entry in main_cf.entries.items():
-        if name.endswith(MADE_LATER):
-            continue
-        try:
-            words = split_words(main_cf.text(name))
-        except ConfigError:
-            continue  # said elsewhere
-        for text in words:
-            table = text.lstrip("!")
-            if table not in seen and is_table(table):
-                seen.add(table)
-                yield from (
-                    f"{entry.origin}: parameter {name}: {text}" for text in heard(table, main_cf)
-                )
+    for main_cf in main_cfs:
+        for name, entry in main_cf.entries.items():
+            for word in words(name, main_cf):
+                if (name, word) not in seen:
+                    seen.add((name, word))
+                    yield from (
+                        f"{entry.origin}: parameter {name}: {text}"
+                        for text in heard(name, word, main_cf)
+                    )
 
 
-def heard(text: str, main_cf: MainCf) -> list[str]:
-    """Return what there is to say about one table."""
+def words(name: str, main_cf: MainCf) -> list[str]:
+    """Return the words of a setting, without exclamation marks; none if it is of no interest."""
+    if name.endswith(MADE_LATER):
+        return []
+    try:
+        return [word.lstrip("!") for word in split_words(main_cf.text(name))]
+    except ConfigError:
+        return []  # said elsewhere
+
+
+def heard(name: str, word: str, main_cf: MainCf) -> list[str]:
+    """Return what there is to say about one word of a setting."""
     complaints = Heard()
-    table = open_table(text, Options.of(main_cf, complaints))
-    cautions = table.cautions()
-    table.close()
-    return complaints.texts + cautions
+    options = Options.of(main_cf, complaints)
+    if name in HOST_LISTS:
+        complaints.texts += HostList(name, [word], options).cautions()
+    elif is_table(word):
+        table = open_table(word, options)
+        complaints.texts += table.cautions()
+        table.close()
+    return complaints.texts
 
 
 def is_table(word: str) -> bool:

@@ -1,11 +1,13 @@
-"""control - reload, stop, abort, drain: orders to the running mail system
+"""control - reload, upgrade, stop, abort, drain: orders to the running mail system
 
 SYNOPSIS
-    postroom reload | stop | abort | drain
+    postroom reload | upgrade | stop | abort | drain
 
 DESCRIPTION
     reload returns when the new configuration is in force, and says what has
-    changed; a bad one is refused, and the old one stays. stop and abort
+    changed; a bad one is refused, and the old one stays. upgrade does the
+    same and puts the program in force, too, to which this command belongs;
+    one that cannot take over is refused. stop and abort
     return when every process is gone. drain returns when nothing is accepted
     any more; processes end when their work is done.
 
@@ -20,19 +22,22 @@ import os
 import select
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
-from commands.instance import NOT_RUNNING, Facts, Instance, SilentError
+from commands.instance import ANSWER_SECONDS, NOT_RUNNING, Facts, Instance, SilentError
 from commands.script import Script
+from master.installation import Installation
 
 STOP_ANSWER_SECONDS = 5.0
+UPGRADE_ANSWER_SECONDS = 60.0  # a rehearsal may take 30, old processes five, twice
 LEAVE_SECONDS = 2.0  # for a child to notice that master is gone
 END_SECONDS = 15.0  # master ends its processes, and itself, within ten
 
-# What a reload may have changed, in the order of interest.
+# What a reload or an upgrade may have changed, in the order of interest.
 REPORTS = (
     ("added", "services added"),
     ("removed", "services removed"),
@@ -43,58 +48,71 @@ REPORTS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is asked of master, and how."""
+
+    request: str
+    doing: str  # for the log
+    patience: float = ANSWER_SECONDS
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    substitute: signal.Signals | None = None  # that asks for the same
+    shows: bool = False  # what has changed
+
+
 def reload(config_dir: Path, verbose: int, arguments: list[str]) -> int:
     """Put the configuration on disk in force."""
-    return order("reload", "refreshing", signal.SIGHUP, print_changes, config_dir, arguments)
+    order = Order("reload", "refreshing", substitute=signal.SIGHUP, shows=True)
+    return give(order, config_dir, arguments)
+
+
+def upgrade(config_dir: Path, verbose: int, arguments: list[str]) -> int:
+    """Put the program that runs here in force."""
+    own = Installation.own()
+    target = {"interpreter": own.interpreter, "path": own.path}
+    order = Order("upgrade", "upgrading", UPGRADE_ANSWER_SECONDS, target, shows=True)
+    return give(order, config_dir, arguments)
 
 
 def drain(config_dir: Path, verbose: int, arguments: list[str]) -> int:
     """Let the mail system end when its work is done."""
-    return order("drain", "draining", None, ignore, config_dir, arguments)
+    return give(Order("drain", "draining"), config_dir, arguments)
 
 
-def order(
-    request: str,
-    doing: str,
-    substitute: signal.Signals | None,
-    show: Callable[[Facts], None],
-    config_dir: Path,
-    arguments: list[str],
-) -> int:
+def give(order: Order, config_dir: Path, arguments: list[str]) -> int:
     """Send one request and show the answer."""
-    argparse.ArgumentParser(prog=f"postroom {request}").parse_args(arguments)
+    argparse.ArgumentParser(prog=f"postroom {order.request}").parse_args(arguments)
     instance = Instance.of(config_dir)
     script = Script(instance.main_cf)
     if not instance.runs():
         return script.fatal(NOT_RUNNING)
     master = instance.open_master()
-    script.info(f"{doing} the Postfix mail system")
+    script.info(f"{order.doing} the Postfix mail system")
     try:
-        answer = instance.ask(request)
+        answer = instance.ask(order.request, order.patience, order.arguments)
     except SilentError as error:
-        if substitute is None or master is None:
+        if order.substitute is None or master is None:
             return script.fatal(f"master does not answer: {error}")
-        signal.pidfd_send_signal(master, substitute)
+        signal.pidfd_send_signal(master, order.substitute)
         print(f"postroom: warning: no answer ({error}), sent a signal", file=sys.stderr)
         return 0
     if not answer["ok"]:
-        return script.fatal(f"{request} refused: {answer['error']}")
-    show(answer)
+        return script.fatal(f"{order.request} refused: {answer['error']}")
+    if order.shows:
+        print_changes(answer)
     return 0
 
 
 def print_changes(answer: Facts) -> None:
-    """Say what a reload did."""
+    """Say what a reload or an upgrade did."""
     for warning in answer["warnings"]:
         print(f"postroom: warning: {warning}", file=sys.stderr)
     lines = [
         f"{what}: {', '.join(map(str, answer[name]))}" for name, what in REPORTS if answer[name]
     ]
+    if "version_before" in answer:
+        lines.insert(0, f"version {answer['version_before']} replaced by {answer['version']}")
     print("\n".join(lines) or "nothing has changed")
-
-
-def ignore(answer: Facts) -> None:
-    """Show nothing."""
 
 
 def stop(config_dir: Path, verbose: int, arguments: list[str]) -> int:

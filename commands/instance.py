@@ -12,6 +12,7 @@ import json
 import os
 import socket
 import struct
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +57,12 @@ class Instance:
         """Tell whether there is a master, by its lock."""
         return self._lock_holder() is not None
 
-    def ask(self, request: str, patience: float = ANSWER_SECONDS) -> Facts:
+    def ask(
+        self,
+        request: str,
+        patience: float = ANSWER_SECONDS,
+        arguments: Mapping[str, str] | None = None,
+    ) -> Facts:
         """Return the answer to a request, waiting so many seconds for each piece of it.
 
         Raises:
@@ -66,7 +72,8 @@ class Instance:
         try:
             with self._connected() as connection:
                 connection.settimeout(patience)
-                connection.sendall(json.dumps({"request": request}).encode() + b"\n")
+                asked = {"request": request, **(arguments or {})}
+                connection.sendall(json.dumps(asked).encode() + b"\n")
                 while piece := connection.recv(PIECE):
                     data += piece
                 return {**json.loads(data), "peer": peer_pid(connection)}

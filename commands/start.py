@@ -14,7 +14,7 @@ DESCRIPTION
 
 SEE ALSO
     ARCHITECTURE.md
-    master.__main__, what runs in the end
+    master.life, what runs in the end
 """
 
 import argparse
@@ -31,9 +31,10 @@ from commands.script import Script
 from common.child import DESCRIPTOR_LIMIT
 from common.errors import ConfigError
 from master import guard, lock, spool
-from master.__main__ import UMASK, hold_standard_streams, run, stay_in_foreground
+from master.__main__ import hold_standard_streams, stay_in_foreground
 from master.configuration import Configuration, executable
 from master.endpoints import Names
+from master.life import UMASK, run
 from master.lock import LockedError
 
 STARTING = "starting the Postfix mail system"

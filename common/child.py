@@ -95,6 +95,7 @@ class Child:
     chroot: bool = False
     native_listener: int | None = None  # the one for our own daemons' form of the protocol
     prepared: Any = None  # what the program made of its parameters before the fork
+    verbose: bool = False
     one_shot: bool = False  # in place of listeners there is one client, on LISTEN_FD
     _channel: socket.socket | None = None
 

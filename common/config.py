@@ -112,16 +112,25 @@ class MainCf:
             ConfigError: unreadable, or a line that is no "name = value".
         """
         path = directory / "main.cf"
-        stamp = Stamp.of(path)
+        stamp = Stamp.of(path)  # before the text: a change in between shows as one
+        return cls.parse(path, read_text(path), stamp)
+
+    @classmethod
+    def parse(cls, path: Path, text: str, stamp: Stamp) -> "MainCf":
+        """Return what a main.cf says whose text is at hand.
+
+        Raises:
+            ConfigError: a line that is no "name = value".
+        """
         entries: dict[str, Entry] = {}
         warnings: list[str] = []
-        for line in logical_lines(read_text(path)):
+        for line in logical_lines(text):
             origin = f"{path}, line {line.number}"
             name, value = parse_assignment(line.text, origin)
             if name in entries:
                 warnings.append(f"{origin}: overriding earlier entry: {name}={entries[name].text}")
             entries[name] = Entry(value, origin)
-        entries["config_directory"] = Entry(str(directory), str(path))
+        entries["config_directory"] = Entry(str(path.parent), str(path))
         return cls(path, entries, tuple(warnings), stamp)
 
     @property

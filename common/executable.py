@@ -104,6 +104,7 @@ def start(program: Program, name: str, options: Options) -> Child:
         unprivileged=options.unprivileged,
         chroot=options.chroot,
         prepared=program.prepare(params),
+        verbose=options.verbose or "MAIL_VERBOSE" in os.environ,
         one_shot=options.one_shot,
     )
     for warning in main_cf.warnings:
@@ -131,7 +132,6 @@ def take_descriptors(options: Options) -> None:
         if trouble := unfit(descriptor, one_shot=options.one_shot):
             raise ConfigError(f"{BY_HAND}: descriptor {descriptor} {trouble}")
         fcntl.fcntl(descriptor, fcntl.F_SETFD, fcntl.FD_CLOEXEC)
-        os.set_blocking(descriptor, descriptor == STATUS_FD)
     os.closerange(LISTEN_FD + options.sockets + options.one_shot, DESCRIPTOR_LIMIT)
 
 

@@ -58,6 +58,7 @@ class HostList:
         self._options = options
         self._match_parents = match_parents
         self._tables: list[Table] = []
+        self._faults: list[str] = []
         self._files = 0
         self._elements = list(self._prepare(elements, negated=False, depth=0))
 
@@ -69,6 +70,10 @@ class HostList:
     def changed(self) -> Table | None:
         """Return a table whose source is no longer what was read."""
         return next((table for table in self._tables if table.changed()), None)
+
+    def cautions(self) -> list[str]:
+        """Return what an operator should know before the list is needed."""
+        return self._faults + [text for table in self._tables for text in table.cautions()]
 
     def contains(self, name: str, address: str) -> bool:
         """Tell whether the host is in the list.
@@ -140,6 +145,7 @@ class HostList:
             network = parse_network(element)
         except ValueError as error:
             complaint = f"{self._parameter}: {error}"
+            self._faults.append(str(error))
 
             def fails(host: Host) -> bool:
                 if host.number[0] != bits:

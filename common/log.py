@@ -22,6 +22,7 @@ import select
 import time
 from collections import deque
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from common.errors import ConfigError
 from common.params import SuiteParams
@@ -73,6 +74,13 @@ def open_log(
     return log
 
 
+class Unsent(NamedTuple):
+    """Lines that a log still has, with their severities, and the number of those it lost."""
+
+    lines: tuple[tuple[int, bytes], ...] = ()
+    lost: int = 0
+
+
 class Log:
     """A process's log. Each text is one line; control characters become question marks."""
 
@@ -99,6 +107,15 @@ class Log:
         self.dropped = 0
         if self.copy:
             self.copy.renew()
+
+    def unsent(self) -> "Unsent":
+        """Return what could not be written yet, for another log to take over."""
+        return Unsent(tuple(self._backlog), self.dropped)
+
+    def take_over(self, unsent: "Unsent") -> None:
+        """Write these lines before any other, and report those that were lost."""
+        self._backlog.extendleft(reversed(unsent.lines))
+        self.dropped += unsent.lost
 
     def info(self, text: str) -> None:
         """Log an ordinary event."""

@@ -2,6 +2,8 @@
 
 SYNOPSIS
     python -P -m master [-c config_dir] [-v]
+    python -P -m master -c config_dir --rehearse
+    python -P -m master -c config_dir --take-over descriptor
 
 DESCRIPTION
     master opens every listener, keeps workers ready, replaces those that
@@ -9,75 +11,29 @@ DESCRIPTION
     master.cf only; it never parses mail, and waits for no child, no name
     server and no logger.
 
-    run() is the life of a master, however it was started: "postroom start"
-    calls it in a process of its own, "postroom start-fg" and this program in
-    the foreground.
+    With --rehearse it shows a running master that it could take over, with
+    --take-over it does so; nobody but master calls it like that.
 
 SEE ALSO
     master(8)
     ARCHITECTURE.md
+    master.life, for what happens in the end
+    master.upgrade, for --rehearse and --take-over
 """
 
 import argparse
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
-
-import setproctitle
 
 from common.child import DESCRIPTOR_LIMIT
 from common.environment import config_directory
 from common.errors import ConfigError
-from common.log import log_end
-from master import environment, guard, jail, spool
+from master import facts, life, rehearsal
 from master.configuration import Configuration
-from master.control import Control
 from master.endpoints import Names
-from master.journal import Journal
+from master.facts import FactsError
 from master.lock import LockedError
-from master.orders import Orders
-from master.supervisor import Supervisor
-
-UMASK = 0o077
-
-
-def run(
-    configuration: Configuration, names: Names, *, verbose: bool, ready: Callable[[], None]
-) -> None:
-    """Run the mail system until it is stopped; ready is called once clients are served.
-
-    Raises:
-        LockedError: it runs already.
-        ConfigError: it cannot be started.
-    """
-    params = configuration.params
-    guard.check(configuration)
-    os.umask(UMASK)
-    owner = spool.mail_owner(params)
-    spool.prepare(params, owner)
-    plans = configuration.plans.values()
-    complaints = jail.refresh(Path(params.queue_directory), plans, configuration.main_cf)
-    os.chdir(params.queue_directory)
-    journal = Journal(params)
-    for complaint in [*complaints, *spool.problems(params, owner)]:
-        journal.log.warning(complaint)
-    environment.adopt(params)
-    setproctitle.setproctitle(f"master -c {params.config_directory}")
-    supervisor = Supervisor(configuration, names, journal, verbose=verbose)
-    orders = Orders(supervisor)
-    orders.listen_to_signals()
-    supervisor.open(owner)
-    control = f"{params.process_id_directory}/control"
-    Control(supervisor.loop, control, orders.handle, journal.log)
-    ready()
-    try:
-        supervisor.run()
-    except Exception as error:
-        log_end(journal.log, error, verbose=True)  # a bug; our processes see our end, and leave
-        raise
-    finally:
-        journal.log.flush()
 
 
 def stay_in_foreground() -> None:
@@ -103,13 +59,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="master")
     parser.add_argument("-c", dest="config_dir", type=Path, default=config_directory())
     parser.add_argument("-v", dest="verbose", action="store_true")
+    parser.add_argument("--rehearse", action="store_true")
+    parser.add_argument("--take-over", type=int)
     options = parser.parse_args()
-    stay_in_foreground()
-    names = Names()
     try:
-        configuration = Configuration.load(options.config_dir.absolute(), names)
-        run(configuration, names, verbose=options.verbose, ready=lambda: None)
-    except (ConfigError, LockedError) as error:
+        if options.rehearse:
+            sys.stdout.buffer.write(facts.encode(rehearsal.perform(options.config_dir)))
+        elif options.take_over is not None:
+            life.take_over(options.take_over)
+        else:
+            stay_in_foreground()
+            names = Names()
+            configuration = Configuration.load(options.config_dir.absolute(), names)
+            life.run(configuration, names, verbose=options.verbose, ready=lambda: None)
+    except (ConfigError, FactsError, LockedError) as error:
         print(f"master: fatal: {error}", file=sys.stderr)
         return 1
     return 0

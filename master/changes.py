@@ -16,11 +16,11 @@ from master.configuration import Configuration
 class Changes:
     """Names of services and of parameters."""
 
-    added: tuple[str, ...]
-    removed: tuple[str, ...]
-    changed: tuple[str, ...]
-    parameters: tuple[str, ...]
-    postponed: tuple[str, ...]  # parameters that need a stop and a start
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
+    postponed: tuple[str, ...] = ()  # parameters that need a stop and a start
 
     def report(self) -> dict[str, list[str]]:
         """Return the facts as they travel to the operator."""

@@ -19,7 +19,7 @@ SEE ALSO
 """
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from common.child import AVAILABLE, STATUS_MESSAGE, TAKEN
@@ -64,6 +64,20 @@ class Channel:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         ours.setblocking(False)
         return cls(ours, theirs, native)
+
+    @classmethod
+    def adopt(
+        cls, ours: int | None, theirs: int | None, processes: Iterable[Process], *, native: bool
+    ) -> "Channel":
+        """Own a channel by its descriptors; no ours: it has ended, no theirs: it is retired."""
+        return cls(
+            own(ours),
+            own(theirs),
+            native,
+            {one.pid: one for one in processes},
+            retired=theirs is None,
+            ended=ours is None,
+        )
 
     @property
     def confirmed(self) -> bool:
@@ -116,3 +130,11 @@ class Channel:
         process.taken = taken
         process.requests += not taken
         yield -1 if taken else 1
+
+
+def own(descriptor: int | None) -> socket.socket:
+    """Return the socket that has this number, a closed one for none."""
+    if descriptor is not None:
+        return socket.socket(fileno=descriptor)
+    with socket.socket(socket.AF_UNIX) as closed:
+        return closed

@@ -53,13 +53,20 @@ class Birth:
 class Nursery:
     """Where children come from: what they share, and how many there were."""
 
-    def __init__(self, log_descriptor: int | None, *, verbose: bool) -> None:
+    def __init__(
+        self,
+        log_descriptor: int | None,
+        *,
+        verbose: bool,
+        flow: tuple[int, int] | None = None,
+        generation: int = 0,
+    ) -> None:
         self.log_descriptor = log_descriptor
         self.verbose = verbose
-        self.generation = 0
+        self.generation = generation
+        self.flow = flow or os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._log_is_socket = False  # looked at here: in the child its number is another
         self._signals: list[int] | None = None  # looked at when master has its handlers
-        self._flow = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def spawn(
         self, plan: Plan, status: int, listeners: Sequence[int], *, stressed: bool = False
@@ -71,7 +78,7 @@ class Nursery:
             OSError: the system has no room for it.
         """
         self.generation += 1
-        descriptors = [*self._flow, status, *listeners]
+        descriptors = [*self.flow, status, *listeners]
         if stressed and plan.stressed:
             plan = plan.stressed
         if isinstance(plan, NativePlan):
@@ -127,7 +134,7 @@ class Nursery:
             status = leaving.code if isinstance(leaving.code, int) else int(bool(leaving.code))
         except BaseException as error:
             if log:
-                log_end(log, error, verbose=self.verbose or plan.options.verbose)
+                log_end(log, error, verbose=child.verbose)
         finally:
             if log:
                 log.finish()
@@ -170,6 +177,7 @@ class Nursery:
             chroot=plan.service.chroot,
             native_listener=last if plan.program.native else None,
             prepared=plan.prepared,
+            verbose=self.verbose or plan.options.verbose,
         )
 
     def _log_is_simple(self, plan: NativePlan) -> bool:

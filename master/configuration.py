@@ -14,13 +14,13 @@ SEE ALSO
 
 import importlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from common import macro
 from common.cleanup_client import native_path
-from common.config import MainCf, read_text
+from common.config import MainCf
 from common.errors import ConfigError
 from common.options import Options
 from common.params import MasterParams
@@ -28,7 +28,8 @@ from common.program import Program, own_settings
 from master import services
 from master.arguments import parse_options
 from master.endpoints import Endpoint, Names, Network
-from master.plan import NativePlan, Plan, check_log, read_main_cf
+from master.plan import NativePlan, Plan, check_log, fixed_values, keep_fixed
+from master.reading import Reading
 from master.services import Defaults, Service, Transport
 
 NO_CHROOT_LEVEL = (1, 0, 0)  # from here on "-" in the chroot column means no
@@ -38,6 +39,7 @@ NO_CHROOT_LEVEL = (1, 0, 0)  # from here on "-" in the chroot column means no
 class Configuration:
     """One reading of both files, complete and checked."""
 
+    reading: Reading
     main_cf: MainCf
     params: MasterParams
     plans: dict[tuple[str, Transport], Plan]
@@ -51,11 +53,21 @@ class Configuration:
         Raises:
             ConfigError: file, line and parameter of the first mistake.
         """
-        main_cf, postponed = read_main_cf(directory, running)
+        fixed = fixed_values(running) if running else {}
+        return cls.of(Reading.of(directory), names, fixed)
+
+    @classmethod
+    def of(cls, reading: Reading, names: Names, fixed: Mapping[str, str]) -> "Configuration":
+        """Check what was read; the fixed values stay, whatever it says.
+
+        Raises:
+            ConfigError: file, line and parameter of the first mistake.
+        """
+        main_cf, postponed = keep_fixed(reading.parse_main_cf(), fixed)
         params = main_cf.load(MasterParams)
         check_log(main_cf, params)
-        path = directory / "master.cf"
-        found = services.parse(read_text(path), path, defaults(main_cf, params))
+        path = reading.services_path
+        found = services.parse(reading.master_cf, path, defaults(main_cf, params))
         network = Network.of(main_cf, params, names)
         plans, notices = dict[tuple[str, Transport], Plan](), list[str]()
         for service in found.services:
@@ -66,7 +78,7 @@ class Configuration:
         refuse_shared_endpoints(plans.values())
         notices += log_remarks(plans.values(), params)
         warnings = (*main_cf.warnings, *found.warnings, *notices)
-        return cls(main_cf, params, plans, warnings, postponed)
+        return cls(reading, main_cf, params, plans, warnings, postponed)
 
     @property
     def foreign(self) -> list[Plan]:

@@ -86,7 +86,7 @@ class Names:
             pass
         if host not in self.known:
             if self.closed:
-                raise ValueError(f"{host}: host names are looked up at start only")
+                raise ValueError(f"{host}: host names are looked up at start and upgrade only")
             self.known[host] = look_up(host)
         return self.known[host]
 

@@ -112,6 +112,13 @@ class Loop:
         for number in handlers:
             signal.signal(number, lambda number, frame: None)
 
+    def signals_waiting(self) -> bool:
+        """Tell whether a signal has come that nobody was called for yet."""
+        try:
+            return bool(self._wakeup[0].recv(1, socket.MSG_PEEK))
+        except BlockingIOError:
+            return False
+
     def _resume(self, descriptor: int, callback: Callback) -> None:
         if self._paused.get(descriptor) is callback:
             self.watch(descriptor, callback)

@@ -40,12 +40,23 @@ def execute(
         ExecError: it is missing, or no program.
         OSError: the system has no room for it.
     """
-    wanted = [NULL_FD, OUTPUT_FD, NULL_FD, *descriptors]
+    return spawn(path, words, environment, [NULL_FD, OUTPUT_FD, NULL_FD, *descriptors])
+
+
+def spawn(
+    path: str, words: list[str], environment: Mapping[str, str], descriptors: Sequence[int]
+) -> int:
+    """Start a program with these descriptors as 0, 1, 2 and so on, and no others.
+
+    Raises:
+        ExecError: it is missing, or no program.
+        OSError: the system has no room for it.
+    """
     copies: list[int] = []
     try:
         # Out of the way first: a number that the program shall have may be one that we still need.
-        for one in wanted:
-            copies.append(fcntl.fcntl(one, fcntl.F_DUPFD_CLOEXEC, len(wanted)))
+        for one in descriptors:
+            copies.append(fcntl.fcntl(one, fcntl.F_DUPFD_CLOEXEC, len(descriptors)))
         return os.posix_spawn(
             path,
             words,

@@ -40,6 +40,16 @@ def check(configuration: Configuration) -> None:
         raise ConfigError(f"refusing to run as root: {complaint}")
 
 
+def check_files(configuration: Configuration, files: Iterable[Path]) -> None:
+    """Refuse files that a system instance would run, and that others may write to.
+
+    Raises:
+        ConfigError: the first such file or folder.
+    """
+    for complaint in () if private(configuration) else exposed(with_folders(files)):
+        raise ConfigError(f"refusing to run as root: {complaint}")
+
+
 def private(configuration: Configuration) -> bool:
     """Tell whether the instance has all that is its own in one folder."""
     return guard.private(str(configuration.directory), configuration.params.queue_directory)

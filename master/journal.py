@@ -11,6 +11,7 @@ SEE ALSO
 
 import os
 
+from common.errors import ConfigError
 from common.log import Log, open_log
 from common.params import SuiteParams
 from common.rfc5424 import NetworkSink
@@ -24,8 +25,19 @@ PROGRAM = "master"
 class Journal:
     """The open log."""
 
-    def __init__(self, params: SuiteParams) -> None:
-        self.log = open_own_log(params)
+    def __init__(self, params: SuiteParams, inherited: int | None = None) -> None:
+        """Open the log; if that cannot be done, go on with an inherited file.
+
+        Raises:
+            ConfigError: it cannot be opened, and there is no other.
+        """
+        try:
+            self.log = open_own_log(params)
+        except ConfigError:
+            if inherited is None:
+                raise
+            self.log = Log(f"{params.syslog_name}/{PROGRAM}", FileSink(inherited), patience=0.0)
+            self.log.host = params.myhostname.partition(".")[0]
         self._waiting = False
 
     @property
@@ -36,6 +48,8 @@ class Journal:
     def replace(self, fresh: Log) -> None:
         """Go on where another log goes, and with its names; what is waiting goes there too."""
         close(self.log)
+        if self.log.copy and fresh.copy:
+            fresh.copy.take_over(self.log.copy.unsent())
         self.log.sink, self.log.copy, self.log.host = fresh.sink, fresh.copy, fresh.host
         if self.log.tag != fresh.tag:
             self.log.flush()

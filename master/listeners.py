@@ -12,6 +12,10 @@ DESCRIPTION
     ports are not shared. A local file is replaced if it exists, which is safe
     because only the holder of the lock gets here.
 
+    A port may move from one address to all of them, or back, while the mail
+    system runs. For that moment old and new listener share it, as programs of
+    one account may that both ask for it; one that does not is still refused.
+
 SEE ALSO
     spec/master-protocol.md, section 6
 """
@@ -21,8 +25,9 @@ import io
 import os
 import socket
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
 from common.child import Identity
 from common.errors import ConfigError
@@ -39,6 +44,23 @@ RETRY_SECONDS = 0.02
 Listener = socket.socket | io.FileIO
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An address to be opened, and who wants it."""
+
+    endpoint: Endpoint
+    process_limit: int
+    service: str  # "FILE, line N: service NAME", for complaints
+
+
+def wanted(plans: Iterable[Plan]) -> Iterator[Wanted]:
+    """Yield the addresses of these services."""
+    for plan in plans:
+        service = f"{plan.service.origin}: service {plan.service.name}"
+        for endpoint in plan.endpoints:
+            yield Wanted(endpoint, plan.service.process_limit, service)
+
+
 class Listeners:
     """What is open, by address."""
 
@@ -46,7 +68,20 @@ class Listeners:
         self._owner = owner
         self._open: dict[Endpoint, Listener] = {}
 
-    def open(self, plans: Iterable[Plan], patience: float = 0.0) -> None:
+    def adopt(self, descriptors: Mapping[Endpoint, int]) -> None:
+        """Own listeners that somebody else has opened."""
+        for endpoint, descriptor in descriptors.items():
+            fifo = endpoint.transport is Transport.FIFO
+            self._open[endpoint] = (
+                io.FileIO(descriptor, "r+") if fifo else socket.socket(fileno=descriptor)
+            )
+
+    @property
+    def addresses(self) -> dict[Endpoint, int]:
+        """What is open, and its descriptors."""
+        return {endpoint: one.fileno() for endpoint, one in self._open.items()}
+
+    def open(self, all_wanted: Iterable[Wanted], patience: float = 0.0) -> None:
         """Open what is not open yet, all of it or nothing.
 
         A busy address is tried again for that many seconds: the workers of a
@@ -57,19 +92,23 @@ class Listeners:
         """
         deadline = time.monotonic() + patience
         opened: list[Endpoint] = []
-        wanted = [(endpoint, plan.service) for plan in plans for endpoint in plan.endpoints]
         # Ports first, which may be taken: a file in the place of another cannot be undone.
-        for endpoint, service in sorted(wanted, key=lambda one: one[0].local):
+        ordered = sorted(all_wanted, key=lambda one: one.endpoint.local)
+        staying = {one.endpoint for one in ordered}
+        for one in ordered:
+            endpoint = one.endpoint
             try:
                 if endpoint not in self._open:
-                    self._open[endpoint] = self._bind(endpoint, deadline)
+                    rivals = self._rivals(endpoint, staying)
+                    for rival in rivals:
+                        rival.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+                    self._open[endpoint] = self._bind(endpoint, deadline, shared=bool(rivals))
                     opened.append(endpoint)
-                listen(endpoint, self._open[endpoint], service.process_limit)
+                listen(endpoint, self._open[endpoint], one.process_limit)
             except OSError as error:
                 self._close(opened)
                 raise ConfigError(
-                    f"{service.origin}: service {service.name}:"
-                    f" {described(endpoint)}: {error.strerror}"
+                    f"{one.service}: {described(endpoint)}: {error.strerror}"
                 ) from None
 
     def keep_only(self, endpoints: Collection[Endpoint]) -> None:
@@ -94,18 +133,29 @@ class Listeners:
         for endpoint in endpoints:
             self._open.pop(endpoint).close()
 
-    def _bind(self, endpoint: Endpoint, deadline: float) -> Listener:
+    def _rivals(self, endpoint: Endpoint, staying: Collection[Endpoint]) -> list[socket.socket]:
+        """Return listeners on the same port that will go: on all addresses, or on one of them."""
+        return [
+            listener
+            for other, listener in self._open.items()
+            if isinstance(listener, socket.socket)
+            and (other.family, other.port) == (endpoint.family, endpoint.port)
+            and not other.local
+            and other not in staying
+        ]
+
+    def _bind(self, endpoint: Endpoint, deadline: float, *, shared: bool) -> Listener:
         while True:
             try:
-                return self._bind_once(endpoint)
+                return self._bind_once(endpoint, shared=shared)
             except OSError as error:
                 if error.errno != errno.EADDRINUSE or time.monotonic() >= deadline:
                     raise
                 time.sleep(RETRY_SECONDS)
 
-    def _bind_once(self, endpoint: Endpoint) -> Listener:
+    def _bind_once(self, endpoint: Endpoint, *, shared: bool) -> Listener:
         if not endpoint.local:
-            return bind_port(endpoint)
+            return bind_port(endpoint, shared=shared)
         with acting_as(self._owner):
             with suppress(FileNotFoundError):
                 os.unlink(endpoint.host)
@@ -135,12 +185,13 @@ def acting_as(owner: Identity | None) -> Iterator[None]:
         os.setgroups(groups)
 
 
-def bind_port(endpoint: Endpoint) -> socket.socket:
-    """Return a socket at a network address."""
+def bind_port(endpoint: Endpoint, *, shared: bool) -> socket.socket:
+    """Return a socket at a network address, which may share its port with another of ours."""
     listener = socket.socket(endpoint.family, socket.SOCK_STREAM)
     try:
         listener.setblocking(False)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, int(shared))
         if endpoint.family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         listener.bind(endpoint.address)

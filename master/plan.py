@@ -11,8 +11,8 @@ SEE ALSO
     master.children, which follows them
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Self
 
 from common.config import MainCf
@@ -29,10 +29,7 @@ from master.services import Service, Transport
 STRESS = {"stress": "yes"}
 
 # Directories, locks and sockets hang on these; they change with a stop and a start.
-FIXED = (
-    *("queue_directory", "data_directory", "mail_owner", "setgid_group"),
-    *("inet_interfaces", "inet_protocols"),
-)
+FIXED = ("queue_directory", "data_directory", "mail_owner", "setgid_group")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +119,7 @@ class NativePlan(Plan):
         """
         main_cf = self.main_cf
         if main_cf.changed():
-            main_cf, _ = read_main_cf(main_cf.directory, main_cf)
+            main_cf, _ = keep_fixed(MainCf.read(main_cf.directory), fixed_values(main_cf))
         elif not self.personal:
             return self
         return self._with(main_cf)
@@ -144,12 +141,15 @@ class NativePlan(Plan):
         return replace(self, main_cf=main_cf, params=params, prepared=prepared)
 
 
-def read_main_cf(directory: Path, running: MainCf | None) -> tuple[MainCf, tuple[str, ...]]:
-    """Return main.cf with fixed values kept, and the names of those that wanted to change."""
-    fresh = MainCf.read(directory).override({"process_name": PROGRAM}, "master")
-    if running is None:
-        return fresh, ()
-    kept = {name: running.text(name) for name in FIXED if fresh.text(name) != running.text(name)}
+def fixed_values(main_cf: MainCf) -> dict[str, str]:
+    """Return the values that stay while the mail system runs, by name."""
+    return {name: main_cf.text(name) for name in FIXED}
+
+
+def keep_fixed(main_cf: MainCf, fixed: Mapping[str, str]) -> tuple[MainCf, tuple[str, ...]]:
+    """Return main.cf with these values kept, and the names of those that wanted to change."""
+    fresh = main_cf.override({"process_name": PROGRAM}, "master")
+    kept = {name: text for name, text in fixed.items() if fresh.text(name) != text}
     return fresh.override(kept, "kept until the next start"), tuple(kept)
 
 

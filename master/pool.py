@@ -17,7 +17,7 @@ SEE ALSO
 import os
 import select
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from common.log import Log
 from master import policy
@@ -54,8 +54,8 @@ class Pool:
         self._watching = False
         self._timer: Timer | None = None
         self._fork_failed = False
-        self._stressed_until = 0.0
-        self._warned_at = -STRESS_SECONDS
+        self.stressed_until = 0.0
+        self.warned_at = -STRESS_SECONDS
 
     @property
     def processes(self) -> Iterator[tuple[Channel, Process]]:
@@ -63,17 +63,18 @@ class Pool:
         channels = [*self.retired, self.channel] if self.channel else self.retired
         return ((one, process) for one in channels for process in one.processes.values())
 
-    def run(self, plan: Plan, listeners: list[int]) -> None:
+    def run(self, plan: Plan, listeners: list[int], *, lift_throttle: bool = True) -> None:
         """Start processes by this plan; those of an earlier plan are told to leave."""
         earlier = self._change_channel(native=isinstance(plan, NativePlan))
         self._watch(False)
         self.plan, self._listeners = plan, listeners
         # A throttle ends here: whoever reloads has repaired something, and wants it tried.
-        self.tally = Tally(plan.prefork, plan.service.process_limit)
+        held = 0.0 if lift_throttle else self.tally.throttled_until
+        self.tally = Tally(plan.prefork, plan.service.process_limit, throttled_until=held)
         if earlier and not isinstance(plan, NativePlan):
             self.tally.leaving = len(earlier.processes) + sum(1 for _ in self.processes)
         # The new ones first: somebody accepts at any time.
-        for _ in range(plan.prefork):
+        for _ in range(plan.prefork if held <= time.monotonic() else 0):
             if not self._spawn():
                 break
         if earlier:
@@ -82,6 +83,16 @@ class Pool:
         self.wakeup.stop()
         self.wakeup = Wakeup(plan, self._loop, self._log)
         self._wake_up()
+
+    def adopt(self, channels: Iterable[Channel]) -> None:
+        """Own the processes of these, the current one last, which somebody else has started."""
+        for channel in channels:
+            if not channel.ended:
+                self._loop.watch(channel.ours.fileno(), self._reader(channel))
+            if channel.retired:
+                self.retired.append(channel)
+            else:
+                self.channel = channel
 
     def leave(self) -> None:
         """Start nothing more, and tell every process to leave."""
@@ -137,7 +148,7 @@ class Pool:
         """Start one process; tell whether the system allowed it."""
         assert self.channel is not None
         now = time.monotonic()
-        stressed = now < self._stressed_until
+        stressed = now < self.stressed_until
         try:
             birth = self._nursery.spawn(
                 self.plan, self.channel.theirs.fileno(), self._listeners, stressed=stressed
@@ -170,10 +181,10 @@ class Pool:
     def _client_waits(self) -> bool:
         """Tell whether there is one that nobody may be awake for.
 
-        A client wakes one of our processes. If that one leaves without it, as when it finds
-        a table changed, the others sleep on; a new one looks first.
+        A client wakes one of our processes. If that one leaves without it, because it found a
+        table changed or was just told to, the others sleep on; a new one looks first.
         """
-        if not isinstance(self.plan, NativePlan):
+        if self.channel is None or not isinstance(self.plan, NativePlan):
             return False
         waiting = select.poll()
         for descriptor in self._listeners:
@@ -183,7 +194,7 @@ class Pool:
     def _note_stress(self) -> None:
         """Tell processes of overload from now on; programs that were not told leave when idle."""
         now = time.monotonic()
-        known, self._stressed_until = now < self._stressed_until, now + STRESS_SECONDS
+        known, self.stressed_until = now < self.stressed_until, now + STRESS_SECONDS
         if known or isinstance(self.plan, NativePlan):
             return
         earlier = self._change_channel(native=False)
@@ -218,6 +229,8 @@ class Pool:
         if channel.ended:
             self._close(channel)
             self._forget_empty()
+            self.tally.orphaned |= self._client_waits()
+            self.settle()
             self.on_change()
 
     def _react(self, channel: Channel, process: Process, status: int) -> None:
@@ -286,9 +299,9 @@ class Pool:
 
     def _warn_of_limit(self) -> None:
         now = time.monotonic()
-        if not self.plan.stressable or now - self._warned_at < STRESS_SECONDS:
+        if not self.plan.stressable or now - self.warned_at < STRESS_SECONDS:
             return
-        self._warned_at = now
+        self.warned_at = now
         service = self.plan.service
         self._log.warning(
             f'service "{service.name}" ({service.endpoint}) has reached its process limit'

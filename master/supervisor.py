@@ -2,7 +2,8 @@
 
 DESCRIPTION
     The Supervisor owns everything that lives as long as the mail system: the
-    locks, the listeners, the pools of processes, the journal.
+    locks, the listeners, the pools of processes, the journal. It opens all
+    that at a start, and gets it from another program in an upgrade.
 
     A reload first prepares all that can fail. Either the new configuration is
     in force as a whole, or the old one stays untouched.
@@ -18,14 +19,15 @@ import gc
 import os
 import signal
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from common.child import Identity
 from common.errors import ConfigError
-from master import changes, environment, journal
+from common.params import POSTROOM_VERSION
+from master import changes, environment, journal, listeners
 from master.changes import Changes
 from master.children import Nursery
 from master.configuration import Configuration
@@ -35,6 +37,7 @@ from master.handover import Done, Handover
 from master.journal import Journal
 from master.listeners import Listeners
 from master.lock import Lock
+from master.notify import Notifier
 from master.pool import Pool
 from master.services import Transport
 
@@ -62,22 +65,34 @@ class Phase(enum.Enum):
     STOPPING = "stopping"
 
 
+class Helper(Protocol):
+    """A child that is no process of a service."""
+
+    def reap(self, pid: int, status: int) -> bool:
+        """Note the end of a process; False if it is another one."""
+
+    def end(self, reason: str) -> None:
+        """Give up: it is not wanted any more."""
+
+
 class Supervisor:
     """The running mail system."""
 
     def __init__(
-        self, configuration: Configuration, names: Names, journal: Journal, *, verbose: bool = False
+        self, configuration: Configuration, names: Names, journal: Journal, nursery: Nursery
     ) -> None:
         self.configuration = configuration
         self.phase = Phase.RUNNING
         self.started = time.time()
         self.pools: dict[tuple[str, Transport], Pool] = {}
         self.leaving: list[Pool] = []  # services that have ended, while processes remain
+        self.helper: Helper | None = None
+        self.manager = Notifier()
         self.loop = Loop()
         self.log = journal.log
-        self.nursery = Nursery(journal.descriptor, verbose=verbose)
-        self._journal = journal
-        self._names = names
+        self.nursery = nursery
+        self.journal = journal
+        self.names = names
         self._handovers: list[Handover] = []
 
     def open(self, owner: Identity | None) -> None:
@@ -88,22 +103,42 @@ class Supervisor:
             ConfigError: an address or a file cannot be used.
         """
         params = self.configuration.params
-        self._locks = (
-            Lock.acquire(Path(params.process_id_directory, "master.pid")),
-            Lock.acquire(Path(params.data_directory, "master.lock"), owner),
+        self.locks: tuple[int, ...] = (
+            Lock.acquire(Path(params.process_id_directory, "master.pid")).descriptor,
+            Lock.acquire(Path(params.data_directory, "master.lock"), owner).descriptor,
         )
-        self._listeners = Listeners(owner)
-        self._listeners.open(self.configuration.plans.values(), BIND_PATIENCE)
-        self._names.closed = True
-        # What exists now is shared with all children; never touched, it stays shared.
-        gc.collect()
-        gc.freeze()
+        self.listeners = Listeners(owner)
+        self.listeners.open(listeners.wanted(self.configuration.plans.values()), BIND_PATIENCE)
+        self._prepare_to_fork()
         self._run_plans()
         self._announce("daemon started")
 
+    def adopt(self, locks: Sequence[int], all_listeners: Listeners, pools: Iterable[Pool]) -> None:
+        """Own what another program has opened and started."""
+        self.locks = tuple(locks)
+        self.listeners = all_listeners
+        for pool in pools:
+            pool.on_change = self._processes_changed
+            if pool.channel:
+                self.pools[pool.plan.service.key] = pool
+            else:
+                self.leaving.append(pool)
+
+    def take_over(self) -> None:
+        """Start processes of our own in the place of those that were adopted."""
+        self._prepare_to_fork()
+        self._announce("upgrade")
+        self._put_in_force(lift_throttles=False)
+
+    def helper_left(self) -> None:
+        """Note that the helper has ended; a stop may have waited for that."""
+        self.helper = None
+        self._processes_changed()
+
     def run(self) -> None:
         """Do the work until the mail system has stopped."""
-        self.loop.after_turn = lambda: self._journal.flush(self.loop)
+        self.manager.watch(self.loop)
+        self.loop.after_turn = lambda: self.journal.flush(self.loop)
         self.loop.run()
 
     def reload(self) -> Changes:
@@ -114,26 +149,31 @@ class Supervisor:
         """
         old = self.configuration
         # 1. Whatever can fail, on the side.
-        new = Configuration.load(old.directory, self._names, running=old.main_cf)
+        new = Configuration.load(old.directory, self.names, running=old.main_cf)
         log = journal.open_own_log(new.params)
         try:
-            self._listeners.open(new.plans.values())
+            self.listeners.open(listeners.wanted(new.plans.values()))
         except ConfigError:
             journal.close(log)
             raise
         # 2. From here on nothing fails. The log first: new processes inherit it.
         self.configuration = new
-        self._journal.replace(log)
-        self.nursery.log_descriptor = self._journal.descriptor
+        self.journal.replace(log)
+        self.nursery.log_descriptor = self.journal.descriptor
         environment.adopt(new.params)
         self._announce("reload")
-        # 3. New processes; each pool then tells its old ones to leave.
-        self._run_plans()
-        # 4. Services that are gone.
-        for key in self.pools.keys() - new.plans.keys():
-            self._dismiss(key)
-        self._listeners.keep_only({one for plan in new.plans.values() for one in plan.endpoints})
+        self._put_in_force(lift_throttles=True)
         return changes.between(old, new)
+
+    def tell_manager(self) -> None:
+        """Let the service manager know that we serve, and what."""
+        count = len(self.configuration.plans)
+        self.manager.ready(f"Postroom {POSTROOM_VERSION}, {count} services")
+
+    def close_needless(self) -> None:
+        """Close listeners that no service has."""
+        plans = self.configuration.plans.values()
+        self.listeners.keep_only({one for plan in plans for one in plan.endpoints})
 
     def drain(self) -> None:
         """Accept nothing more; end when the last process has gone."""
@@ -141,8 +181,10 @@ class Supervisor:
             self.phase = Phase.DRAINING
         for key in self.pools.keys() - {self._log_service}:
             self._dismiss(key)
+        if self.helper:
+            self.helper.end(f"the mail system is {self.phase.value}")
         # Whoever is still at work logs until the end.
-        self._listeners.close(
+        self.listeners.close(
             but={one for pool in self.pools.values() for one in pool.plan.endpoints}
         )
         self._processes_changed()
@@ -152,6 +194,7 @@ class Supervisor:
         if self.phase is Phase.STOPPING:
             return
         self.phase = Phase.STOPPING
+        self.manager.stopping()
         self.log.info(f"terminating on signal {number:d}")
         self.drain()
         when = 0.0
@@ -169,6 +212,8 @@ class Supervisor:
                 return
             if pid == 0:
                 return
+            if self.helper and self.helper.reap(pid, status):
+                continue
             for pool in self.all_pools():
                 if pool.reap(pid, status, silently=expected):
                     break
@@ -188,14 +233,30 @@ class Supervisor:
         """Every service with processes, those that have ended last."""
         return iter([*self.pools.values(), *self.leaving])
 
-    def _run_plans(self) -> None:
+    def _prepare_to_fork(self) -> None:
+        self.names.closed = True
+        # What exists now is shared with all children; never touched, it stays shared.
+        gc.collect()
+        gc.freeze()
+
+    def _put_in_force(self, *, lift_throttles: bool) -> None:
+        """Let the services be those of the configuration."""
+        # 1. New processes; each pool then tells its old ones to leave.
+        self._run_plans(lift_throttles=lift_throttles)
+        # 2. Services that are gone.
+        for key in self.pools.keys() - self.configuration.plans.keys():
+            self._dismiss(key)
+        self.close_needless()
+
+    def _run_plans(self, *, lift_throttles: bool = True) -> None:
         for warning in self.configuration.warnings:
             self.log.warning(warning)
         for key, plan in self.configuration.plans.items():
             if key not in self.pools:
                 self.pools[key] = Pool(plan, self.nursery, self.loop, self.log)
                 self.pools[key].on_change = self._processes_changed
-            self.pools[key].run(plan, self._listeners.descriptors(plan.endpoints))
+            descriptors = self.listeners.descriptors(plan.endpoints)
+            self.pools[key].run(plan, descriptors, lift_throttle=lift_throttles)
 
     def _dismiss(self, key: tuple[str, Transport]) -> None:
         """Let a service end."""
@@ -209,7 +270,7 @@ class Supervisor:
             handover.check()
         self._handovers = [one for one in self._handovers if not one.finished]
         self.leaving = [pool for pool in self.leaving if any(pool.processes)]
-        if self.phase is Phase.RUNNING or self.leaving or self._handovers:
+        if self.phase is Phase.RUNNING or self.leaving or self._handovers or self.helper:
             return
         if self._log_service in self.pools:
             self._dismiss(self._log_service)

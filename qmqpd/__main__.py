@@ -36,7 +36,8 @@ def serve(child: Child) -> None:
     access = Access(params, child.main_cf, child.log)
     resolver = Resolver(child.log, access.permits_address, EXPERIENCE)
     child.drop_privileges(params.mail_owner, params.queue_directory)
-    Worker(child, Service(rules, child.log, access, resolver)).run()
+    service = Service(rules, child.log, access, resolver, verbosity=int(child.verbose))
+    Worker(child, service).run()
 
 
 def allow_descriptors(wanted: int) -> None:

@@ -29,7 +29,14 @@ from tests.common.settings import main_cf
             ],
         ),
         ("pcre:{{/(a)\\1/ x}}", []),
-        ("unix:/run/some/socket inet:localhost:8891 smtp:[127.0.0.1]:25", []),
+        (
+            "127.0.0.1/8",
+            [
+                'non-null host address bits in "127.0.0.1/8",'
+                ' perhaps you should use "127.0.0.0/8" instead'
+            ],
+        ),
+        ("!/no/such/list", ["open file /no/such/list: No such file or directory"]),
         ("static:{x} static:{x}", []),
     ],
 )
@@ -47,3 +54,24 @@ def test_files_that_daemons_make_for_themselves_need_not_be_there(tmp_path: Path
         address_verify_map="btree:$data_directory/verify_cache",
     )
     assert list(complaints(cf)) == []
+
+
+def test_addresses_of_services_are_no_tables() -> None:
+    value = "unix:/run/some/socket inet:localhost:8891 smtp:[127.0.0.1]:25"
+    assert list(complaints(main_cf(smtpd_milters=value))) == []
+
+
+def test_a_list_of_another_kind_is_no_list_of_files() -> None:
+    assert list(complaints(main_cf(maillog_file_prefixes="/no/such/list"))) == []
+
+
+def test_a_service_has_tables_of_its_own_and_no_fault_is_told_twice(tmp_path: Path) -> None:
+    suite = main_cf(qmqpd_authorized_clients="nosuch:x")
+    service = suite.override({"debug_peer_list": f"nosuch:x, texthash:{tmp_path}/t"}, "service")
+    reason = "unsupported dictionary type: nosuch"
+    assert list(complaints(suite, suite, service)) == [
+        f"test: parameter qmqpd_authorized_clients: {reason}",
+        f"service: parameter debug_peer_list: {reason}",
+        f"service: parameter debug_peer_list: open database {tmp_path}/t:"
+        " No such file or directory",
+    ]

@@ -6,65 +6,15 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.master.running import DAEMONS, Running, alive, gone, visits
+from common.params import POSTROOM_VERSION
+from tests.commands.commanded import ENVIRONMENT, NOT_RUNNING, POSTROOM, Commanded
+from tests.master.running import alive, gone, visits
 from tests.suite.waiting import wait_for
-
-POSTROOM = Path(sys.executable).parent / "postroom"
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(DAEMONS), "TZ": "UTC"}
-NOT_RUNNING = "the Postfix mail system is not running"
-
-
-class Commanded(Running):
-    """A mail system that only the command touches."""
-
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run the command to its end."""
-        return subprocess.run(
-            [POSTROOM, "-c", self.top / "etc", *arguments],
-            env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
-
-    def foreground(self, **streams: Any) -> subprocess.Popen[bytes]:
-        """Run start-fg; return when it serves."""
-        process = subprocess.Popen(
-            [POSTROOM, "-c", self.top / "etc", "start-fg"], env=ENVIRONMENT, **streams
-        )
-        wait_for(self._serves, 20, "the foreground instance")
-        return process
-
-    def _serves(self) -> bool:
-        try:
-            return bool(list(visits(self, 1)))
-        except OSError:
-            return False
-
-    def master_pid(self) -> int:
-        """Return what the pid file says."""
-        return int((self.top / "spool/pid/master.pid").read_text())
-
-    def end(self) -> None:
-        """Stop it, whatever state it is in."""
-        self.pid = 0
-        with suppress(OSError, ValueError):
-            pid = self.master_pid()
-            # A master in another process namespace wrote a number that is somebody else's here.
-            if os.path.samefile(f"/proc/{pid}/cwd", self.top / "spool"):
-                self.pid = pid
-        if not self.pid:
-            return
-        children = self.child_pids()
-        self.run("stop")
-        for pid in [self.pid, *children]:
-            if alive(pid):
-                os.kill(pid, signal.SIGKILL)
 
 
 @pytest.fixture
@@ -106,7 +56,7 @@ def test_a_life(system: Commanded) -> None:
     ]
 
 
-@pytest.mark.parametrize("order", ["stop", "abort", "reload", "drain"])
+@pytest.mark.parametrize("order", ["stop", "abort", "reload", "drain", "upgrade", "flush"])
 def test_orders_to_nobody_fail(system: Commanded, order: str) -> None:
     done = system.run(order)
     assert (done.returncode, done.stderr) == (1, f"postroom: fatal: {NOT_RUNNING}\n")
@@ -290,6 +240,71 @@ def test_a_new_start_takes_over_from_a_killed_master(system: Commanded) -> None:
         assert visit.facts["parent"] == system.master_pid()
 
 
+def test_upgrade_says_what_it_did(system: Commanded) -> None:
+    assert system.run("start").returncode == 0
+    pid = system.master_pid()
+    system.configure(echod_word="two")
+    done = system.run("upgrade")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (
+        f"version {POSTROOM_VERSION} replaced by {POSTROOM_VERSION}\n"
+        "parameters changed: echod_word\n"
+    )
+    assert (system.master_pid(), alive(pid)) == (pid, True)
+    assert {facts["word"] for facts in visits(system, 6)} == {"two"}
+    for number in range(3):
+        assert os.readlink(f"/proc/{pid}/fd/{number}") == "/dev/null"
+    assert system.run("stop").returncode == 0
+    # By the name that the command's first line has for it: python, or python3.
+    interpreter = POSTROOM.read_bytes().splitlines()[0].decode().removeprefix("#!")
+    lines = re.findall(r"postfix/(\S+)\[\d+\]: (.*)", system.log_text())
+    assert lines[1:] == [
+        ("master", f"daemon started -- version 3.7.11, configuration {system.top}/etc"),
+        ("postfix-script", "upgrading the Postfix mail system"),
+        ("master", f"upgrade: {interpreter} rehearses"),
+        ("master", f"upgrade: version {POSTROOM_VERSION} takes over"),
+        ("master", f"upgrade -- version 3.7.11, configuration {system.top}/etc"),
+        (
+            "master",
+            f"upgrade: version {POSTROOM_VERSION} replaced by {POSTROOM_VERSION};"
+            " parameters: echod_word",
+        ),
+        ("postfix-script", "stopping the Postfix mail system"),
+        ("master", "terminating on signal 15"),
+    ]
+
+
+def test_an_upgrade_that_is_refused_says_why(system: Commanded) -> None:
+    assert system.run("start").returncode == 0
+    system.configure(max_use="many")
+    done = system.run("upgrade")
+    where = f"{system.top}/etc/main.cf, line {len(system.main_cf)}"
+    what = "bad numerical configuration: max_use = many"
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"postroom: fatal: upgrade refused: {where}: {what}\n"
+    assert [facts["word"] for facts in visits(system, 1)] == ["one"]
+
+
+def test_the_foreground_can_be_upgraded_and_logs_where_it_did(system: Commanded) -> None:
+    system.configure(maillog_file="/dev/stdout", maillog_file_prefixes="/dev/stdout")
+    process = system.foreground(stdout=subprocess.PIPE)
+    system.pid = process.pid
+    for _ in range(2):
+        assert system.run("upgrade").returncode == 0
+    with system.connect() as visit:
+        visit.say("log")
+        visit.close()
+    children = system.child_pids()
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=10)
+    assert process.returncode == 0
+    assert not any(map(alive, children))
+    text = output.decode()
+    assert text.count(" replaced by ") == 2
+    assert "a line from echod" in text
+    assert "terminating on signal 2\n" in text
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_foreground_ends_cleanly_and_logs_to_standard_output(
     system: Commanded, number: signal.Signals
@@ -318,7 +333,7 @@ def test_it_works_as_process_1(system: Commanded) -> None:
     process = subprocess.Popen(
         [*command, str(POSTROOM), "-c", str(system.top / "etc"), "start-fg"], env=ENVIRONMENT
     )
-    wait_for(system._serves, 20, "process 1")
+    wait_for(system.serves, 20, "process 1")
     assert system.master_pid() == 1
     # A process of a stranger becomes ours, and is buried.
     orphan = "(true & exec true) & sleep 0.05"
@@ -330,6 +345,9 @@ def test_it_works_as_process_1(system: Commanded) -> None:
     facts = json.loads(system.run("status", "--json").stdout)
     assert facts["pid"] == 1
     assert {one["rss"] for one in facts["processes"]} == {None}
+    assert system.run("upgrade").returncode == 0
+    assert system.master_pid() == 1
+    assert {facts["parent"] for facts in visits(system, 2)} == {1}
     assert system.run("stop").returncode == 0
     assert process.wait(10) == 0
 

@@ -55,5 +55,6 @@ def test_the_sample_master_cf_can_be_used() -> None:
 
 def test_the_systemd_unit_starts_in_the_foreground() -> None:
     unit = (ETC / "postroom.service").read_text()
-    assert "\nType=exec\n" in unit
+    assert "\nType=notify\n" in unit
+    assert "\nConflicts=postfix.service postfix@-.service\n" in unit
     assert re.search(r"^ExecStart=\S+/postroom -c \S+ start-fg$", unit, re.MULTILINE)

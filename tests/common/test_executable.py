@@ -4,6 +4,7 @@ import os
 import pty
 import shutil
 import socket
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -199,6 +200,25 @@ def test_lines_go_to_postlogd_by_master_s_word_first_and_by_main_cf_then(
     with host.run("qmqpd", "-t", "inet", listeners=[listener]):
         submit(port(listener), MESSAGE)
         assert " mx other/qmqpd[" in host.wait_for_log("connect from")
+
+
+@pytest.mark.parametrize(
+    ("words", "variables", "details"),
+    [((), {}, 0), (("-v",), {}, 1), ((), {"MAIL_VERBOSE": ""}, 1)],
+)
+def test_a_verbose_daemon_tells_more_of_each_client(
+    host: Host,
+    listener: socket.socket,
+    words: tuple[str, ...],
+    variables: dict[str, str],
+    details: int,
+) -> None:
+    options = ["-t", "inet", *words]
+    with host.run("qmqpd", *options, listeners=[listener], environment=variables):
+        submit(port(listener), MESSAGE)
+        host.wait_for_log("disconnect from")
+    told = [line for line in host.lines() if "s@from.test" in line]
+    assert bool(told) == bool(details), host.lines()
 
 
 def test_with_v_as_a_capital_letter_lines_go_to_standard_error(
@@ -410,6 +430,21 @@ def one_shot(host: Host, name: str, data: bytes) -> tuple[int, bytes]:
     return process.returncode, output
 
 
+def test_one_shot_cleanup_stores_what_comes_on_standard_input(host: Host) -> None:
+    records = [
+        *(b"T\x0a1795177301", b"S\x03s@t", b"R\x04r@to", b"M\0", b"N\x0bReceived: x"),
+        *(b"N\0", b"N\x04body", b"X\0", b"E\0"),
+    ]
+    opening = b"flags\x00114\0\0"
+    status, output = one_shot(host, "cleanup", opening + b"".join(records))
+    assert output.startswith(b"protocol\0cleanup_protocol\0queue_id\0")
+    assert output.endswith(b"status\x000\0reason\0\0\0")
+    (stored,) = (host.spool / "incoming").iterdir()
+    assert stored.name.encode() in output
+    assert stat.S_IMODE(stored.stat().st_mode) == 0o700
+    assert status == 0
+
+
 def test_a_client_on_a_connection_is_who_it_is(host: Host, listener: socket.socket) -> None:
     host.configure({"qmqpd_authorized_clients": "192.0.2.1"})
     with socket.create_connection(listener.getsockname()) as client:
@@ -421,3 +456,18 @@ def test_a_client_on_a_connection_is_who_it_is(host: Host, listener: socket.sock
             ) as process:
                 assert process.wait(PATIENCE) == 0
         assert b"is not authorized" in client.recv(1000)
+
+
+def test_a_table_that_changes_is_read_by_the_next_process_be_it_in_a_jail(
+    host: Host, listener: socket.socket
+) -> None:
+    table = host.top / "clients"  # outside of the jail
+    table.write_text("127.0.0.1 ok\n")
+    words = ["-t", "inet", "-u", "-c", "-o", f"qmqpd_authorized_clients=texthash:{table}"]
+    with host.run("qmqpd", *words, listeners=[listener]) as process:
+        assert submit(port(listener), MESSAGE).verdict == "Z"  # there is no cleanup
+        assert submit(port(listener), MESSAGE).verdict == "Z"
+        table.write_text("192.0.2.1 only\n")
+        with socket.create_connection(listener.getsockname()):
+            assert process.wait() == 0
+    assert host.lines()[-1].endswith(f"table texthash:{table} has changed -- restarting")

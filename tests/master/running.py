@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn, Self, TextIO
 
-from master import __main__ as master
+from master import life
 from master.configuration import Configuration
 from master.endpoints import Names
 from tests.suite.instance import free_port
@@ -61,6 +61,7 @@ class Running:
         self.patch = patch
         self.port = free_port()
         self.pid = 0
+        self.verbose = False
         self.log = self.top / "mail.log"
         for name in ("etc", "spool"):
             (self.top / name).mkdir()
@@ -132,6 +133,7 @@ class Running:
             os.dup2(os.open(os.devnull, os.O_RDWR), 0)
             os.closerange(3, pipe.fileno())
             os.closerange(pipe.fileno() + 1, 2**31 - 1)
+            os.environ["PYTHONPATH"] = str(DAEMONS)  # for the program of an upgrade
             self.patch()
             names = Names()
             configuration = Configuration.load(self.top / "etc", names)
@@ -140,7 +142,7 @@ class Running:
                 pipe.write("ready")
                 pipe.close()
 
-            master.run(configuration, names, verbose=False, ready=ready)
+            life.run(configuration, names, verbose=self.verbose, ready=ready)
             status = 0
         except BaseException as error:
             if not pipe.closed:
@@ -191,9 +193,10 @@ class Running:
         """Connect to the port."""
         return Visit(socket.create_connection(("127.0.0.1", self.port), SECONDS))
 
-    def ask(self, request: str) -> dict[str, Any]:
+    def ask(self, request: str, **arguments: str) -> dict[str, Any]:
         """Send a request to the control socket; return the reply."""
-        return dict(json.loads(self.ask_raw(json.dumps({"request": request}).encode() + b"\n")))
+        asked = json.dumps({"request": request, **arguments})
+        return dict(json.loads(self.ask_raw(asked.encode() + b"\n")))
 
     def ask_raw(self, data: bytes) -> bytes:
         """Send anything to the control socket; return everything that comes back."""

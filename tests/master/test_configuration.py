@@ -304,15 +304,15 @@ def test_what_is_fixed_keeps_its_value_and_is_told(files: Files) -> None:
         MAIN_CF.replace("127.0.0.1", "127.0.0.2") + "queue_directory = /elsewhere\nmax_use = 9\n"
     )
     new = files.load(old)
-    assert new.postponed == ("queue_directory", "inet_interfaces")
+    assert new.postponed == ("queue_directory",)
     assert new.params.queue_directory == old.params.queue_directory
-    assert str(new.plans["628", Transport.INET].endpoints[0]) == "127.0.0.1:628"
+    assert str(new.plans["628", Transport.INET].endpoints[0]) == "127.0.0.2:628"
     assert changes.between(old, new).report() == {
         "added": [],
         "removed": [],
-        "changed": [],
-        "parameters": ["max_use"],
-        "postponed": ["inet_interfaces", "queue_directory"],
+        "changed": ["628/inet"],
+        "parameters": ["inet_interfaces", "max_use"],
+        "postponed": ["queue_directory"],
     }
 
 

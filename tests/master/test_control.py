@@ -10,7 +10,7 @@ import pytest
 
 from common.log import Log
 from master import control
-from master.control import Control, Facts, Reply, parse_request, trusted
+from master.control import Control, Facts, Reply, Request, parse_request, trusted
 from master.events import Loop
 
 
@@ -40,13 +40,14 @@ class Office:
         self.requests: list[str] = []
         self.replies: list[Reply] = []
         self.sink = Sink()
-        self.control = Control(self.loop, self.path, self.handle, Log("test", self.sink))
+        self.control = Control(self.loop, Log("test", self.sink))
+        self.control.open(self.path, self.handle)
 
-    def handle(self, request: str, reply: Reply) -> None:
+    def handle(self, request: Request, reply: Reply) -> None:
         """Keep the request; "now" is answered at once."""
-        self.requests.append(request)
+        self.requests.append(request.name)
         self.replies.append(reply)
-        if request == "now":
+        if request.name == "now":
             reply({"ok": True})
 
     def connect(self) -> socket.socket:
@@ -176,4 +177,9 @@ def test_there_is_room_for_so_many(office: Office, monkeypatch: pytest.MonkeyPat
 
 
 def test_requests_have_names() -> None:
-    assert parse_request(b'{"request": "stop", "more": 1}\n') == "stop"
+    assert parse_request(b'{"request": "stop", "more": 1}\n') == Request("stop")
+
+
+def test_texts_in_a_request_are_its_arguments() -> None:
+    line = b'{"request": "upgrade", "path": "/x", "count": 3}\n'
+    assert parse_request(line) == Request("upgrade", {"path": "/x"})

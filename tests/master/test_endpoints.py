@@ -86,10 +86,11 @@ def test_ports_have_names(name: str, port: int) -> None:
         ("[]:1", {}, 'master.cf, line 1: missing port in "[]:1"'),
         ("::1:628", {}, 'master.cf, line 1: need "host:port" or "port" in "::1:628"'),
         ("[::1:628", {}, 'master.cf, line 1: need "host:port" or "port" in "[::1:628"'),
-        ("new.test:1", {}, "master.cf, line 1: new.test: host names are looked up at start only"),
+        ("new.test:1", {},
+         "master.cf, line 1: new.test: host names are looked up at start and upgrade only"),
         ("628", {"inet_interfaces": "new.test"},
          "main.cf, line inet_interfaces: parameter inet_interfaces:"
-         " new.test: host names are looked up at start only"),
+         " new.test: host names are looked up at start and upgrade only"),
         ("six.test:628", {"inet_protocols": "ipv4"},
          "master.cf, line 1: service six.test:628: no address to listen on"),
     ],

@@ -13,7 +13,7 @@ from common.child import Identity
 from common.errors import ConfigError
 from master.configuration import Configuration
 from master.endpoints import Names
-from master.listeners import Listeners
+from master.listeners import Listeners, wanted
 from master.plan import Plan
 from tests.suite.instance import free_port
 
@@ -44,7 +44,7 @@ def connects(plan: Plan) -> bool:
 
 
 def test_clients_can_connect(listeners: Listeners, plans: list[Plan]) -> None:
-    listeners.open(plans)
+    listeners.open(wanted(plans))
     assert all(map(connects, plans))
     for plan in plans:
         (descriptor,) = listeners.descriptors(plan.endpoints)
@@ -60,7 +60,7 @@ def test_a_local_socket_is_open_to_all_who_get_there(
     Path("public/echo").write_text("left behind")
     previous = os.umask(0o077)
     try:
-        listeners.open(plans)
+        listeners.open(wanted(plans))
     finally:
         os.umask(previous)
     found = os.lstat("public/echo")
@@ -70,9 +70,9 @@ def test_a_local_socket_is_open_to_all_who_get_there(
 
 
 def test_what_is_open_stays_open(listeners: Listeners, plans: list[Plan]) -> None:
-    listeners.open(plans)
+    listeners.open(wanted(plans))
     before = [listeners.descriptors(plan.endpoints) for plan in plans]
-    listeners.open(plans)
+    listeners.open(wanted(plans))
     assert [listeners.descriptors(plan.endpoints) for plan in plans] == before
     listeners.keep_only(plans[0].endpoints)
     assert connects(plans[0])
@@ -85,9 +85,9 @@ def test_a_taken_port_is_named_and_nothing_stays_open(
 ) -> None:
     port = plans[0].endpoints[0].port
     other = Listeners(owner=None)
-    other.open(plans[:1])
+    other.open(wanted(plans[:1]))
     with pytest.raises(ConfigError) as caught:
-        listeners.open([plans[1], plans[0]])
+        listeners.open(wanted([plans[1], plans[0]]))
     assert str(caught.value) == (
         f"{plans[0].service.origin}: service {port}:"
         f" bind 127.0.0.1 port {port}: {os.strerror(errno.EADDRINUSE)}"
@@ -98,10 +98,10 @@ def test_a_taken_port_is_named_and_nothing_stays_open(
 
 def test_a_port_that_becomes_free_is_waited_for(listeners: Listeners, plans: list[Plan]) -> None:
     other = Listeners(owner=None)
-    other.open(plans[:1])
+    other.open(wanted(plans[:1]))
     timer = threading.Timer(0.05, other.close)
     timer.start()
-    listeners.open(plans[:1], patience=5.0)
+    listeners.open(wanted(plans[:1]), patience=5.0)
     timer.join()
     assert connects(plans[0])
     listeners.close()
@@ -110,7 +110,7 @@ def test_a_port_that_becomes_free_is_waited_for(listeners: Listeners, plans: lis
 def test_a_forbidden_place_is_named(listeners: Listeners, plans: list[Plan]) -> None:
     os.rmdir("public")
     with pytest.raises(ConfigError, match="service echo: bind public/echo: No such file"):
-        listeners.open(plans[1:])
+        listeners.open(wanted(plans[1:]))
 
 
 # Local endpoints of other types.
@@ -127,7 +127,7 @@ def test_a_fifo_never_ends_and_never_blocks(
     listeners: Listeners, plans: list[Plan], tmp_path: Path
 ) -> None:
     plan = local("fifo", tmp_path)
-    listeners.open([plan])
+    listeners.open(wanted([plan]))
     (descriptor,) = listeners.descriptors(plan.endpoints)
     with pytest.raises(BlockingIOError):
         os.read(descriptor, 1)
@@ -142,7 +142,7 @@ def test_datagrams_arrive_without_anybody_listening(
     listeners: Listeners, plans: list[Plan], tmp_path: Path
 ) -> None:
     plan = local("unix-dgram", tmp_path)
-    listeners.open([plan])
+    listeners.open(wanted([plan]))
     (descriptor,) = listeners.descriptors(plan.endpoints)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
         sender.sendto(b"word", "public/other")
@@ -156,8 +156,8 @@ def test_of_two_types_with_one_path_the_file_of_the_new_one_stays(
     listeners: Listeners, plans: list[Plan], tmp_path: Path
 ) -> None:
     old, new = local("unix", tmp_path), local("fifo", tmp_path)
-    listeners.open([old])
-    listeners.open([new])
+    listeners.open(wanted([old]))
+    listeners.open(wanted([new]))
     listeners.keep_only(new.endpoints)
     assert stat.S_ISFIFO(os.lstat("public/other").st_mode)
     listeners.close(but=new.endpoints)
@@ -169,10 +169,10 @@ def test_ports_are_tried_before_any_file_is_replaced(
     listeners: Listeners, plans: list[Plan]
 ) -> None:
     other = Listeners(owner=None)
-    other.open(plans[:1])
+    other.open(wanted(plans[:1]))
     Path("public/echo").write_text("of somebody else")
     with pytest.raises(ConfigError, match="Address already in use"):
-        listeners.open([plans[1], plans[0]])
+        listeners.open(wanted([plans[1], plans[0]]))
     assert Path("public/echo").read_text() == "of somebody else"
     other.close()
 
@@ -186,12 +186,12 @@ def test_local_files_are_made_with_no_more_rights_than_their_owner_has(
     tmp_path.chmod(0o755)
     os.chown("public", 65534, 65534)
     before = os.getresuid(), os.getresgid(), os.getgroups()
-    listeners.open(plans)
+    listeners.open(wanted(plans))
     assert (os.getresuid(), os.getresgid(), os.getgroups()) == before
     found = os.lstat("public/echo")
     assert (found.st_uid, found.st_gid) == (65534, 65534)
     listeners.close()
     os.chown("public", 0, 0)
     with pytest.raises(ConfigError, match="bind public/echo: Permission denied"):
-        listeners.open(plans)
+        listeners.open(wanted(plans))
     assert (os.getresuid(), os.getresgid(), os.getgroups()) == before

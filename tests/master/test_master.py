@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -238,9 +239,33 @@ def test_without_confirmation_old_values_would_be_seen() -> None:
         setattr(supervisor.Supervisor, "hand_over", at_once)  # noqa: B010 - the type is right
 
     with Running({"echod_mode": "slow"}, patch=patch) as running:
-        running.configure(echod_word="two")
-        assert running.ask("reload")["ok"]
-        assert "one" in {facts["word"] for facts in visits(running, 20)}
+        assert any(shows_the_past(running, old, new) for old, new in pairwise(WORDS))
+
+
+WORDS = ("one", "two", "three", "four", "five", "six")
+
+
+def shows_the_past(running: Running, old: str, new: str) -> bool:
+    """Reload with a new word; tell whether a later client meets the old one."""
+    running.configure(echod_word=new)
+    assert running.ask("reload")["ok"]
+    return old in {facts["word"] for facts in visits(running, 20)}
+
+
+@pytest.mark.parametrize("order", ["reload", "upgrade"])
+def test_a_client_whose_call_went_to_a_process_that_leaves_is_served(order: str) -> None:
+    """Those that stay were not woken: without another one it would wait for the next client."""
+    with Running({"echod_mode": "exclusive", "default_prefork_count": "1"}) as running:
+        (old,) = running.workers()
+        asked = threading.Thread(target=running.ask, args=[order])
+        asked.start()
+        wait_for(lambda: set(running.workers()) - {old}, 5, "a new worker")
+        wait_for(lambda: "(last call)" in "".join(running.titles()), 5, "the old worker's end")
+        begin = time.monotonic()
+        with running.connect() as visit:
+            assert visit.facts["pid"] != old
+        assert time.monotonic() - begin < 1.0
+        asked.join()
 
 
 def test_reload_names_processes_that_never_confirm() -> None:
@@ -336,12 +361,49 @@ def test_services_come_and_go(running: Running) -> None:
 
 
 def test_what_is_fixed_needs_a_restart(running: Running) -> None:
-    running.configure(queue_directory="/elsewhere", inet_interfaces="127.0.0.2", echod_word="two")
+    running.configure(queue_directory="/elsewhere", echod_word="two")
     answer = running.ask("reload")
-    assert answer["postponed"] == ["inet_interfaces", "queue_directory"]
+    assert answer["postponed"] == ["queue_directory"]
     assert {(facts["word"], facts["cwd"]) for facts in visits(running, 3)} == {
         ("two", str(running.top / "spool"))
     }
+
+
+def test_changed_interfaces_apply_at_once(running: Running) -> None:
+    """Named ones, all of them, and back: a port is never without a listener of ours."""
+
+    def answers(host: str) -> bool:
+        try:
+            socket.create_connection((host, running.port), 5).close()
+        except ConnectionRefusedError:
+            return False
+        return True
+
+    for interfaces, others in (
+        ("127.0.0.1, 127.0.0.2", "yes"),
+        ("all", "yes"),
+        ("127.0.0.1", "no"),
+        ("all", "yes"),
+        ("127.0.0.2", "yes"),
+        ("127.0.0.1", "no"),
+    ):
+        running.configure(inet_interfaces=interfaces, inet_protocols="ipv4")
+        answer = running.ask("reload")
+        assert "inet_interfaces" in answer["parameters"], answer
+        assert answer["changed"] == [f"{running.port}/inet"]
+        assert answers("127.0.0.1") is (interfaces != "127.0.0.2")
+        assert answers("127.0.0.2") is (others == "yes")
+        # Nobody else shares the port.
+        host = "127.0.0.2" if interfaces == "127.0.0.2" else "127.0.0.1"
+        with pytest.raises(OSError, match="in use"):
+            socket.create_server((host, running.port))
+
+
+def test_host_names_are_no_interfaces_for_a_reload(running: Running) -> None:
+    running.configure(inet_interfaces="mx.example.invalid")
+    answer = running.ask("reload")
+    assert "host names are looked up at start and upgrade only" in answer["error"]
+    assert list(visits(running, 1))
 
 
 def test_a_signal_reloads_too(running: Running) -> None:

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.suite.instance import Postroom
+from tests.suite.relay import Relay
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("postroom")
     group.addoption("--reference", action="store_true", help="play the corpus to the real Postfix")
+    group.addoption("--long", action="store_true", help="run the long form of some tests")
     group.addoption("--not-yet", action="store_true", help="play the groups not required yet, too")
 
 
@@ -26,3 +28,16 @@ def postroom() -> Iterator[Postroom]:
     with Postroom() as instance:
         instance.start()
         yield instance
+
+
+@pytest.fixture
+def stopped() -> Iterator[Relay]:
+    """A relay host that was made and not started."""
+    with Relay() as instance:
+        yield instance
+
+
+@pytest.fixture
+def relay(stopped: Relay) -> Relay:
+    """A running relay host."""
+    return stopped.start()

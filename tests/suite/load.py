@@ -33,6 +33,7 @@ class Sent:
     verdict: str  # K, Z or D; empty if the server closed without a reply
     detail: str
     at: float  # time.monotonic()
+    took: float  # seconds
 
 
 class Load:
@@ -91,6 +92,11 @@ class Load:
         times = sorted(sent.at for sent in self.sent if sent.verdict == "K")
         return max((later - at for at, later in itertools.pairwise(times)), default=float("inf"))
 
+    def slowest(self, share: float = 0.99) -> float:
+        """Return the time in seconds that this share of the submissions did not exceed."""
+        times = sorted(sent.took for sent in self.sent)
+        return times[int(share * (len(times) - 1))]
+
     def _run(self) -> None:
         while not self._stopping.is_set():
             with self._lock:
@@ -102,13 +108,17 @@ class Load:
                 self.sent.append(sent)
 
     def _submit(self, number: int) -> Sent:
+        begin = time.monotonic()
         try:
             message = numbered(number, self._body)
             source = self._sources[number % len(self._sources)]
             answer = submit(self._port, message, b"s@from.test", self._recipient, source=source)
         except OSError as error:
-            return Sent(number, "", repr(error), time.monotonic())
-        return Sent(number, answer.verdict, repr(answer), time.monotonic())
+            verdict, detail = "", repr(error)
+        else:
+            verdict, detail = answer.verdict, repr(answer)
+        now = time.monotonic()
+        return Sent(number, verdict, detail, now, now - begin)
 
 
 def numbered(number: int, body: bytes = b"body\n") -> bytes:

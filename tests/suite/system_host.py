@@ -69,6 +69,8 @@ def main() -> int:
         facts["arrived"] = holds_within(lambda: count(folder) >= 25, 20) and count(folder)
         facts["empty"] = holds_within(queue_is_empty, 10)
         note("reload", postfix, "reload")
+        note("exposed upgrade", "env", f"PYTHONPATH={loose}", postroom, "upgrade")
+        note("upgrade", postroom, "upgrade")
         facts["programs"] = sorted({one.split()[0] for one in commands()})
         note("stop", postfix, "stop")
         note("gone", postfix, "status")

@@ -317,3 +317,15 @@ def check_nothing_is_left(instance: Postroom) -> None:
 def assert_says_why(done: subprocess.CompletedProcess[str]) -> None:
     """One line of reason, on the standard error output."""
     assert len(done.stderr.splitlines()) == 1, done
+
+
+def test_a_verbose_service_tells_more_of_each_client(postroom: Postroom) -> None:
+    services = postroom.config_dir / "master.cf"
+    submit(postroom.port)
+    assert not [line for line in postroom.log_lines() if "s@from.test" in line]
+    text = services.read_text()
+    services.write_text(text.replace(" qmqpd\n", " qmqpd -v\n"))
+    assert services.read_text() != text
+    assert postroom.reload().returncode == 0
+    submit(postroom.port)
+    postroom.wait_for_log(r"qmqpd\[[0-9]+\]: .*s@from\.test")

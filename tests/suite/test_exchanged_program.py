@@ -7,6 +7,7 @@ DESCRIPTION
     found may be no program at all.
 """
 
+import os
 import signal
 import socket
 from collections.abc import Iterator
@@ -88,6 +89,18 @@ def test_the_way_there_and_back_is_a_reload(postfix: Postfix, programs: Path) ->
             postfix.renew()
             assert submit(postfix.port, MESSAGE).verdict == "K"
             assert [is_ours(each) for each in postfix.children(name)] == [ours]
+
+
+def test_one_service_alone_can_name_a_program_of_ours(postfix: Postfix) -> None:
+    """By its way from daemon_directory, as Postfix's master takes what stands in master.cf."""
+    way = os.path.relpath(peers.native_daemons() / "qmqpd", "/usr/lib/postfix/sbin")
+    postfix.configure({"daemon_directory": "/usr/lib/postfix/sbin"})
+    services = postfix.config_dir / "master.cf"
+    services.write_text(services.read_text().replace(" qmqpd\n", f" {way}\n"))
+    postfix.renew()
+    assert submit(postfix.port, MESSAGE).verdict == "K"
+    assert [is_ours(each) for each in postfix.children("qmqpd")] == [True]
+    assert [is_ours(each) for each in postfix.children("cleanup")] == [False]
 
 
 def test_a_program_whose_modules_are_gone_says_so_and_is_throttled(

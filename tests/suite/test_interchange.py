@@ -22,6 +22,7 @@ import pytest
 from tests.suite import peers
 from tests.suite.instance import COMPLAINT, run
 from tests.suite.interchange import daemon_directory, is_ours
+from tests.suite.processes import Process
 from tests.suite.qmqp import submit
 from tests.suite.relay import PostfixRelay, Relay, sink
 from tests.suite.waiting import wait_for
@@ -107,18 +108,19 @@ a line of its body
 
 
 class Cell:
-    """One choice of programs: who is ours."""
+    """One choice of programs: who is ours, and whether our master executes them, too."""
 
-    def __init__(self, folder: Path, ours: frozenset[str]) -> None:
+    def __init__(self, folder: Path, ours: frozenset[str], *, executed: bool) -> None:
         self.ours = ours
+        self.executed = executed
         native = [name for name in PROGRAMS if name in ours]
+        forked = [] if executed else native
         settings = dict(SETTINGS)
+        if executed:
+            settings["daemon_directory"] = str(daemon_directory(folder, native))
         if "master" in ours:
-            settings["native_services"] = " ".join([*native, "postlogd"])
-            self.relay = Relay(settings)
-        else:
-            programs = daemon_directory(folder, native)
-            self.relay = PostfixRelay({**settings, "daemon_directory": str(programs)})
+            settings["native_services"] = " ".join([*forked, "postlogd"])
+        self.relay = Relay(settings) if "master" in ours else PostfixRelay(settings)
 
     def check_processes(self) -> None:
         """See that whoever works is who shall."""
@@ -129,6 +131,15 @@ class Cell:
             found = self.relay.children(name)
             assert found, f"no {name}"
             assert {is_ours(each) for each in found} == {name in self.ours}, name
+            if self.ours.issuperset({"master", name}):
+                forks = {stack_end(each) == stack_end(master) for each in found}
+                assert forks == {not self.executed}, name
+
+
+def stack_end(process: Process) -> str:
+    """Return where the stack lies: in a copy of a process as in that, in a program elsewhere."""
+    maps = Path(f"/proc/{process.pid}/maps").read_text()
+    return next(line.split()[0].split("-")[1] for line in maps.splitlines() if "[stack]" in line)
 
 
 CELLS = [
@@ -137,11 +148,21 @@ CELLS = [
 ]
 
 
-@pytest.fixture(params=CELLS, ids=lambda ours: "+".join(sorted(ours)) or "none")
+def label(ours: frozenset[str]) -> str:
+    return "+".join(sorted(ours)) or "none"
+
+
+@pytest.fixture(
+    params=[
+        *(pytest.param((ours, "master" not in ours), id=label(ours)) for ours in CELLS),
+        pytest.param((frozenset(("master", *PROGRAMS)), True), id="all-executed"),
+    ]
+)
 def cell(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cell]:
     """A running host; ids name who is ours."""
     peers.superuser("the real Postfix")
-    found = Cell(tmp_path, request.param)
+    ours, executed = request.param
+    found = Cell(tmp_path, ours, executed=executed)
     with found.relay:
         found.relay.start()
         yield found

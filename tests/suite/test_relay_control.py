@@ -14,7 +14,6 @@ import re
 import socket
 import termios
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,19 +26,6 @@ from tests.suite.relay import Relay, sink
 from tests.suite.waiting import holds_within, wait_for
 
 TOKENS = 100  # default_process_limit, which is what the queue manager fills the pipe with
-
-
-@pytest.fixture
-def stopped() -> Iterator[Relay]:
-    """A relay host that was made and not started."""
-    with Relay() as instance:
-        yield instance
-
-
-@pytest.fixture
-def relay(stopped: Relay) -> Relay:
-    """A running relay host."""
-    return stopped.start()
 
 
 def pids(relay: Relay, program: str) -> set[int]:

@@ -7,6 +7,7 @@ import pytest
 from tests.suite.instance import Postroom
 from tests.suite.load import Load, lost
 from tests.suite.qmqp import submit
+from tests.suite.visible import check_one_reload
 from tests.suite.waiting import wait_for
 
 RELOADS = 100
@@ -28,22 +29,6 @@ def test_a_hundred_reloads_under_load_fail_no_submission_and_take_effect_at_once
         assert not lost(load.acknowledged(), instance)
         # Old generations end once their clients are served.
         wait_for(lambda: len(instance.children("qmqpd")) <= 8, 10, "old workers to leave")
-
-
-def check_one_reload(instance: Postroom, number: int) -> None:
-    """Toggle qmqpd_client_port_logging; the first connection after the reload must show it."""
-    shown = number % 2 == 0
-    instance.configure({"qmqpd_client_port_logging": "yes" if shown else "no"})
-    done = instance.reload()
-    assert done.returncode == 0, (number, done)
-    source = f"127.2.1.{number + 1}"
-    position = instance.log_position()
-    assert submit(instance.port, source=source).verdict == "K", number
-    client = re.escape(f"[{source}]")
-    instance.wait_for_log(rf"disconnect from \S*{client}", position)
-    lines = [line for line in instance.log_lines(position) if f"[{source}]" in line]
-    assert len(lines) == 3, lines  # connect, client=, disconnect
-    assert all(bool(re.search(rf"{client}:\d+$", line)) == shown for line in lines), lines
 
 
 def test_workers_that_start_after_a_reload_take_a_changed_main_cf(postroom: Postroom) -> None:

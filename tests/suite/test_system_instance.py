@@ -8,39 +8,18 @@ SEE ALSO
     tests.suite.system_host, what happens there
 """
 
-import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from common import guard
-from tests.suite import peers
-from tests.suite.instance import run
-
-NAMESPACES = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+from tests.suite.namespaces import live, own_programs_are_safe
 
 
 @pytest.fixture(scope="module")
 def facts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What happened on that host."""
-    peers.superuser("namespaces")
-    peers.program("postfix")
-    folder = tmp_path_factory.mktemp("host")
-    for path in (folder, *folder.parents[:2]):
-        path.chmod(0o755)  # daemons without privileges pass through
-    program = [sys.executable, "-P", "-m", "tests.suite.system_host", str(folder)]
-    done = run([*NAMESPACES, *program])
-    assert done.returncode == 0, done.stderr
-    found = dict(json.loads(done.stdout))
-    print(found["log"])
-    return found
-
-
-def own_programs_are_safe() -> bool:
-    """Tell whether nobody but root can write to this checkout: else root must not run it."""
-    return not list(guard.exposed(guard.with_folders(guard.program_files())))
+    return live("tests.suite.system_host", tmp_path_factory.mktemp("host"))
 
 
 def test_programs_that_others_could_change_are_refused_with_the_reason(
@@ -57,10 +36,20 @@ def test_it_starts_and_mail_flows_and_postfixs_commands_act_on_it(facts: dict[st
         return
     for step in ("start", "status", "smtp", "sendmail", "reload", "stop"):
         assert facts[step] == [0, ""], step
+    status, output = facts["upgrade"]
+    assert (status, " replaced by " in output) == (0, True), output
     assert (facts["arrived"], facts["empty"]) == (25, True), facts["log"]
     assert facts["gone"][0] != 0
     assert facts["left"] == []
     assert not [line for line in facts["log"].splitlines() if "]: warning: " in line]
+
+
+def test_an_upgrade_to_what_others_could_change_is_refused(facts: dict[str, Any]) -> None:
+    status, output = facts["exposed upgrade"]
+    assert status == 1
+    if own_programs_are_safe():
+        expected = "postroom: fatal: upgrade refused: refusing to run as root: not owned by root: "
+        assert output.startswith(expected), output
 
 
 def test_the_real_host_was_not_touched(facts: dict[str, Any]) -> None:

@@ -108,6 +108,7 @@ def tables() -> Iterator[Tables]:
         "inline": f"inline:{{{CLIENT}=ok}}",
         "unionmap": f"unionmap:{{inline:{{x=y}},cidr:{{{{{CLIENT} ok}}}}}}",
         "pipemap": f"pipemap:{{inline:{{{CLIENT}=x}},regexp:{{{{/x/ ok}}}}}}",
+        "back": r"regexp:{{/(a)\1/ x}}",
         "fail": "fail:x",
         "nosuch": "nosuch:x",
         "file": "<TOP>/nofile",
@@ -149,6 +150,20 @@ def test_a_table_that_cannot_answer_makes_clients_come_back_later(
     errors = [line for line in tables.lines(name) if line.startswith("error: ")]
     assert len(errors) <= 2  # one a worker, and none for a table that was opened
     assert all("No such file" in line or "unsupported" in line for line in errors)
+
+
+def test_check_names_them_before_any_client_comes(tables: Tables) -> None:
+    done = tables.instance.command("check")
+    lines = [line for line in done.stderr.splitlines() if "qmqpd_authorized_clients: " in line]
+    said = [line.partition("qmqpd_authorized_clients: ")[2] for line in lines]
+    assert sum("/tables/none" in text for text in said) == len(FILES)
+    assert any(
+        text.endswith("a pattern with back-references: a search may take for ever") for text in said
+    )
+    assert any("nosuch" in text for text in said)
+    assert any("nofile" in text for text in said)
+    assert len(said) == len(FILES) + 3
+    assert all(re.match(r"postroom: warning: \S+master.cf, line \d+: ", line) for line in lines)
 
 
 def test_a_server_that_comes_and_goes_makes_clients_come_back_later() -> None:

@@ -7,7 +7,9 @@ DESCRIPTION
 
     echod_mode says how it behaves: "serve" is well; "exit" and "raise" fail at
     start; "slow" takes its time to notice that it should leave; "deaf" never
-    notices; "blocking" serves one client at a time, with eyes for nobody else.
+    notices; "blocking" serves one client at a time, with eyes for nobody else;
+    of the "exclusive" each client wakes one, and who leaves takes a last call
+    with it, as a process may that is told to leave and called at one time.
 """
 
 import json
@@ -21,6 +23,7 @@ from common.child import AVAILABLE, STATUS_FD, TAKEN, Child
 from common.params import ChildParams, parameter
 
 SLOW_SECONDS = 0.4
+EXCLUSIVE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -51,14 +54,17 @@ class Echo:
     def __init__(self, child: Child, params: EchodParams) -> None:
         self.child = child
         self.params = params
-        self.poll = select.poll()
+        self.poll: select.poll | select.epoll = select.poll()
+        wanted = select.POLLIN
+        if params.echod_mode == "exclusive":
+            self.poll, wanted = select.epoll(), select.EPOLLIN | select.EPOLLEXCLUSIVE
         self.listeners = {fd: socket.socket(fileno=fd) for fd in child.listeners}
         self.clients: dict[int, socket.socket] = {}
         self.leaving = False
         if params.echod_mode != "deaf":
             self.poll.register(STATUS_FD, select.POLLIN)
         for listener in self.listeners:
-            self.poll.register(listener, select.POLLIN)
+            self.poll.register(listener, wanted)
 
     def run(self) -> None:
         """Serve until told to leave, and until the last client has gone."""
@@ -79,6 +85,11 @@ class Echo:
                 if select.select(list(self.listeners), [], [], rest)[0]:
                     self.greet(next(iter(self.listeners.values())))
         self.leaving = True
+        if self.params.echod_mode == "exclusive":
+            self.poll.unregister(STATUS_FD)
+            self.child.set_title("last call")
+            self.poll.poll(EXCLUSIVE_SECONDS)
+            raise SystemExit
         for fd, listener in self.listeners.items():
             self.poll.unregister(fd)
             listener.close()

@@ -1,0 +1,46 @@
+"""Modules that wait until somebody looks into them, each case in an interpreter of its own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+POSTPONED = """\
+import sys
+sys.path.append({root!r})
+from common.later import Later, postpone
+postpone("inspect")
+import dataclasses
+@dataclasses.dataclass
+class Told:
+    '''Has a docstring.'''
+    number: int
+assert type(sys.modules["inspect"]) is Later
+assert "ast" not in sys.modules
+"""
+NEEDED = """\
+@dataclasses.dataclass
+class Untold:
+    number: int
+assert Untold.__doc__ == "Untold(number: int)", Untold.__doc__
+import inspect
+assert type(inspect) is not Later
+assert inspect.isclass(Told)
+postpone("inspect")
+import inspect as again
+assert again is inspect
+"""
+
+
+def interpret(text: str) -> str:
+    """Return what an empty interpreter complains about."""
+    command = [sys.executable, "-IS", "-c", text.format(root=str(ROOT))]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stderr
+
+
+def test_a_module_that_nobody_looks_into_is_not_imported() -> None:
+    assert interpret(POSTPONED) == ""
+
+
+def test_one_that_somebody_looks_into_is_imported_and_takes_its_place() -> None:
+    assert interpret(POSTPONED + NEEDED) == ""

@@ -1,0 +1,31 @@
+"""namespaces - a program that has a whole host to itself"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from common import guard
+from tests.suite import peers
+from tests.suite.instance import run
+
+NAMESPACES = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+
+
+def live(module: str, folder: Path) -> dict[str, Any]:
+    """Run a module of tests on a host of its own; return what it prints as JSON."""
+    peers.superuser("namespaces")
+    peers.program("postfix")
+    for path in (folder, *folder.parents[:2]):
+        path.chmod(0o755)  # daemons without privileges pass through
+    program = [sys.executable, "-P", "-m", module, str(folder)]
+    done = run([*NAMESPACES, *program])
+    assert done.returncode == 0, done.stderr
+    found = dict(json.loads(done.stdout))
+    print(found["log"])
+    return found
+
+
+def own_programs_are_safe() -> bool:
+    """Tell whether nobody but root can write to this checkout: else root must not run it."""
+    return not list(guard.exposed(guard.with_folders(guard.program_files())))
