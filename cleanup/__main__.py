@@ -10,16 +10,19 @@ SEE ALSO
     spec/cleanup-protocol.md, spec/cleanup-behaviour.md
 """
 
+import copy
 import os
 import signal
 import socket
 import time
 from contextlib import suppress
 from socket import SocketType
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from cleanup.headers import HeaderRules
+from cleanup.inspection import HEADER_LIMIT, Inspection
 from cleanup.message import Journal, Message
+from cleanup.milters import MilterRules
 from cleanup.native import NativeSession
 from cleanup.session import Session
 from cleanup.trigger import wake_queue_manager
@@ -38,7 +41,7 @@ NATIVE = True  # there is a socket for frames beside the public one
 # What Postfix's cleanup does to a message and ours does not, by the parameters that ask for it.
 MISSING = (
     *("header_checks", "mime_header_checks", "nested_header_checks", "body_checks"),
-    *("smtpd_milters", "non_smtpd_milters", "milter_header_checks"),
+    *("smtpd_milters", "milter_header_checks"),
     *("virtual_alias_maps", "canonical_maps", "sender_canonical_maps", "recipient_canonical_maps"),
     *("always_bcc", "sender_bcc_maps", "recipient_bcc_maps", "masquerade_domains"),
     *("message_reject_characters", "message_strip_characters", "strict_mime_encoding_domain"),
@@ -54,13 +57,30 @@ NEXT_SECONDS = 0.02
 MESSAGES_LIMIT = 100
 
 
-prepare = HeaderRules.of  # by master, for all processes
+class Rules(NamedTuple):
+    """What the configuration says."""
+
+    headers: HeaderRules
+    milters: MilterRules | None
+
+
+def prepare(params: CleanupParams) -> Rules:
+    """Return what all processes need of the parameters, made once.
+
+    Raises:
+        ConfigError: the Milters cannot be understood.
+    """
+    milters = MilterRules.of(params)
+    if milters and params.header_size_limit > HEADER_LIMIT:
+        params = copy.copy(params)
+        params.__dict__["header_size_limit"] = HEADER_LIMIT  # for all of what Milters see
+    return Rules(HeaderRules.of(params), milters)
 
 
 def serve(child: Child) -> None:
     """Serve messages until it is time to leave."""
-    rules: HeaderRules = child.prepared
-    params = rules.params
+    rules: Rules = child.prepared
+    params = rules.headers.params
     child.drop_privileges(params.mail_owner, params.queue_directory)
     cleanup = Cleanup(rules, child.log)
     signal.signal(signal.SIGTERM, cleanup.terminate)
@@ -95,10 +115,11 @@ class Dialogue(Protocol):
 class Cleanup:
     """The daemon between two signals: its rules, and the file it is writing."""
 
-    def __init__(self, rules: HeaderRules, log: Log) -> None:
-        self.params = rules.params
+    def __init__(self, rules: Rules, log: Log) -> None:
+        self.rules, self.milters = rules
+        self.params = self.rules.params
         self.log = log
-        self.rules = rules
+        self.inspection: Inspection | None = None
         self.stale_logs = StaleLogs(self.params.hash_queue_names, self.params.hash_queue_depth)
         self.file: QueueFile | None = None
 
@@ -123,6 +144,8 @@ class Cleanup:
         name = self.file.queue_id if self.file else NO_FILE_ID
         created = self.file.created if self.file else int(time.time())
         session = kind(self.rules, self.log, name, created)
+        if self.milters:
+            self._inspect(session.message, self.milters)
         try:
             return self._converse(connection, session, opening)
         except (PeerError, OSError) as error:
@@ -131,6 +154,9 @@ class Cleanup:
             return False
         finally:
             self._discard_file()
+            if self.inspection:
+                self.inspection.close()
+                self.inspection = None
 
     def terminate(self, number: int, frame: object) -> None:
         """Leave at once, as on SIGTERM, without the unfinished file."""
@@ -174,13 +200,15 @@ class Cleanup:
         if self.file is None or not data or session.message.verdict():
             return
         try:
-            self.file.write(data)
+            (self.inspection or self.file).write(data)
         except QueueError as error:
             self._fail(session, error)
 
     def _complete(self, session: Dialogue) -> None:
         """Make the message part of the queue, or see that nothing of it stays."""
         message = session.message
+        if self.inspection and self.file and not message.verdict() and not message.discard:
+            self._finish_inspection(session, self.inspection, self.file)
         status = message.verdict()
         if status and status & Status.TOO_LARGE:
             self.log.warning("mail_stream_cleanup: close error")
@@ -197,6 +225,24 @@ class Cleanup:
             return
         self.file = None
         wake_queue_manager(self.params.queue_service_name, self.log)
+
+    def _inspect(self, message: Message, milters: MilterRules) -> None:
+        """Let Milters see a message before its queue file is written."""
+        self.inspection = Inspection(milters, self.rules.rewriter, message)
+        message.inspector = self.inspection
+
+    def _finish_inspection(
+        self, session: Dialogue, inspection: Inspection, file: QueueFile
+    ) -> None:
+        """Show the content to the Milters, and write what they have left of the message."""
+        try:
+            inspection.finish()
+            for records in inspection.records():
+                if session.message.verdict() or session.message.discard:
+                    return
+                file.write(records)
+        except QueueError as error:
+            self._fail(session, error)
 
     def _fail(self, session: Dialogue, error: QueueError) -> None:
         session.message.warn(f"queue file write error: {error}")

@@ -150,3 +150,5 @@ class EnvelopeStage:
         message = self.message
         message.write_raw(CONTENT_RECORD)
         message.data_offset = message.length
+        if message.inspector:
+            message.inspector.envelope()

@@ -66,6 +66,13 @@ class Journal(Protocol):
         """Note trouble."""
 
 
+class Inspector(Protocol):
+    """Who is to see the message: Milters."""
+
+    def envelope(self) -> None:
+        """Look at the envelope, which is complete; the message may be refused then."""
+
+
 class Message:
     """One message between its client and its queue file."""
 
@@ -81,6 +88,7 @@ class Message:
     notify_flags: int = 0  # of all recipients together
     utf8: Utf8 = Utf8.NONE
     encoding: bytes = b""  # of the body, as its header names it
+    inspector: Inspector | None = None
     remote: bool = False  # rewriting context of the headers
     length: int = 0  # bytes of the queue file so far
     data_offset: int = 0  # of the first content record

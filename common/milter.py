@@ -172,15 +172,26 @@ class Offer:
         """Return the packet."""
         return encode(Event.NEGOTIATE, OFFER.pack(self.version, self.actions, self.steps))
 
-    def decode_answer(self, data: bytes) -> "Offer":
-        """Return what the filter takes.
+    @classmethod
+    def decode(cls, data: bytes) -> "Offer":
+        """Return what stands in the filter's packet.
 
         Raises:
-            PeerError: it takes what was not offered.
+            PeerError: it is too short, or goes on with something else than names of macros.
         """
         if len(data) < OFFER.size:
             raise PeerError("input packet too short for network long")
         version, actions, steps = OFFER.unpack_from(data)
+        macros = decode_macro_lists(data[OFFER.size :]) if actions & Action.CHOOSE_MACROS else {}
+        return cls(version, actions, steps, macros)
+
+    def agreed(self, answer: "Offer") -> "Offer":
+        """Return what the filter takes of this offer.
+
+        Raises:
+            PeerError: it takes what was not offered.
+        """
+        version, actions = answer.version, answer.actions
         if version > self.version:
             raise PeerError(
                 f"protocol version {version} conflict with MTA protocol version {self.version}"
@@ -189,15 +200,16 @@ class Offer:
             raise PeerError(
                 f"request mask {actions:#x} conflict with MTA request mask {self.actions:#x}"
             )
-        # Of steps that were not offered none is taken; newer filters send some of their own.
-        macros = decode_macro_lists(data[OFFER.size :]) if actions & Action.CHOOSE_MACROS else {}
-        return Offer(version, actions, steps & self.steps, macros)
+        # Of steps that were not offered none is taken; some filters ask for any that they know.
+        return Offer(version, actions, answer.steps & self.steps, answer.macros)
+
+    def knows(self, event: Event) -> bool:
+        """Tell whether the version has an event."""
+        return event is not Event.DATA or self.version >= DATA_VERSION
 
     def wants(self, event: Event) -> bool:
         """Tell whether the filter is told of an event."""
-        if event is Event.DATA and self.version < DATA_VERSION:
-            return False
-        return not self.steps & NOT_WANTED.get(event, 0)
+        return self.knows(event) and not self.steps & NOT_WANTED.get(event, 0)
 
     def answers(self, event: Event) -> bool:
         """Tell whether the filter will reply to an event."""
@@ -278,9 +290,9 @@ def decode_texts(data: bytes, count: int) -> list[bytes]:
         PeerError: there are more or fewer.
     """
     *texts, rest = data.split(b"\0")
-    if len(texts) < count or (rest and len(texts) == count):
-        raise PeerError("missing string null terminator" if len(texts) < count else "left-over data")
-    if len(texts) > count:
+    if len(texts) < count:
+        raise PeerError("missing string null terminator")
+    if len(texts) > count or rest:
         raise PeerError("left-over data")
     return texts
 
@@ -309,7 +321,7 @@ def decode_address(data: bytes) -> tuple[bytes, bytes]:
 
 
 def decode_macro_lists(data: bytes) -> dict[Event, tuple[bytes, ...]]:
-    """Return the names of the macros that a filter wants with each event.
+    """Return the names of the macros that a filter wants with events; no names are no wish.
 
     Raises:
         PeerError: this is no such list.
@@ -321,5 +333,6 @@ def decode_macro_lists(data: bytes) -> dict[Event, tuple[bytes, ...]]:
         if not nul or stage >= len(STAGES):
             raise PeerError(f"bad list of macros for stage {stage}")
         names = tuple(text.replace(b",", b" ").split())
-        wanted.update(dict.fromkeys(STAGES[stage], names))
+        if names:
+            wanted.update(dict.fromkeys(STAGES[stage], names))
     return wanted

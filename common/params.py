@@ -429,6 +429,56 @@ class CleanupParams(ChildParams, HeaderParams):
         most=10,
     )
     queue_service_name: str = parameter("qmgr", "The service that is told of a new file.", least=1)
+    non_smtpd_milters: Words = parameter(
+        "",
+        "Milters for mail that does not come by smtpd: inet:host:port, inet6:host:port, unix:path,"
+        " or { any of these, option = value ... }.",
+    )
+    milter_protocol: str = parameter(
+        "6", "Latest version of the Milter protocol to offer.", choices=("2", "3", "4", "6")
+    )
+    milter_default_action: str = parameter(
+        "tempfail",
+        "What is done with mail whose Milter fails.",
+        choices=("accept", "reject", "tempfail", "quarantine", "shutdown"),
+    )
+    milter_connect_timeout: Seconds = parameter(
+        "30s", "Longest wait for a Milter to take a connection and agree on a protocol.", least=1
+    )
+    milter_command_timeout: Seconds = parameter(
+        "30s", "Longest wait for a Milter's answer to an envelope.", least=1
+    )
+    milter_content_timeout: Seconds = parameter(
+        "300s", "Longest wait for a Milter's answer to header, body and their end.", least=1
+    )
+    milter_connect_macros: Words = parameter(
+        "j {daemon_name} {daemon_addr} v _", "Macros that Milters get with a connection."
+    )
+    milter_helo_macros: Words = parameter(
+        "{tls_version} {cipher} {cipher_bits} {cert_subject} {cert_issuer}",
+        "Macros that Milters get with HELO.",
+    )
+    milter_mail_macros: Words = parameter(
+        "i {auth_type} {auth_authen} {auth_author} {mail_addr} {mail_host} {mail_mailer}",
+        "Macros that Milters get with the sender.",
+    )
+    milter_rcpt_macros: Words = parameter(
+        "i {rcpt_addr} {rcpt_host} {rcpt_mailer}", "Macros that Milters get with each recipient."
+    )
+    milter_data_macros: Words = parameter("i", "Macros that Milters get with DATA.")
+    milter_end_of_header_macros: Words = parameter(
+        "i", "Macros that Milters get with each header and the end of the header."
+    )
+    milter_end_of_data_macros: Words = parameter(
+        "i", "Macros that Milters get with the body and its end."
+    )
+    milter_macro_daemon_name: str = parameter(
+        "$myhostname", "The macro {daemon_name} that Milters get."
+    )
+    milter_macro_v: str = parameter("$mail_name $mail_version", "The macro v that Milters get.")
+    milter_macro_defaults: Words = parameter(
+        "", "name=value for macros that Milters get where there is no other value."
+    )
 
 
 READERS = (

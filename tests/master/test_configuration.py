@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cleanup.headers import HeaderRules
+from cleanup.__main__ import Rules
 from common.errors import ConfigError
 from common.params import ChildParams
 from master import changes
@@ -172,7 +172,8 @@ def test_what_ours_does_not_do_is_left_to_postfixs(postfix: Files) -> None:
         (CLEANUP, "strict_8bitmime = yes", False),
         (CLEANUP, "always_bcc =", True),
         (CLEANUP, "virtual_alias_maps = $no_such_name", True),
-        (CLEANUP, "non_smtpd_milters = inet:127.0.0.1:8891", False),
+        (CLEANUP, "smtpd_milters = inet:127.0.0.1:8891", False),
+        (CLEANUP, "non_smtpd_milters = inet:127.0.0.1:8891", True),
         (CLEANUP + " -o always_bcc=a@b.test", "", False),
         (CLEANUP + " -o header_checks=", "header_checks = static:HOLD", True),
     ],
@@ -399,12 +400,19 @@ def test_what_the_program_prepares_is_prepared_of_the_parameters_in_force(files:
         "cleanup unix n - n - 0 cleanup\n",
     )
     plan = native(files.load().plans["public/cleanup", Transport.UNIX])
-    assert isinstance(plan.prepared, HeaderRules)
-    assert plan.prepared.params is plan.params
+    assert isinstance(plan.prepared, Rules)
+    assert plan.prepared.headers.params is plan.params
     files.write("native_services = cleanup\ncompatibility_level = 3\nmyhostname = two.test\n")
     fresh = plan.fresh().prepared
-    assert isinstance(fresh, HeaderRules)
-    assert (plan.prepared.host, fresh.host) == (b"one.test", b"two.test")
+    assert isinstance(fresh, Rules)
+    assert (plan.prepared.headers.host, fresh.headers.host) == (b"one.test", b"two.test")
+
+
+def test_milters_that_nobody_understands_are_a_mistake_of_the_operator(postfix: Files) -> None:
+    postfix.write(master_cf=CLEANUP + "\n")
+    main_cf_with(postfix, "non_smtpd_milters = 127.0.0.1:8891")
+    with pytest.raises(ConfigError, match="non_smtpd_milters: expected inet:host:port"):
+        postfix.load()
 
 
 def test_a_program_with_a_form_of_its_own_has_a_private_socket_for_it(files: Files) -> None:

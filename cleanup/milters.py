@@ -1,0 +1,164 @@
+"""milters - which Milters mail is shown to, and what they are told
+
+DESCRIPTION
+    MilterRules holds what the configuration says, prepared once for all
+    processes: a Service for each element of non_smtpd_milters, in order, and
+    the macros of each event. An element is inet:host:port, inet:port@host,
+    inet6:..., unix:path (local:path), or one of these in braces with options
+    that stand for the parameters of the same name, milter_ left out.
+
+SEE ALSO
+    postconf(5), non_smtpd_milters
+"""
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from common.config import encoded, parse_assignment, parse_string, parse_time, split_words
+from common.errors import ConfigError
+from common.milter import Event
+from common.params import PARAMETERS, CleanupParams
+from common.tables.braces import unbraced
+
+OPTIONS = ("connect_timeout", "command_timeout", "content_timeout", "protocol", "default_action")
+
+# Mail that does not come by smtpd is shown as from this client, as Postfix does.
+CLIENT_NAME, CLIENT_ADDRESS = b"localhost", b"127.0.0.1"
+FIXED_MACROS = {
+    b"_": b"%b [%b]" % (CLIENT_NAME, CLIENT_ADDRESS),
+    b"{client_name}": CLIENT_NAME,
+    b"{client_ptr}": CLIENT_NAME,
+    b"{client_addr}": CLIENT_ADDRESS,
+    b"{client_port}": b"0",
+    b"{daemon_addr}": CLIENT_ADDRESS,
+    b"{daemon_port}": b"0",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Where a Milter is, and how it is dealt with; times in seconds."""
+
+    name: str  # as in the log
+    family: int
+    address: str | tuple[str, str]  # a path, or host and port
+    connect_timeout: float
+    command_timeout: float
+    content_timeout: float
+    version: int
+    default_action: str
+
+    @classmethod
+    def parse(cls, text: str, params: CleanupParams) -> "Service":
+        """Return what one element of the list says.
+
+        Raises:
+            ConfigError: it cannot be understood.
+        """
+        name, *options = split_words(unbraced(text)) if text.startswith("{") else (text,)
+        values = {option: getattr(params, f"milter_{option}") for option in OPTIONS}
+        for option in options:
+            key, value = parse_assignment(
+                unbraced(option) if option.startswith("{") else option, "non_smtpd_milters"
+            )
+            values[key] = parse_option(key, value)
+        family, address = parse_place(name)
+        version = int(values.pop("protocol"))
+        return cls(name, family, address, version=version, **values)
+
+
+def parse_option(name: str, text: str) -> float | str:
+    """Return the value of an option in braces.
+
+    Raises:
+        ConfigError: there is no such option, or no such value of it.
+    """
+    if name not in OPTIONS:
+        raise ConfigError(f"non_smtpd_milters: unknown option: {name}")
+    parameter = PARAMETERS[f"milter_{name}"]
+    convert = parse_time if name.endswith("_timeout") else parse_string
+    try:
+        return convert(parameter, text)
+    except ValueError as error:
+        raise ConfigError(f"non_smtpd_milters: {error}") from None
+
+
+def parse_place(name: str) -> tuple[int, str | tuple[str, str]]:
+    """Return family and address of "type:place".
+
+    Raises:
+        ConfigError: it is none.
+    """
+    kind, colon, place = name.partition(":")
+    if colon and place and kind in ("unix", "local"):
+        return socket.AF_UNIX, place
+    if colon and kind in ("inet", "inet6"):
+        if "@" in place:
+            port, _, host = place.partition("@")
+        else:
+            host, _, port = place.rpartition(":")
+        host = host.removeprefix("[").removesuffix("]")
+        if host and port:
+            return (socket.AF_INET6 if kind == "inet6" else socket.AF_UNSPEC), (host, port)
+    raise ConfigError(f'non_smtpd_milters: expected inet:host:port or unix:path: "{name}"')
+
+
+@dataclass(frozen=True, slots=True)
+class MilterRules:
+    """What the configuration says about Milters."""
+
+    services: tuple[Service, ...]
+    macros: Mapping[Event, tuple[bytes, ...]]  # the names that go with an event
+    values: Mapping[bytes, bytes]  # of macros that are the same for all messages
+    defaults: Mapping[bytes, bytes]  # of macros that have no value
+
+    @classmethod
+    def of(cls, params: CleanupParams) -> "MilterRules | None":
+        """Prepare them; None if there are no Milters.
+
+        Raises:
+            ConfigError: they cannot be understood.
+        """
+        if not params.non_smtpd_milters:
+            return None
+        data, header = params.milter_end_of_data_macros, params.milter_end_of_header_macros
+        names = {
+            Event.CONNECT: params.milter_connect_macros,
+            Event.HELO: params.milter_helo_macros,
+            Event.MAIL: params.milter_mail_macros,
+            Event.RECIPIENT: params.milter_rcpt_macros,
+            Event.DATA: params.milter_data_macros,
+            **dict.fromkeys((Event.HEADER, Event.END_OF_HEADER), header),
+            **dict.fromkeys((Event.BODY, Event.END_OF_BODY), data),
+        }
+        defaults = [default_macro(text) for text in params.milter_macro_defaults]
+        values = {
+            b"j": encoded(params.myhostname),
+            b"v": encoded(params.milter_macro_v),
+            b"{daemon_name}": encoded(params.milter_macro_daemon_name),
+        }
+        return cls(
+            services=tuple(Service.parse(one, params) for one in params.non_smtpd_milters),
+            macros={event: tuple(map(encoded, words)) for event, words in names.items()},
+            values={**FIXED_MACROS, **values},
+            defaults=dict(defaults),
+        )
+
+
+def default_macro(text: str) -> tuple[bytes, bytes]:
+    """Return name and value of "name=value", of which all may stand in braces, or the name.
+
+    Raises:
+        ConfigError: it is no such pair.
+    """
+    if text.startswith("{") and text.endswith("}"):
+        text = unbraced(text)
+    name, value = parse_assignment(text, "milter_macro_defaults")
+    return macro_name(encoded(name)), encoded(value)
+
+
+def macro_name(name: bytes) -> bytes:
+    """Return a macro's name as it is looked up: braces around all but single letters."""
+    plain = name.removeprefix(b"{").removesuffix(b"}")
+    return plain if len(plain) == 1 else b"{%b}" % plain
