@@ -1,0 +1,158 @@
+"""Milters see the same mail, and have the same effect on it, as with Postfix's cleanup.
+
+DESCRIPTION
+    One test for each script of milter_plays: a scripted Milter does the same
+    to Debian's Postfix and to us. Where we knowingly differ, the test beside
+    it says how (docs/differences.md).
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+
+import pytest
+
+from tests.suite import qmqp
+from tests.suite.instance import Instance, Postroom
+from tests.suite.milter import CLOSE, Script, Scripted, packet, texts
+from tests.suite.milter_plays import (
+    CHOOSES_MACROS,
+    MAIL,
+    SCRIPTS,
+    SETTINGS,
+    Stand,
+    at_end,
+    header,
+)
+from tests.suite.queue_file import read_records
+from tests.suite.reference import Postfix
+
+Build = Callable[..., Stand]
+
+
+@pytest.fixture(scope="module")
+def build() -> Iterator[Build]:
+    """Return a function that makes stands; they last as long as the module's tests."""
+    with ExitStack() as stack:
+        stands: dict[str, Stand] = {}
+
+        def made(kind: type[Instance], **settings: str) -> Stand:
+            key = f"{kind} {settings}"
+            if key not in stands:
+                milter = stack.enter_context(Scripted())
+                main_cf = {**SETTINGS, "non_smtpd_milters": milter.service, **settings}
+                stands[key] = Stand(stack.enter_context(kind(main_cf)).start(), milter)
+            return stands[key]
+
+        yield made
+
+
+@pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
+def test_a_milter_has_the_effect_that_it_has_with_postfix(script: Script, build: Build) -> None:
+    assert build(Postroom).play(script) == build(Postfix).play(script)
+
+
+@pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
+def test_a_message_that_comes_as_records_meets_the_same_milter(
+    script: Script, build: Build
+) -> None:
+    assert build(Postroom, native_submission="no").play(script) == build(Postroom).play(script)
+
+
+def test_a_milter_gets_the_macros_that_it_asks_for(build: Build) -> None:
+    once = {"max_use": "1"}
+    assert build(Postroom, **once).play(CHOOSES_MACROS) == build(Postfix, **once).play(
+        CHOOSES_MACROS
+    )
+
+
+MAILS = {
+    "no body": b"Subject: x\n\n",
+    "no end of header": b"Subject: x\n",
+    "no header": b"no header\n",
+    "long lines": b"Subject:   x  \nX-Tab:\ty\nX-E:\n\n" + b"x" * 150_000 + b"\ny",
+    "long headers": b"X-L: " + b"y" * 70_000 + b"\nX-F: a" + b"\n bbbbbbbbb" * 9000 + b"\n\n",
+    "8bit": b"Subject: x\nContent-Transfer-Encoding: 8bit\n\n\xe9\n\n.\n..\nlast\r\n",
+}
+
+
+@pytest.mark.parametrize("mail", MAILS.values(), ids=MAILS)
+def test_a_milter_is_shown_what_postfix_shows(mail: bytes, build: Build) -> None:
+    script = at_end(header("m", 1, b"Subject", b"y"))
+    assert build(Postroom).play(script, mail) == build(Postfix).play(script, mail)
+
+
+@pytest.mark.parametrize("mail", MAILS.values(), ids=MAILS)
+def test_a_body_is_replaced_whatever_the_message_was(mail: bytes, build: Build) -> None:
+    script = at_end(packet("b", b"new\r\n"))
+    assert build(Postroom).play(script, mail) == build(Postfix).play(script, mail)
+
+
+@pytest.mark.parametrize("mail", [MAIL, *MAILS.values()], ids=["plain", *MAILS])
+def test_a_message_that_is_not_changed_has_the_same_records(mail: bytes, build: Build) -> None:
+    found = []
+    for kind in (Postroom, Postfix):
+        stand = build(kind)
+        stand.milter.script = {}
+        queue_id = qmqp.submit(stand.instance.port, mail).queue_id
+        path = stand.instance.queue_files()[queue_id]
+        found.append([(one.offset, one.kind, len(one.value)) for one in read_records(path)])
+        first = read_records(path)[0]
+        found[-1].append((int(first.value.split()[0]), first.kind, int(first.value.split()[1])))
+        path.unlink()
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("action", ["accept", "reject", "tempfail", "quarantine"])
+@pytest.mark.parametrize("event", "OCMRLE")
+def test_a_milter_that_fails_has_the_default_action(action: str, event: str, build: Build) -> None:
+    settings = {"milter_default_action": action}
+    script: Script = {event: CLOSE}
+    assert build(Postroom, **settings).play(script) == build(Postfix, **settings).play(script)
+
+
+CHANGED = {
+    "header": packet("h", texts(b"X-New", b"v1")),
+    "inserted": header("i", 0, b"X-New", b"v1"),
+    "subject": header("m", 1, b"Subject", b"new"),
+    "recipient": packet("+", texts(b"new@to.test")),
+    "fewer": packet("-", texts(b"r@to.test")),
+    "sender": packet("e", texts(b"new@from.test")),
+    "body": packet("b", b"new body\r\n"),
+    "quarantine": packet("q", texts(b"because")),
+}
+FAULTS: Mapping[str, bytes] = {
+    "nonsense": packet("z"),
+    "silence": b"",
+    "half a packet": b"\0\0\0\x09h",
+    "length 0": b"\0\0\0\0",
+    "a length beyond reason": b"\x7f\0\0\x09h",
+    "a change that is cut": packet("h", b"no value"),
+    "a change with too much": packet("h", texts(b"X-N", b"v", b"more")),
+    "no number": packet("m", b"\0\0\1"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+@pytest.mark.parametrize("change", CHANGED.values(), ids=CHANGED)
+def test_after_a_fault_nothing_of_the_message_stays(
+    change: bytes, fault: bytes, build: Build
+) -> None:
+    stand = build(Postroom, milter_content_timeout="1s")
+    stand.milter.script = {"E": change + fault}
+    answer = qmqp.submit(stand.instance.port, MAIL, b"s@from.test", b"r@to.test", b"bare")
+    assert answer.payload == b"ZError: 4.7.1 Service unavailable - try again later"
+    assert stand.instance.files() == []
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_what_a_milter_did_before_it_failed_is_undone_where_mail_goes_on_without_it(
+    fault: bytes, build: Build
+) -> None:
+    stand = build(Postroom, milter_content_timeout="1s", milter_default_action="accept")
+    stand.milter.script = {"E": packet("a")}
+    untouched = stand.play({})
+    seen = stand.play({"E": b"".join(CHANGED.values()) + fault})
+    ours = [line for line in seen if "warning: " not in line]
+    assert [line for line in ours if not line.startswith("told Q")] == [
+        line for line in untouched if not line.startswith("told Q")
+    ]
