@@ -299,7 +299,8 @@ def connected(service: Service) -> socket.socket:
     if isinstance(service.address, str):
         places = [(socket.AF_UNIX, service.address)]
     else:
-        host, port = service.address
+        # As bytes: names in text would need a codec, which is not there inside a jail.
+        host, port = (part.encode() for part in service.address)
         found = socket.getaddrinfo(host, port, service.family, socket.SOCK_STREAM)
         places = [(family, place) for family, _, _, _, place in found]  # type: ignore[misc]
     problem = OSError()
