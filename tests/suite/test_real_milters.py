@@ -19,7 +19,7 @@ from tests.suite.waiting import wait_for
 
 SELECTOR = "sel"
 # What every spam filter takes for spam; the first letter tells how bad.
-GTUBE = b"%bJS*C4JDBQADN1.NSBN3*2IDNEM*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
+GTUBE = b"%bJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
 MAIL = (
     b"From: s@smtp.test\nTo: r@smtp.test\nSubject: one\nDate: Mon, 02 Mar 2026 10:11:12 +0000\n"
     b"Message-Id: <m1@smtp.test>\n\nbody  line\n.\n..\n\nlast\n"
