@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 INSTANCE := run
 PORT ?= 10628
 
-.PHONY: setup run demo test check lint peers bench bench-quick memory reloads generated clean
+.PHONY: setup run demo test check lint peers bench bench-quick memory soak storm logger-storm reloads generated clean
 
 setup: $(VENV)/.installed $(VENV)/libexec/postroom
 
@@ -39,10 +39,10 @@ demo: setup
 peers: setup
 	@tests/peers.sh
 
-# Most tests of a module wait for something: they run side by side. Those of the suite measure.
+# Most tests wait for something: they run side by side. A few measure.
 test: setup peers
-	$(BIN)/python -P -m pytest -q -n 3 --ignore tests/suite
-	$(BIN)/python -P -m pytest -q tests/suite
+	$(BIN)/python -P -m pytest -q -n 3 -m 'not alone'
+	$(BIN)/python -P -m pytest -q -m alone
 
 lint: setup
 	$(BIN)/ruff check .
@@ -61,6 +61,18 @@ bench-quick: setup peers
 # Private memory of workers that never leave, after up to 100,000 messages: a minute or two.
 memory: setup peers
 	$(BIN)/python -P -m bench.memory
+
+# Private memory over a million messages, or twenty minutes.
+soak: setup peers
+	$(BIN)/python -P -m bench.soak
+
+# Processes killed at random under load, for minutes: what that cost, and whether it may.
+storm: setup peers
+	$(BIN)/python -P -m tests.suite.storm
+
+# Loggers stopped and killed under load, as root: a quarter of an hour.
+logger-storm: setup peers
+	$(BIN)/python -P -m tests.suite.logger_storm
 
 # 200 reloads and 20 upgrades under load: three minutes. A short form is part of the tests.
 reloads: setup

@@ -28,6 +28,7 @@ from cleanup.session import Session
 from cleanup.trigger import wake_queue_manager
 from cleanup.writer import QueueFile, StaleLogs
 from common.child import FLOW_READ_FD, FLOW_WRITE_FD, Child
+from common.claim import Claim
 from common.errors import PeerError, QueueError
 from common.log import Log
 from common.params import CleanupParams
@@ -37,6 +38,7 @@ from common.worker import serve_each
 
 PARAMS = CleanupParams
 NATIVE = True  # there is a socket for frames beside the public one
+CLAIMS = True  # queue files are written here
 
 # What Postfix's cleanup does to a message and ours does not, by the parameters that ask for it.
 MISSING = (
@@ -82,7 +84,7 @@ def serve(child: Child) -> None:
     rules: Rules = child.prepared
     params = rules.headers.params
     child.drop_privileges(params.mail_owner, params.queue_directory)
-    cleanup = Cleanup(rules, child.log)
+    cleanup = Cleanup(rules, child.log, child.claim)
     signal.signal(signal.SIGTERM, cleanup.terminate)
     signal.signal(signal.SIGALRM, cleanup.expire)
     serve_each(child, params, cleanup.serve, cleanup.serve_native)
@@ -115,10 +117,11 @@ class Dialogue(Protocol):
 class Cleanup:
     """The daemon between two signals: its rules, and the file it is writing."""
 
-    def __init__(self, rules: Rules, log: Log) -> None:
+    def __init__(self, rules: Rules, log: Log, claim: Claim | None = None) -> None:
         self.rules, self.milters = rules
         self.params = self.rules.params
         self.log = log
+        self.claim = claim or Claim()
         self.inspection: Inspection | None = None
         self.stale_logs = StaleLogs(self.params.hash_queue_names, self.params.hash_queue_depth)
         self.file: QueueFile | None = None
@@ -131,7 +134,7 @@ class Cleanup:
         """Take messages as frames, one after the other, and answer each."""
         answered = self._serve(connection, NativeSession)
         set_io_timeout(connection, NEXT_SECONDS)
-        for _ in range(1, MESSAGES_LIMIT):
+        for _ in range(1, min(self.params.max_use, MESSAGES_LIMIT)):
             if not answered or not (opening := receive_next(connection)):
                 return
             signal.alarm(int(self.params.daemon_timeout))  # each has a time of its own
@@ -185,8 +188,7 @@ class Cleanup:
             self._store(session, session.receive_data(data))
             data = b""
         self._complete(session)
-        connection.sendall(session.verdict())
-        return True
+        return self._answer(connection, session)
 
     def _receive(self, connection: SocketType) -> bytes:
         """Return what comes next, mostly here already; empty at the end."""
@@ -222,9 +224,24 @@ class Cleanup:
             self.file.commit(message.size_record())
         except QueueError as error:
             self._fail(session, error)
-            return
-        self.file = None
-        wake_queue_manager(self.params.queue_service_name, self.log)
+
+    def _answer(self, connection: SocketType, session: Dialogue) -> bool:
+        """Tell the verdict, and whether anybody was there: a committed file only counts then."""
+        file, self.file = self.file, None
+        if file:
+            file.release()
+        try:
+            connection.sendall(session.verdict())
+        except OSError as error:
+            # The message's owner still has it, and will send it again.
+            session.message.warn(f"{error.strerror} while writing to the cleanup client")
+            if file:
+                file.withdraw()
+            return False
+        if file:
+            file.reveal()
+            wake_queue_manager(self.params.queue_service_name, self.log)
+        return True
 
     def _inspect(self, message: Message, milters: MilterRules) -> None:
         """Let Milters see a message before its queue file is written."""
@@ -252,7 +269,7 @@ class Cleanup:
     def _create_file(self) -> QueueFile | None:
         """Return a new file, None if the queue cannot take one: the client is then told so."""
         try:
-            return QueueFile.create(long_ids=self.params.enable_long_queue_ids)
+            return QueueFile.create(long_ids=self.params.enable_long_queue_ids, claim=self.claim)
         except QueueError as error:
             self.log.warning(f"mail_queue_enter: {error}")
             return None

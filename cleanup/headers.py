@@ -75,6 +75,7 @@ class HeaderRules:
 
     params: CleanupParams
     rewriter: Rewriter
+    remote_rewriter: Rewriter | None  # of headers from afar; None: they are left alone
     drop: frozenset[bytes]
     host: bytes
     undisclosed: bytes
@@ -89,7 +90,13 @@ class HeaderRules:
         complete = address_list.complete_list(dotless=not params.append_dot_mydomain)
         host = encoded(params.myhostname)
         active = frozenset((*ROLES, *NOTED))
-        return cls(params, Rewriter(params), drop, host, undisclosed, complete, active)
+        domain = params.remote_header_rewrite_domain
+        remote = Rewriter(params, domain) if domain else None
+        return cls(params, Rewriter(params), remote, drop, host, undisclosed, complete, active)
+
+    def header_rewriter(self, message: Message) -> Rewriter | None:
+        """Return who completes the addresses in a message's headers, None if nobody does."""
+        return self.remote_rewriter if message.remote else self.rewriter
 
 
 class HeaderBlock:
@@ -125,8 +132,9 @@ class HeaderBlock:
             for kind, header in zip(kinds, headers, strict=True)
             if kind in rules.active
         ]
+        untouched = rules.header_rewriter(self.message) is None
         for kind, value in active:
-            if kind in ROLES and not (self.message.remote or rules.complete_list.match(value)):
+            if kind in ROLES and not (untouched or rules.complete_list.match(value)):
                 return False
         self.seen.update(kinds)
         for kind, value in active:
@@ -185,10 +193,11 @@ class HeaderBlock:
 
     def _completed(self, name: bytes, value: bytes) -> bytes | None:
         """Return the header with full addresses, None if none of them changed."""
-        if self.message.remote or self.rules.complete_list.match(value):
+        rewriter = self.rules.header_rewriter(self.message)
+        if rewriter is None or self.rules.complete_list.match(value):
             return None
         addresses = address_list.parse(value, self.rules.params.header_address_token_limit)
-        if not addresses.rewrite(self.rules.rewriter.complete):
+        if not addresses.rewrite(rewriter.complete):
             return None
         return addresses.format(name, self.rules.params.header_size_limit)
 

@@ -15,11 +15,12 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from common.config import encoded, parse_assignment, parse_string, parse_time, split_words
+from common.config import encoded, parse_assignment
 from common.errors import ConfigError
 from common.milter import Event
 from common.params import PARAMETERS, CleanupParams
 from common.tables.braces import unbraced
+from common.values import parse_string, parse_time, split_words
 
 OPTIONS = ("connect_timeout", "command_timeout", "content_timeout", "protocol", "default_action")
 

@@ -30,11 +30,12 @@ def sanitize(raw: bytes) -> bytes:
 
 
 class Rewriter:
-    """The host's rules for addresses in local context."""
+    """The host's rules for addresses in one context."""
 
-    def __init__(self, params: CleanupParams) -> None:
-        self.at_origin = b"@" + encoded(params.myorigin)
-        self.dot_domain = b"." + encoded(params.mydomain)
+    def __init__(self, params: CleanupParams, remote_domain: str = "") -> None:
+        """Prepare them: for local context, or that of clients whose addresses get this domain."""
+        self.at_origin = b"@" + encoded(remote_domain or params.myorigin)
+        self.dot_domain = b"." + encoded(remote_domain or params.mydomain)
         self.params = params
         self._complete = COMPLETE if params.append_dot_mydomain else COMPLETE_DOTLESS
         self.empty_recipient = encoded(params.empty_address_recipient)

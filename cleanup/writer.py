@@ -20,6 +20,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from common import queue_id
+from common.claim import Claim
 from common.errors import QueueError
 from common.queue_id import QueueId
 
@@ -28,6 +29,7 @@ HOLD = "hold"
 UNFINISHED_MODE, FINISHED_MODE = 0o600, 0o700
 CREATE_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 PENDING_LIMIT = 128 * 1024  # bytes
+HIDDEN_SECONDS = 10.0  # more than a healthy disk takes for one fsync
 Buffer = bytes | memoryview
 CREATE_ATTEMPTS = 100  # each with another microsecond in the temporary name
 LOG_DIRECTORIES = ("defer", "bounce", "trace")  # logs that an older file of this name left
@@ -41,18 +43,20 @@ class QueueFile:
     path: str
     created: int  # seconds
     _descriptor: int
+    _claim: Claim
     _pending: list[bytes] = field(default_factory=list)  # not written yet
     _pending_size: int = 0
     _begun: bool = False  # something was written
 
     @classmethod
-    def create(cls, *, long_ids: bool) -> "QueueFile":
-        """Return a new, empty, locked file in incoming.
+    def create(cls, *, long_ids: bool, claim: Claim | None = None) -> "QueueFile":
+        """Return a new, empty, locked file in incoming, whose names stand in claim.
 
         Raises:
             QueueError: the file system refuses.
         """
-        descriptor, temporary = create_temporary()
+        claim = claim or Claim()
+        descriptor, temporary = create_temporary(claim)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             inode = os.fstat(descriptor).st_ino
@@ -63,13 +67,15 @@ class QueueFile:
                 else queue_id.encode_short(microseconds, inode)
             )
             path = f"{INCOMING}/{name}"
+            claim.note(temporary, path)
             os.rename(temporary, path)
         except OSError as error:
             os.close(descriptor)
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
+            claim.strike()
             raise QueueError(f"rename {temporary}: {error.strerror}") from None
-        return cls(name, path, seconds, descriptor)
+        return cls(name, path, seconds, descriptor, claim)
 
     def write(self, data: bytes) -> None:
         """Append; a small file is kept in memory until it is complete.
@@ -89,6 +95,7 @@ class QueueFile:
             QueueError: the file system refuses.
         """
         path = f"{HOLD}/{self.queue_id}"
+        self._claim.note(self.path, path)
         try:
             os.rename(self.path, path)
         except OSError as error:
@@ -96,10 +103,11 @@ class QueueFile:
         self.path = path
 
     def commit(self, size_record: bytes) -> None:
-        """Complete the file and make it safe; the message is accepted when this returns.
+        """Complete the file and make it safe; the message may be accepted when this returns.
 
-        An error is final: what fsync() did not save once it may drop for
-        good, so nobody may try again.
+        Whoever accepts it calls release() before and reveal() after saying so.
+        An error is final: what fsync() did not save once it may drop for good,
+        so nobody may try again.
 
         Raises:
             QueueError: the file may not survive; it is gone already.
@@ -113,9 +121,13 @@ class QueueFile:
                 self._flush(size_record)
             # 2. nobody looks at the lock of a finished file: give it up before there is one;
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
-            # 3. the x bit tells readers that the file is whole;
+            # 3. the queue manager passes over files of the future: it would take this one before
+            #    it is safe, and before anybody answers for it;
+            ahead = time.time() + HIDDEN_SECONDS
+            os.utime(self._descriptor, (ahead, ahead))
+            # 4. the x bit tells readers that the file is whole;
             os.fchmod(self._descriptor, FINISHED_MODE)
-            # 4. bytes, size, name and mode on disk, in one call: the name is older than this.
+            # 5. bytes, size, name and mode on disk, in one call: the name is older than this.
             os.fsync(self._descriptor)
         except QueueError:
             self.discard()
@@ -141,9 +153,23 @@ class QueueFile:
     def discard(self) -> None:
         """Remove the file. Once committed it is not touched any more."""
         if self._descriptor >= 0:
-            with contextlib.suppress(OSError):
-                os.unlink(self.path)
+            self.withdraw()
             self._close()
+
+    def release(self) -> None:
+        """Let the file outlive this process: from now on somebody may know of it."""
+        self._claim.strike()
+
+    def reveal(self) -> None:
+        """Let the queue manager take the file, which it would do later anyway."""
+        with contextlib.suppress(OSError):
+            os.utime(self.path)
+
+    def withdraw(self) -> None:
+        """Remove the file, even a committed one: nobody was told that it is accepted."""
+        with contextlib.suppress(OSError):
+            os.unlink(self.path)
+        self._claim.strike()
 
     def _close(self) -> None:
         descriptor, self._descriptor = self._descriptor, -1
@@ -160,7 +186,7 @@ def remaining(parts: Iterable[Buffer], taken: int) -> list[Buffer]:
     return left
 
 
-def create_temporary() -> tuple[int, str]:
+def create_temporary(claim: Claim) -> tuple[int, str]:
     """Return descriptor and name of a new file that no other process has.
 
     Raises:
@@ -169,12 +195,15 @@ def create_temporary() -> tuple[int, str]:
     path = ""
     for _ in range(CREATE_ATTEMPTS):
         path = f"{INCOMING}/{time.time_ns() // 1000 % 1_000_000}.{os.getpid()}"
+        claim.note(path)
         try:
             return os.open(path, CREATE_FLAGS, UNFINISHED_MODE), path
         except FileExistsError:
             continue
         except OSError as error:
+            claim.strike()
             raise QueueError(f"create file {path}: {error.strerror}") from None
+    claim.strike()
     raise QueueError(f"create file {path}: too many files of that name")
 
 

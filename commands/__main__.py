@@ -37,12 +37,14 @@ COMMANDS = {
     "inject": ("commands.inject:main", "submit a message by QMQP"),
     "queue": ("commands.queue:main", "list the queue"),
     "cat": ("commands.cat:main", "show a queue file"),
+    "conf": ("commands.conf:main", "show and change main.cf and master.cf"),
+    "super": ("commands.super:main", "purge and repair the queue directory"),
     "map": ("commands.map:main", "make, query and change lookup tables"),
 }
 # Names of Postfix's commands, for links to this one.
-LINKS = {"postmap": "commands.map:postmap"}
+LINKS = {"postconf": "commands.conf:postconf", "postmap": "commands.map:postmap"}
 # Commands that take -c and -v among their own options, as Postfix's do.
-GETOPT_COMMANDS = {"map"}
+GETOPT_COMMANDS = {"conf", "map"}
 USAGE = "usage: postroom [-c config_dir] [-v] command [arguments]"
 
 

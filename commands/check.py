@@ -4,11 +4,11 @@ SYNOPSIS
     postroom check
 
 DESCRIPTION
-    Reads main.cf and master.cf as start does, opens the tables that they
-    name, and looks at the directories of the queue. A mistake that start
-    would refuse gives exit status 1; whatever else deserves attention is a
-    warning. Where programs of Postfix run, a parameter counts as unused if
-    its postconf does not know it either.
+    Reads main.cf and master.cf as start does, looks for settings that mean
+    nothing, opens the tables that they name, and looks at the directories
+    of the queue. A mistake that start would refuse gives exit status 1;
+    whatever else deserves attention is a warning, such as a value that a
+    program of Postfix would die of.
 
 SEE ALSO
     spec/logging.md, section 6
@@ -16,19 +16,16 @@ SEE ALSO
 
 import argparse
 import os
-import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from commands import check_tables
+from commands import check_settings, check_tables
+from common.config import MainCf
 from master import guard, spool
-from master.configuration import Configuration, executable
+from master.configuration import Configuration
 from master.endpoints import Names
 from master.plan import NativePlan
-
-UNUSED = re.compile(r"unused parameter: ([^=\s]+)=")  # in our words and in postconf's
 
 
 def main(config_dir: Path, verbose: int, arguments: list[str]) -> int:
@@ -50,22 +47,10 @@ def warnings(configuration: Configuration) -> Iterator[str]:
     """Yield a line for everything that start would put up with."""
     params = configuration.params
     yield from configuration.warnings
-    yield from unused(configuration)
+    yield from check_settings.complaints(MainCf.read(configuration.directory))
     own = [one.main_cf for one in configuration.plans.values() if isinstance(one, NativePlan)]
     yield from check_tables.complaints(configuration.main_cf, *own)
     yield from spool.problems(params, spool.mail_owner(params))
     yield from guard.complaints(configuration)
     if os.geteuid() != 0:
         yield "private instance: all processes have the rights of one account, and no jail"
-
-
-def unused(configuration: Configuration) -> Iterator[str]:
-    """Yield a line for each setting of main.cf that nobody reads."""
-    tool = f"{configuration.params.command_directory}/postconf"
-    lines = configuration.main_cf.unused()
-    if lines and configuration.foreign and executable(tool):
-        command = [tool, "-c", str(configuration.directory), "-n"]
-        done = subprocess.run(command, capture_output=True, encoding="latin-1", check=False)
-        unknown = set(UNUSED.findall(done.stderr))
-        lines = [line for line in lines if unknown.intersection(UNUSED.findall(line))]
-    yield from lines

@@ -13,11 +13,12 @@ SEE ALSO
 
 from collections.abc import Iterator
 
-from common.config import MainCf, split_words
+from common.config import MainCf
 from common.errors import ConfigError
 from common.lists import HostList
 from common.tables import Options, open_table
 from common.tables.opening import OPENERS
+from common.values import split_words
 
 # Files that daemons make for themselves, and other services with a type's name.
 MADE_LATER = ("_cache_database", "_cache_map", "address_verify_map")

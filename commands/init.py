@@ -113,7 +113,7 @@ def parameters(top: Path, port: int) -> dict[str, str]:
 
 def valid_host_name() -> str:
     """Return this machine's name; Postfix's programs refuse to run with one that is none."""
-    name = host_name(str)
+    name = host_name(lambda parameter: "")
     return name if HOST_NAME.match(name) else FALLBACK_HOST_NAME
 
 

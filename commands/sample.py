@@ -11,7 +11,7 @@ DESCRIPTION
 import textwrap
 from collections.abc import Iterator
 
-from common.params import READERS, Parameter, declared
+from common.params import READERS, HostName, Parameter, declared
 
 WIDTH = 96
 HEADER = """\
@@ -44,7 +44,10 @@ def notes(parameter: Parameter) -> Iterator[str]:
     """Yield what the default does not show."""
     if parameter.choices:
         yield f"Possible: {', '.join(parameter.choices)}."
-    if parameter.kind is not str:  # of a text, the bound only says that it may not be empty
+    if parameter.kind not in (
+        str,
+        HostName,
+    ):  # of a text, the bound only says that it may not be empty
         bounds = (("at least", parameter.least), ("at most", parameter.most))
         told = ", ".join(f"{word} {bound}" for word, bound in bounds if bound is not None)
         if told not in ("", "at least 0"):

@@ -23,6 +23,7 @@ from typing import Any
 
 import setproctitle
 
+from common.claim import Claim
 from common.config import MainCf
 from common.errors import ConfigError
 from common.log import Log
@@ -95,6 +96,7 @@ class Child:
     chroot: bool = False
     native_listener: int | None = None  # the one for our own daemons' form of the protocol
     prepared: Any = None  # what the program made of its parameters before the fork
+    claim: Claim | None = None  # where a program that writes queue files notes which
     verbose: bool = False
     one_shot: bool = False  # in place of listeners there is one client, on LISTEN_FD
     _channel: socket.socket | None = None

@@ -1,4 +1,4 @@
-"""config - main.cf, and values by type
+"""config - main.cf
 
 DESCRIPTION
     MainCf holds one reading of main.cf: texts by parameter name, each with
@@ -9,25 +9,24 @@ DESCRIPTION
 SEE ALSO
     spec/config-syntax.md, sections 1 and 2
     common.params, where the parameters are declared
+    common.values, what their texts become
 """
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from common import macro
 from common.errors import ConfigError
-from common.params import PARAMETERS, Parameter, Seconds, Words, declared
+from common.params import Parameter, declared, find
+from common.values import CONVERTERS
 
 P = TypeVar("P")
 
-UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-BLANKS = " \t\n\v\f\r"  # what separates words, in whatever locale
-INTEGER = re.compile(r"[+-]?[0-9]+\Z", re.ASCII)
-TIME = re.compile(r"([0-9]+)(?:([a-z])[a-zA-Z]*)?\Z", re.ASCII)
+BLANKS = macro.BLANKS  # what separates words, in whatever locale
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +92,39 @@ class Stamp:
         return cls(found.st_mtime_ns, found.st_size, found.st_ino)
 
 
+def read_entries(path: Path, entries: dict[str, Entry]) -> list[str]:
+    """Add the settings of a file to entries; return what deserves a warning.
+
+    Raises:
+        ConfigError: unreadable, or a line that is no "name = value".
+    """
+    return parse_entries(path, read_text(path), entries)
+
+
+def parse_entries(path: Path, text: str, entries: dict[str, Entry]) -> list[str]:
+    """Add the settings in the text of a file to entries; return what deserves a warning.
+
+    Raises:
+        ConfigError: a line that is no "name = value".
+    """
+    warnings = []
+    for line in logical_lines(text):
+        origin = f"{path}, line {line.number}"
+        if line.text[0] in BLANKS:
+            warnings.append(f"{path}: {strange_start(line)}")
+            continue
+        name, value = parse_assignment(line.text, origin)
+        if name in entries:
+            warnings.append(f"{origin}: overriding earlier entry: {name}={entries[name].text}")
+        entries[name] = Entry(value, origin)
+    return warnings
+
+
+def strange_start(line: LogicalLine) -> str:
+    """Return what is said of a line that continues nothing."""
+    return f'logical line must not start with whitespace: "{line.text.rstrip()}"'
+
+
 @dataclass(frozen=True, slots=True)
 class MainCf:
     """One reading of main.cf, with overrides on top."""
@@ -122,15 +154,10 @@ class MainCf:
         Raises:
             ConfigError: a line that is no "name = value".
         """
-        entries: dict[str, Entry] = {}
-        warnings: list[str] = []
-        for line in logical_lines(text):
-            origin = f"{path}, line {line.number}"
-            name, value = parse_assignment(line.text, origin)
-            if name in entries:
-                warnings.append(f"{origin}: overriding earlier entry: {name}={entries[name].text}")
-            entries[name] = Entry(value, origin)
-        entries["config_directory"] = Entry(str(path.parent), str(path))
+        here = Entry(str(path.parent), str(path))
+        entries = {"config_directory": here}
+        warnings = parse_entries(path, text, entries)
+        entries["config_directory"] = here  # whatever the file says
         return cls(path, entries, tuple(warnings), stamp)
 
     @property
@@ -155,11 +182,16 @@ class MainCf:
     def text(self, name: str) -> str:
         """Return the value with every reference expanded; unknown names are empty.
 
+        A raw parameter keeps its references: who reads it knows what they mean.
+
         Raises:
             ConfigError: bad macro syntax.
         """
+        text = self.raw(name) or ""
+        if "$" not in text or is_raw(name):
+            return text
         try:
-            return macro.expand(self._raw(name) or "", self._raw)
+            return macro.expand(text, self.raw)
         except macro.MacroError as error:
             raise ConfigError(f"{self.origin(name)}: parameter {name}: {error}") from None
 
@@ -170,7 +202,7 @@ class MainCf:
             ConfigError: bad macro syntax.
         """
         try:
-            return macro.expand(text, self._raw)
+            return macro.expand(text, self.raw)
         except macro.MacroError as error:
             raise ConfigError(f"{origin}: {error}") from None
 
@@ -183,7 +215,7 @@ class MainCf:
         found = self._loaded.get(kind)
         if not isinstance(found, kind):
             parameters = declared(kind)  # type: ignore[arg-type]  # a class is hashable
-            found = kind(**{one.name: self._convert(one) for one in parameters})
+            found = kind(**{one.name: self.value(one) for one in parameters})
             self._loaded[kind] = found
         return found
 
@@ -192,19 +224,9 @@ class MainCf:
         reference = re.compile(rf"\$[({{]?{name}\b")
         return any(reference.search(entry.text) for entry in self.entries.values())
 
-    def unused(self) -> list[str]:
-        """Return a warning for each setting that is no parameter and no other value refers to."""
-        texts = [entry.text for entry in self.entries.values()]
-        texts += [one.default for one in PARAMETERS.values() if isinstance(one.default, str)]
-        referred = {name for text in texts for name in re.findall(r"\$[({]?([A-Za-z0-9_]+)", text)}
-        return [
-            f"{entry.origin}: unused parameter: {name}={entry.text}"
-            for name, entry in self.entries.items()
-            if name not in PARAMETERS and name not in referred
-        ]
-
-    def _raw(self, name: str) -> str | None:
-        entry, parameter = self.entries.get(name), PARAMETERS.get(name)
+    def raw(self, name: str) -> str | None:
+        """Return the value with its references, the default if none is set; None if unknown."""
+        entry, parameter = self.entries.get(name), find(name)
         if entry is not None and not (parameter and parameter.fixed):
             return entry.text
         if parameter is None:
@@ -214,12 +236,23 @@ class MainCf:
         # Its own name is empty meanwhile: what it is made from may be made from it.
         return parameter.default(self.override({name: ""}, "").text)
 
-    def _convert(self, parameter: Parameter) -> object:
+    def value(self, parameter: Parameter) -> object:
+        """Return what a parameter's text becomes, checked.
+
+        Raises:
+            ConfigError: it becomes nothing.
+        """
         text = self.text(parameter.name)
         try:
             return CONVERTERS[parameter.kind](parameter, text)
         except ValueError as error:
             raise ConfigError(f"{self.origin(parameter.name)}: {error}") from None
+
+
+def is_raw(name: str) -> bool:
+    """Tell whether the references of a parameter are left to those who read it."""
+    parameter = find(name)
+    return parameter is not None and parameter.raw
 
 
 def encoded(text: str) -> bytes:
@@ -238,102 +271,14 @@ def parse_assignment(text: str, origin: str) -> tuple[str, str]:
     Raises:
         ConfigError: no name, or no equals sign behind one word.
     """
+    text = text.partition("\0")[0].strip(BLANKS)
     name, equals, value = text.partition("=")
-    name = name.strip()
-    if not equals or len(name.split()) > 1:
-        raise ConfigError(f"{origin}: missing '=' after attribute name: \"{text.strip()}\"")
+    name = name.rstrip(BLANKS)
     if not name:
-        raise ConfigError(f'{origin}: missing attribute name: "{text.strip()}"')
-    return name, value.strip()
-
-
-def split_words(text: str) -> Words:
-    """Return list elements: separated by blanks or commas, {...} protecting both."""
-    words: list[str] = []
-    word, level = "", 0
-    for letter in text:
-        if level == 0 and (letter.isspace() or letter == ","):
-            if word:
-                words.append(word)
-            word = ""
-            continue
-        level += (letter == "{") - (letter == "}" and level > 0)
-        word += letter
-    if word:
-        words.append(word)
-    return Words(tuple(words))
-
-
-def parse_bool(parameter: Parameter, text: str) -> bool:
-    """Return yes or no, in any case."""
-    if text.lower() not in ("yes", "no"):
-        raise ValueError(f"bad boolean configuration: {parameter.name} = {text}")
-    return text.lower() == "yes"
-
-
-def parse_int(parameter: Parameter, text: str) -> int:
-    """Return a decimal number within the parameter's bounds."""
-    if not INTEGER.match(text):
-        raise ValueError(f"bad numerical configuration: {parameter.name} = {text}")
-    value = int(text)
-    name = parameter.name
-    if parameter.least is not None and value < parameter.least:
-        raise ValueError(f"invalid {name} parameter value {value} < {parameter.least}")
-    if parameter.most is not None and value > parameter.most:
-        raise ValueError(f"invalid {name} parameter value {value} > {parameter.most}")
-    return value
-
-
-def parse_time(parameter: Parameter, text: str) -> Seconds:
-    """Return seconds; a number without unit has the unit of the default.
-
-    Of a longer unit only the first letter counts, as in Postfix.
-    """
-    match = TIME.match(text)
-    unit = (match[2] if match else None) or default_unit(parameter)
-    if not match or unit not in UNIT_SECONDS:
-        raise ValueError(f"parameter {parameter.name}: bad time value or unit: {text}")
-    value = int(match[1]) * UNIT_SECONDS[unit]
-    if parameter.least is not None and value < parameter.least:
-        raise ValueError(f"invalid {parameter.name}: {value} (min {parameter.least})")
-    if parameter.most is not None and value > parameter.most:
-        raise ValueError(f"invalid {parameter.name}: {value} (max {parameter.most})")
-    return Seconds(float(value))
-
-
-def default_unit(parameter: Parameter) -> str:
-    """Return the unit letter of a time parameter's default, s if it has none."""
-    text = parameter.default if isinstance(parameter.default, str) else ""
-    return text[-1] if text[-1:] in UNIT_SECONDS else "s"
-
-
-def parse_string(parameter: Parameter, text: str) -> str:
-    """Return the text; a parameter with choices takes only those, in any case."""
-    if parameter.choices and text.lower() not in parameter.choices:
-        raise ValueError(f"parameter {parameter.name}: unrecognized value: {text}")
-    if parameter.least is not None and len(text) < parameter.least:
-        raise ValueError(
-            f"bad string length {len(text)} < {parameter.least}: {parameter.name} = {text}"
-        )
-    return text.lower() if parameter.choices else text
-
-
-def parse_words(parameter: Parameter, text: str) -> Words:
-    """Return a list; where the parameter has choices each element must be one."""
-    words = split_words(text)
-    for word in words if parameter.choices else ():
-        if word.lower() not in parameter.choices:
-            raise ValueError(f'unknown {parameter.name} value "{word}" in "{text}"')
-    return Words(tuple(word.lower() for word in words)) if parameter.choices else words
-
-
-CONVERTERS: dict[object, Callable[[Parameter, str], object]] = {
-    bool: parse_bool,
-    int: parse_int,
-    Seconds: parse_time,
-    str: parse_string,
-    Words: parse_words,
-}
+        raise ConfigError(f'{origin}: missing attribute name: "{text}"')
+    if not equals or any(blank in name for blank in BLANKS):
+        raise ConfigError(f"{origin}: missing '=' after attribute name: \"{text}\"")
+    return name, value.strip(BLANKS)
 
 
 def parse_overrides(arguments: Iterable[str], origin: str) -> dict[str, str]:

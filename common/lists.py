@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.config import split_words
 from common.network import IPV4_BITS, IPV6_BITS, parse_address, parse_network
 from common.tables import Options, Table, TableError, open_table, unavailable
+from common.values import split_words
 
 FILE_NESTING_LIMIT = 20
 FILES_LIMIT = 1000  # files in one list, however they name each other

@@ -6,9 +6,10 @@ DESCRIPTION
     are put in front, as one write on a descriptor in append mode.
 
     A logger never stops a daemon. A line waits for a full socket or pipe at
-    most `patience` seconds; then the sink counts as dead: lines are dropped
-    and counted, the sink is tried again each second, and the count is logged
-    when it is back. master has no patience at all, nor has anybody with a
+    most `patience` seconds; then the sink counts as dead, for all processes of
+    a master: lines are dropped and counted, the sink is tried again each
+    second, without waiting, and the count is logged when it is back; that of
+    a process that has left by master. master has no patience at all, nor has anybody with a
     collector on the network: a bounded backlog is kept instead, and flush()
     or the next line sends it later.
 
@@ -25,6 +26,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from common.errors import ConfigError
+from common.outage import Losses, Outage
 from common.params import SuiteParams
 from common.sinks import FACILITY_CODES, Sink, open_sink, timestamp
 
@@ -34,7 +36,7 @@ SEVERITY_WORDS = {INFO: "", WARNING: "warning: ", ERROR: "error: ", CRITICAL: "f
 # Bytes of a line without its newline: a pipe takes so much whole or not at all.
 LINE_LIMIT = select.PIPE_BUF - 1
 RETRY_SECONDS = 1.0
-WORKER_PATIENCE = 1.0
+WORKER_PATIENCE = 0.5
 FINISH_SECONDS = 0.2  # enough for a connection round the world
 BACKLOG_LIMIT = 1_000  # lines that a log without patience keeps
 
@@ -92,12 +94,35 @@ class Log:
         self.host = host.partition(".")[0] or "localhost"
         self.patience = patience
         self.copy: Log | None = None  # a second log that gets the same lines
-        self.dropped = 0
+        self._lost = memoryview(bytearray(8)).cast("Q")  # one number: lines, not yet reported
         self._backlog: deque[tuple[int, bytes]] = deque()
-        self._dead_until = 0.0  # monotonic
+        # Monotonic moments until which it is in vain to try: the sink is full, as all processes
+        # find it, or broken, as this one does.
+        self._full_until = memoryview(bytearray(8)).cast("d")
+        self._dead_until = 0.0
         self._second = -1
         self._prefix = b""
         self.renew()
+
+    def share(self, outage: Outage, losses: Losses) -> None:
+        """Know together with others whether the logger takes lines, let master see the losses."""
+        for number, log in enumerate(filter(None, (self, self.copy))):
+            log._full_until = outage.moments[number : number + 1]
+            log._lost = losses.counts[number : number + 1]
+
+    def inherit(self, losses: Losses) -> None:
+        """Take over what a process that has ended could not report."""
+        for number, log in enumerate(filter(None, (self, self.copy))):
+            log.dropped += losses.counts[number]
+
+    @property
+    def dropped(self) -> int:
+        """How many lines were lost, and that was not reported yet."""
+        return self._lost[0]
+
+    @dropped.setter
+    def dropped(self, count: int) -> None:
+        self._lost[0] = count
 
     def renew(self) -> None:
         """Take the pid of this process, as after a fork; what the parent still kept is its own."""
@@ -145,8 +170,16 @@ class Log:
         end = time.monotonic() + FINISH_SECONDS
         for log in filter(None, (self, self.copy)):
             while not log._flush() and log.sink.fileno() >= 0:
+                if time.monotonic() < log._full_until[0]:
+                    break  # somebody has waited for that in vain
                 if (left := end - time.monotonic()) <= 0 or not log._writable(left):
-                    break
+                    log._full_until[0] = time.monotonic() + RETRY_SECONDS
+
+    def abandon(self) -> None:
+        """Count what is still kept as lost: the process ends."""
+        for log in filter(None, (self, self.copy)):
+            log.dropped += len(log._backlog)
+            log._backlog.clear()
 
     def flush(self) -> bool:
         """Send what was kept; tell whether nothing is left."""
@@ -159,7 +192,7 @@ class Log:
             if not self._write(severity, line, wait=0.0):
                 return False
             self._backlog.popleft()
-        return True
+        return not self.dropped or (not self._is_shut() and self._report_losses())
 
     def _log(self, severity: int, text: str) -> None:
         if self.copy:
@@ -171,7 +204,7 @@ class Log:
 
     def _send(self, severity: int, line: bytes) -> None:
         """Write a line, or keep or count it."""
-        if not (self._backlog or self.dropped or self._dead_until):
+        if not (self._backlog or self._lost[0] or self._full_until[0] or self._dead_until):
             try:
                 self.sink.write(severity, line)
             except BlockingIOError:
@@ -181,13 +214,18 @@ class Log:
                 return
             else:
                 return
-        if self._backlog and not self._flush():
+        if (self._backlog and not self._flush()) or self._is_shut():
             self._keep(severity, line)
             return
-        if self._dead_until and time.monotonic() < self._dead_until:
-            self._keep(severity, line)
-        elif not self._write(severity, line, wait=self.patience):
+        # Somebody has waited already: from then on there is a try a second, and no wait.
+        tried = bool(self._full_until[0] or self._dead_until)
+        if not self._write(severity, line, wait=0.0 if tried else self.patience):
             self._give_up(severity, line)
+
+    def _is_shut(self) -> bool:
+        """Tell whether it would be in vain to try now."""
+        shut_until = max(self._full_until[0], self._dead_until)
+        return bool(shut_until) and time.monotonic() < shut_until
 
     def _give_up(self, severity: int, line: bytes) -> None:
         """Leave the sink alone for a while."""
@@ -205,13 +243,19 @@ class Log:
         """Write a line, waiting no longer than that; then report lines that were lost before."""
         if not self._deliver(severity, line, wait):
             return False
-        self._dead_until = 0.0
+        self._full_until[0] = self._dead_until = 0.0
         if self.dropped:
-            count, self.dropped = self.dropped, 0
-            report = f"warning: log was unavailable: {count} lines lost"
-            if not self._deliver(WARNING, self._head() + report.encode(), wait):
-                self.dropped = count
+            self._report_losses(wait)
         return True
+
+    def _report_losses(self, wait: float = 0.0) -> bool:
+        """Log how many lines were lost; tell whether that was possible."""
+        count, self.dropped = self.dropped, 0
+        report = f"warning: log was unavailable: {count} lines lost"
+        if self._deliver(WARNING, self._head() + report.encode(), wait):
+            return True
+        self.dropped = count
+        return False
 
     def _deliver(self, severity: int, line: bytes, wait: float) -> bool:
         deadline = 0.0
@@ -222,6 +266,8 @@ class Log:
                 now = time.monotonic()
                 deadline = deadline or now + wait
                 if now >= deadline or not self._writable(deadline - now):
+                    if self.patience:
+                        self._full_until[0] = time.monotonic() + RETRY_SECONDS
                     return False
             except OSError:
                 return False

@@ -3,7 +3,10 @@
 DESCRIPTION
     expand() replaces $name, ${name}, $(name), ${name?yes}, ${name:no},
     ${name?{yes}:{no}} and ${{a} OP {b} ? {yes} : {no}} by their values, which
-    are expanded in turn; $$ is one dollar. An undefined name is empty.
+    are expanded in turn; $$ is one dollar. An undefined name is empty. A text
+    that is not chosen is not looked into.
+
+    names() tells what a text refers to, whatever is chosen in the end.
 
 SEE ALSO
     spec/config-syntax.md, section 2
@@ -12,16 +15,22 @@ SEE ALSO
 
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
+
+from common.macro_syntax import BLANKS, SHOWN, Comparison, MacroError, Piece, Reference, parse
+
+__all__ = ["BLANKS", "NESTING_LIMIT", "MacroError", "expand", "level", "names"]
 
 Lookup = Callable[[str], str | None]
 
 NESTING_LIMIT = 100  # deeper references can only be a value that names itself
+LARGEST_NUMBER = 2**63 - 1
+LARGEST_LEVEL = (2**43 - 1, 1023, 1023)
 
-NAME = re.compile(r"[A-Za-z0-9_]+")
-COMPARISON = re.compile(r"\s*(==|!=|<=|>=|<|>)(level)?\s*(?=\{)")
-OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
+NUMBER = re.compile(r"[0-9]+\Z")
+LEVEL_PART = re.compile(r"[ \t\n\v\f\r]*[+-]?[0-9]+\Z")  # what strtol() takes
+COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "==": operator.eq,
     "!=": operator.ne,
     "<": operator.lt,
@@ -31,128 +40,94 @@ OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
-class MacroError(Exception):
-    """The text cannot be expanded; str() says where it broke."""
-
-
 def expand(text: str, lookup: Lookup, depth: int = 0) -> str:
     """Return text with every reference replaced by lookup's answer.
 
     Raises:
         MacroError: bad syntax, or a value that refers to itself.
     """
-    if "$" not in text:
+    if "$" not in text and depth <= NESTING_LIMIT:
         return text
-    if depth > NESTING_LIMIT:
-        raise MacroError(f'unreasonable macro call nesting: "{text[:60]}"')
-    out = []
-    position = 0
-    while (dollar := text.find("$", position)) >= 0:
-        out.append(text[position:dollar])
-        position = dollar + 1
-        opener = text[position : position + 1]
-        if opener == "$":
-            out.append("$")
-            position += 1
-        elif opener and opener in "{(":
-            body, position = _group(text, position, "})"["{(".index(opener)])
-            out.append(_reference(body, lookup, depth + 1))
-        elif match := NAME.match(text, position):
-            out.append(_value(match[0], lookup, depth + 1))
-            position = match.end()
-        else:
-            raise MacroError(f'empty macro name: "{text[:60]}"')
-    out.append(text[position:])
-    return "".join(out)
+    return "".join(_evaluate(piece, lookup, depth) for piece in parse(text))
 
 
-def _value(name: str, lookup: Lookup, depth: int) -> str:
-    return expand(lookup(name) or "", lookup, depth)
+def names(text: str) -> Iterator[str]:
+    """Yield each name that a text refers to.
+
+    Raises:
+        MacroError: bad syntax; what stands before it has been yielded.
+    """
+    try:
+        yield from _all_names(text)
+    except MacroError as error:
+        if error.name is not None:
+            yield error.name
+        raise
 
 
-def _group(text: str, start: int, closer: str) -> tuple[str, int]:
-    """Return what stands between the bracket at start and its partner, and the place behind."""
-    opener = text[start]
-    level = 0
-    for position in range(start, len(text)):
-        if text[position] == opener:
-            level += 1
-        elif text[position] == closer:
-            level -= 1
-            if level == 0:
-                return text[start + 1 : position], position + 1
-    raise MacroError(f'truncated macro reference: "{text[:60]}"')
-
-
-def _reference(body: str, lookup: Lookup, depth: int) -> str:
-    """Expand what stood inside ${...}."""
-    body = body.strip()
-    if body.startswith("{"):
-        truth, rest = _comparison(body, lookup, depth)
-        value = "true" if truth else ""
-    elif match := NAME.match(body):
-        value = _value(match[0], lookup, depth)
-        truth, rest = bool(value), body[match.end() :]
-    else:
-        raise MacroError(f'empty macro name: "{body[:60]}"')
-    rest = rest.lstrip()
-    if not rest:
-        return value
-    if rest[0] not in "?:":
-        seen = body[: len(body) - len(rest)].rstrip()
-        raise MacroError(f'attribute name syntax error at: "...{seen}>>>{rest}"')
-    yes, no = _branches(rest, body)
-    return expand(yes if truth else no, lookup, depth)
-
-
-def _comparison(body: str, lookup: Lookup, depth: int) -> tuple[bool, str]:
-    left, end = _group(body, 0, "}")
-    match = COMPARISON.match(body, end)
-    if not match:
-        raise MacroError(
-            f'"==" or "!=" or "<" or "<=" or ">" or ">=" expected at: '
-            f'"...{left}}}>>>{body[end:].lstrip()[:20]}"'
-        )
-    right, end = _group(body, match.end(), "}")
-    sides = expand(left, lookup, depth), expand(right, lookup, depth)
-    return _compare(sides, match[1], by_level=bool(match[2])), body[end:]
-
-
-def _compare(sides: tuple[str, str], symbol: str, *, by_level: bool) -> bool:
-    keys: tuple[Any, Any] = sides
-    if by_level:
-        keys = level(sides[0]), level(sides[1])
-    elif all(side.isascii() and side.isdigit() for side in sides):
-        keys = int(sides[0]), int(sides[1])
-    return OPERATORS[symbol](*keys)
+def _all_names(text: str) -> Iterator[str]:
+    pending = [(text, 0)]
+    while pending:
+        text, depth = pending.pop(0)
+        for piece in parse(text) if "$" in text else ():
+            if isinstance(piece, str):
+                continue
+            if depth > NESTING_LIMIT:
+                raise MacroError(f'unreasonable macro call nesting: "{piece.body}"')
+            if isinstance(piece, Reference):
+                yield piece.name
+                inner: tuple[str, ...] = piece.choice.texts()
+            else:
+                inner = (piece.left, piece.right, *piece.choice.texts())
+            pending += [(one, depth + 1) for one in inner]
 
 
 def level(text: str) -> tuple[int, ...]:
-    """Return a release-like version for comparison part by part: 3.10 is above 3.9."""
+    """Return a release-like version for comparison part by part: 3.10 is above 3.9.
+
+    Raises:
+        MacroError: it is none.
+    """
     parts = text.split(".")
-    if not all(part.isascii() and part.isdigit() for part in parts) or len(parts) > 3:
-        raise MacroError(f'bad compatibility level: "{text}"')
-    numbers = [int(part) for part in parts]
-    return tuple(numbers + [0] * (3 - len(numbers)))
+    if len(parts) <= len(LARGEST_LEVEL) and all(map(LEVEL_PART.match, parts)):
+        numbers = [int(part) if len(part) < SHOWN else -1 for part in parts]
+        numbers += [0] * (len(LARGEST_LEVEL) - len(numbers))
+        if all(0 <= one <= most for one, most in zip(numbers, LARGEST_LEVEL, strict=True)):
+            return tuple(numbers)
+    raise MacroError(f'malformed compatibility level syntax: "{text}"')
 
 
-def _branches(rest: str, body: str) -> tuple[str, str]:
-    """Return the texts for true and false out of ?yes, :no, ?{yes}:{no}."""
-    mark, text = rest[0], rest[1:].lstrip()
-    if not text.startswith("{"):
-        plain = rest[1:]
-        return (plain, "") if mark == "?" else ("", plain)
-    first, end = _group(text, 0, "}")
-    tail = text[end:].lstrip()
-    if mark == ":":
-        if tail:
-            raise MacroError(f'attribute name syntax error at: "...{body}>>>{tail}"')
-        return "", first
-    if not tail:
-        return first, ""
-    if tail[0] != ":":
-        raise MacroError(f'attribute name syntax error at: "...{body}>>>{tail}"')
-    second = tail[1:].lstrip()
-    if second.startswith("{"):
-        second, end = _group(second, 0, "}")
-    return first, second
+def _evaluate(piece: Piece, lookup: Lookup, depth: int) -> str:
+    if depth > NESTING_LIMIT:
+        body = piece if isinstance(piece, str) else piece.body
+        raise MacroError(f'unreasonable macro call nesting: "{body}"')
+    if isinstance(piece, str):
+        return piece
+    if isinstance(piece, Reference):
+        value = lookup(piece.name) or ""  # whether it has one is told by the text, not expanded
+        if not piece.choice:
+            return expand(value, lookup, depth + 1)
+    else:
+        value = "true" if _holds(piece, lookup, depth + 1) else ""
+        if not piece.choice:
+            return value
+    return expand((piece.choice.yes if value else piece.choice.no) or "", lookup, depth + 1)
+
+
+def _holds(piece: Comparison, lookup: Lookup, depth: int) -> bool:
+    sides = [expand(side, lookup, depth) for side in (piece.left, piece.right)]
+    keys: list[Any] = sides
+    if piece.by_level:
+        keys = [level(side) for side in sides]
+    elif all(map(NUMBER.match, sides)):
+        keys = [_number(side) for side in sides]
+    else:  # bytes: their order is the reference's
+        keys = [side.encode("utf-8", "surrogateescape") for side in sides]
+    return COMPARE[piece.comparator](*keys)
+
+
+def _number(text: str) -> int:
+    digits = text.lstrip("0") or "0"
+    if len(digits) >= SHOWN or int(digits) > LARGEST_NUMBER:
+        raise MacroError(f"bad conversion: {text}")
+    return int(digits)

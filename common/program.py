@@ -35,6 +35,7 @@ class Program:
     prepare: Callable[[Any], object]
     transports: tuple[str, ...]  # that it can serve
     native: bool = False  # it has a second socket, for our own daemons' form of its protocol
+    claims: bool = False  # it writes queue files, and notes which
     missing: tuple[str, ...] = ()  # parameters that ask for what it does not do
 
     @classmethod
@@ -50,6 +51,7 @@ class Program:
             prepare=getattr(module, "prepare", lambda params: None),
             transports=getattr(module, "TRANSPORTS", USUAL_TRANSPORTS),
             native=getattr(module, "NATIVE", False),
+            claims=getattr(module, "CLAIMS", False),
             missing=getattr(module, "MISSING", ()),
         )
 

@@ -22,6 +22,9 @@ SEPARATOR = "z"
 SECONDS_DIGITS, MICROSECONDS_DIGITS = 6, 4
 LONG_SEPARATOR_INDEX = SECONDS_DIGITS + MICROSECONDS_DIGITS
 
+SHORT_LEAST, SHORT_MOST = 5, 5 + 16  # microseconds, and the digits of an inode's 64 bits
+HEX = re.compile(r"[0-9A-F]+\Z", re.ASCII)
+
 VALID = re.compile(r"[A-Za-z0-9_]{1,255}\Z", re.ASCII)
 
 
@@ -48,6 +51,35 @@ def encode_long(seconds: int, microseconds: int, inode: int) -> QueueId:
 def is_long(queue_id: str) -> bool:
     """Tell long ids from short ones by their separator."""
     return queue_id.rfind(SEPARATOR) >= LONG_SEPARATOR_INDEX
+
+
+def inode_of(queue_id: str) -> int | None:
+    """Return the number of the inode that a queue id names, -1 if it names none.
+
+    None: this is no queue id of either form, whatever a file may be called.
+    """
+    if is_long(queue_id):
+        end = queue_id.rfind(SEPARATOR)
+        digits = queue_id[end + 1 :]
+        if set(queue_id[:end] + digits) <= set(ALPHABET + SEPARATOR) and digits:
+            return _number(digits, INODE_BASE)
+        return None
+    if not SHORT_LEAST <= len(queue_id) <= SHORT_MOST:
+        return None
+    digits = queue_id[SHORT_LEAST:]
+    # Digits are upper case, without zeros in front.
+    inode = int(digits, 16) if HEX.match(digits) else -1
+    return inode if f"{inode:X}" == digits else -1
+
+
+def with_inode(queue_id: QueueId, inode: int, *, long_ids: bool) -> QueueId:
+    """Return the id that a file of this time and inode has; a long one becomes short if it must."""
+    if not is_long(queue_id):
+        return QueueId(f"{queue_id[:SHORT_LEAST]}{inode:X}")
+    end = queue_id.rfind(SEPARATOR)
+    if long_ids:
+        return QueueId(queue_id[: end + 1] + _digits(inode, INODE_BASE))
+    return encode_short(_number(queue_id[end - MICROSECONDS_DIGITS : end], TIME_BASE), inode)
 
 
 def hash_directories(queue_id: str, depth: int) -> list[str]:

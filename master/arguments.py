@@ -11,7 +11,7 @@ SEE ALSO
 
 from collections.abc import Iterable, Iterator
 
-from common.config import parse_assignment
+from common.config import BLANKS, parse_assignment
 from common.errors import ConfigError
 from common.options import SETTINGS, Options, split_options
 
@@ -29,7 +29,7 @@ def brace_words(text: str) -> Iterator[str]:
     """Yield words; blanks inside braces do not separate."""
     word, level = "", 0
     for letter in text:
-        if letter.isspace() and level == 0:
+        if letter in BLANKS and level == 0:
             if word:
                 yield word
             word = ""
@@ -50,7 +50,7 @@ def strip_braces(word: str, origin: str) -> str:
         if level == 0:
             if position + 1 < len(word):
                 raise ConfigError(f"{origin}: syntax error after '}}' in \"{word}\"")
-            return word[1:-1].strip()
+            return word[1:-1].strip(BLANKS)
     raise ConfigError(f"{origin}: missing '}}' in \"{word}\"")
 
 

@@ -24,8 +24,10 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from common.child import LISTEN_FD, Child, arrange
+from common.claim import Claim
 from common.errors import ConfigError
 from common.log import Log, log_end, open_log
+from common.outage import Losses, Outage
 from common.sinks import FileSink, SyslogSink, refers_to_socket
 from master import foreign
 from master.plan import NativePlan, Plan
@@ -48,6 +50,8 @@ class Birth:
 
     pid: int
     generation: int
+    claim: Claim | None = None
+    losses: Losses | None = None
 
 
 class Nursery:
@@ -65,6 +69,7 @@ class Nursery:
         self.verbose = verbose
         self.generation = generation
         self.flow = flow or os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._outage = Outage()
         self._log_is_socket = False  # looked at here: in the child its number is another
         self._signals: list[int] | None = None  # looked at when master has its handlers
 
@@ -81,15 +86,21 @@ class Nursery:
         descriptors = [*self.flow, status, *listeners]
         if stressed and plan.stressed:
             plan = plan.stressed
-        if isinstance(plan, NativePlan):
-            pid = self._fork(plan, descriptors)
-        else:
+        if not isinstance(plan, NativePlan):
             words = plan.words(verbose=self.verbose)
             environment = {**os.environ, "GENERATION": f"{self.generation:o}"}
             pid = foreign.execute(plan.program_path, words, environment, descriptors)
-        return Birth(pid, self.generation)
+            return Birth(pid, self.generation)
+        claim, losses = Claim.shared() if plan.program.claims else None, Losses()
+        pid = self._fork(plan, descriptors, claim, losses)
+        losses.keep()
+        if claim:
+            claim.keep()
+        return Birth(pid, self.generation, claim, losses)
 
-    def _fork(self, plan: NativePlan, descriptors: list[int]) -> int:
+    def _fork(
+        self, plan: NativePlan, descriptors: list[int], claim: Claim | None, losses: Losses
+    ) -> int:
         """Make a copy of master that lives as the child; return its pid."""
         if self.log_descriptor is not None:
             descriptors.append(self.log_descriptor)
@@ -105,13 +116,20 @@ class Nursery:
         try:
             pid = os.fork()
             if pid == 0:
-                self._live(plan, child, descriptors, changed=changed)
+                self._live(plan, child, descriptors, claim, losses, changed=changed)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         return pid
 
     def _live(
-        self, plan: NativePlan, child: Child, descriptors: list[int], *, changed: bool
+        self,
+        plan: NativePlan,
+        child: Child,
+        descriptors: list[int],
+        claim: Claim | None,
+        losses: Losses,
+        *,
+        changed: bool,
     ) -> NoReturn:
         """Be the child, from here to its end."""
         status = 1
@@ -125,7 +143,9 @@ class Nursery:
             os.environ["GENERATION"] = f"{self.generation:o}"
             if changed or plan.personal or not self._log_is_simple(plan):
                 child = self._own_child(plan)
+            child.claim = claim
             log = child.log
+            log.share(self._outage, losses)
             log.renew()
             child.set_title()
             plan.program.serve(child)
@@ -138,6 +158,7 @@ class Nursery:
         finally:
             if log:
                 log.finish()
+                log.abandon()
             os._exit(status)
 
     def _own_child(self, plan: NativePlan) -> Child:
@@ -169,7 +190,7 @@ class Nursery:
             service=plan.service.name,
             transport=plan.service.transport.value,
             generation=self.generation,
-            listener_count=len(plan.endpoints),
+            listener_count=plan.listener_count,
             title=" ".join(plan.words(verbose=self.verbose)),
             main_cf=plan.main_cf,
             log=self._open_log(plan) if self._log_is_simple(plan) else NO_LOG,
@@ -189,7 +210,7 @@ class Nursery:
         """Return a child's log."""
         sink = None
         if self.log_descriptor is not None:
-            inherited = LISTEN_FD + len(plan.endpoints)
+            inherited = LISTEN_FD + plan.listener_count
             sink = FileSink(inherited, is_socket=self._log_is_socket)
         return open_log(plan.params, plan.service.command, inherited=sink)
 

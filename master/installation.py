@@ -27,12 +27,17 @@ class Installation:
 
     @classmethod
     def own(cls) -> "Installation":
-        """Return the one that this process runs; to be asked before the environment is cleaned."""
-        return cls(sys.executable, os.environ.get(SEARCH_PATH, ""))
+        """Return the one that this process runs.
+
+        To be asked before the environment is cleaned, and before the working directory changes.
+        """
+        folders = os.environ.get(SEARCH_PATH, "").split(os.pathsep)
+        path = os.pathsep.join(os.path.abspath(folder) for folder in folders if folder)
+        return cls(sys.executable, path)
 
     @property
     def files(self) -> list[Path]:
-        """What decides which modules are found."""
+        """What decides which modules are found; these are absolute paths."""
         return [Path(one) for one in (self.interpreter, *self.path.split(os.pathsep)) if one]
 
     def words(self, *arguments: str) -> list[str]:

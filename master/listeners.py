@@ -15,6 +15,8 @@ DESCRIPTION
     A port may move from one address to all of them, or back, while the mail
     system runs. For that moment old and new listener share it, as programs of
     one account may that both ask for it; one that does not is still refused.
+    A listener that is going is hidden first: the kernel leads no client to it
+    any more, and who waits there already can still be accepted.
 
 SEE ALSO
     spec/master-protocol.md, section 6
@@ -40,6 +42,8 @@ LOCAL_SOCKET_MODE = 0o666  # the directory decides who gets near
 FIFO_MODE = 0o622
 FIFO_FLAGS = os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 RETRY_SECONDS = 0.02
+SO_BINDTOIFINDEX = 62  # of Linux; the socket module has no name for it
+NO_INTERFACE = 2**31 - 1  # a number that none has
 
 Listener = socket.socket | io.FileIO
 
@@ -110,6 +114,15 @@ class Listeners:
                 raise ConfigError(
                     f"{one.service}: {described(endpoint)}: {error.strerror}"
                 ) from None
+
+    def hide(self, endpoints: Iterable[Endpoint]) -> list[int]:
+        """Lead no more clients to these ports; return the descriptors."""
+        for endpoint in endpoints:
+            listener = self._open[endpoint]
+            if isinstance(listener, socket.socket):
+                with suppress(OSError):  # then clients come until it is closed
+                    listener.setsockopt(socket.SOL_SOCKET, SO_BINDTOIFINDEX, NO_INTERFACE)
+        return self.descriptors(endpoints)
 
     def keep_only(self, endpoints: Collection[Endpoint]) -> None:
         """Close every other socket, and remove its file."""

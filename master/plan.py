@@ -42,6 +42,7 @@ class Plan:
     throttle_time: float
     substitute_for: str = ""  # what a daemon of ours lacks, so that Postfix's is run
     prefork: int = 0  # processes kept ready before any client comes
+    parting: int = 0  # listeners behind its own that are going, for the last of their clients
     stress: str = ""  # "yes" in a plan for processes that are told of overload
     stressed: "Plan | None" = None  # that plan
 
@@ -58,8 +59,13 @@ class Plan:
 
     @property
     def sockets(self) -> int:
-        """How many of its addresses its processes are told of."""
-        return len(self.endpoints)
+        """How many listeners its processes are told of."""
+        return self.listener_count
+
+    @property
+    def listener_count(self) -> int:
+        """How many listeners its processes have."""
+        return len(self.endpoints) + self.parting
 
     def words(self, *, verbose: bool) -> list[str]:
         """Return the arguments that its processes are started with, the program's name first."""
@@ -79,6 +85,11 @@ class Plan:
 
     def _under_stress(self) -> "Plan":
         return replace(self, stress="yes")
+
+    def with_parting(self, count: int) -> "Plan":
+        """Return the plan for processes that get so many listeners more."""
+        stressed = self.stressed and self.stressed.with_parting(count)
+        return replace(self, parting=count, stressed=stressed)
 
     def same_as(self, other: "Plan") -> bool:
         """Whether master.cf and the addresses say the same in both."""
@@ -108,8 +119,8 @@ class NativePlan(Plan):
 
     @property
     def sockets(self) -> int:
-        """How many of its addresses Postfix's master would tell it of."""
-        return len(self.endpoints) - self.program.native
+        """How many listeners Postfix's master would tell it of."""
+        return self.listener_count - self.program.native
 
     def fresh(self) -> "NativePlan":
         """Return the plan with main.cf as it is on disk now.

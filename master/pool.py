@@ -17,12 +17,12 @@ SEE ALSO
 import os
 import select
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from common.log import Log
 from master import policy
 from master.channel import Channel, Process
-from master.children import Nursery
+from master.children import Birth, Nursery
 from master.events import Loop, Timer
 from master.foreign import ExecError
 from master.plan import NativePlan, Plan
@@ -48,6 +48,7 @@ class Pool:
         self.retired: list[Channel] = []
         self.on_change: Callable[[], None] = lambda: None
         self._nursery = nursery
+        self._births: dict[int, Birth] = {}
         self._loop = loop
         self._log = log
         self._listeners: list[int] = []
@@ -63,20 +64,33 @@ class Pool:
         channels = [*self.retired, self.channel] if self.channel else self.retired
         return ((one, process) for one in channels for process in one.processes.values())
 
-    def run(self, plan: Plan, listeners: list[int], *, lift_throttle: bool = True) -> None:
-        """Start processes by this plan; those of an earlier plan are told to leave."""
+    def run(
+        self,
+        plan: Plan,
+        listeners: list[int],
+        parting: Sequence[int] = (),
+        *,
+        lift_throttle: bool = True,
+    ) -> None:
+        """Start processes by this plan; those of an earlier plan are told to leave.
+
+        parting: listeners of before that get no more clients. Whoever waits there already
+        is served by the first of the new processes.
+        """
         earlier = self._change_channel(native=isinstance(plan, NativePlan))
         self._watch(False)
-        self.plan, self._listeners = plan, listeners
+        self.plan, self._listeners = plan.with_parting(len(parting)), [*listeners, *parting]
         # A throttle ends here: whoever reloads has repaired something, and wants it tried.
         held = 0.0 if lift_throttle else self.tally.throttled_until
         self.tally = Tally(plan.prefork, plan.service.process_limit, throttled_until=held)
         if earlier and not isinstance(plan, NativePlan):
             self.tally.leaving = len(earlier.processes) + sum(1 for _ in self.processes)
         # The new ones first: somebody accepts at any time.
-        for _ in range(plan.prefork if held <= time.monotonic() else 0):
+        first = max(plan.prefork, clients_wait(parting))
+        for _ in range(first if held <= time.monotonic() else 0):
             if not self._spawn():
                 break
+        self.plan, self._listeners = plan, listeners
         if earlier:
             self._retire(earlier)
         self.settle()
@@ -111,6 +125,7 @@ class Pool:
         if not channel.ended:
             self._read(channel)  # it may have said that it served somebody
         process = channel.processes.pop(pid)
+        self._wind_up(pid)
         if not silently:
             self._react(channel, process, status)
         if channel is self.channel:
@@ -165,6 +180,7 @@ class Pool:
             return False
         self._fork_failed = False
         self.channel.processes[birth.pid] = Process(birth.pid, birth.generation, now)
+        self._births[birth.pid] = birth
         self.tally.total += 1
         self.tally.available += 1
         self.wakeup.used()
@@ -184,12 +200,8 @@ class Pool:
         A client wakes one of our processes. If that one leaves without it, because it found a
         table changed or was just told to, the others sleep on; a new one looks first.
         """
-        if self.channel is None or not isinstance(self.plan, NativePlan):
-            return False
-        waiting = select.poll()
-        for descriptor in self._listeners:
-            waiting.register(descriptor, select.POLLIN)
-        return bool(waiting.poll(0))
+        native = isinstance(self.plan, NativePlan)
+        return self.channel is not None and native and clients_wait(self._listeners)
 
     def _note_stress(self) -> None:
         """Tell processes of overload from now on; programs that were not told leave when idle."""
@@ -247,6 +259,18 @@ class Pool:
             self._throttle(now)
         elif reaction in (Reaction.BACK_OFF, Reaction.PAUSE):
             self.tally.back_off(now)
+
+    def _wind_up(self, pid: int) -> None:
+        """Do what a process that has ended left undone, as far as that is known."""
+        birth = self._births.pop(pid, None)
+        if birth is None:
+            return  # a child of the program that ran before an upgrade
+        if birth.claim:
+            # Of this file it had told nobody that it is accepted.
+            for path in birth.claim.remove():
+                self._log.info(f"removed {path}: process pid {pid} had not finished it")
+        if birth.losses:
+            self._log.inherit(birth.losses)
 
     def _throttle(self, now: float) -> None:
         """Start nothing for a while: it would fail again."""
@@ -312,6 +336,14 @@ class Pool:
             " or reduce the service time per client"
         )
         self._log.warning(f"see {STRESS_README} for settings that adapt to stress")
+
+
+def clients_wait(listeners: Iterable[int]) -> bool:
+    """Tell whether anybody waits to be accepted."""
+    waiting = select.poll()
+    for descriptor in listeners:
+        waiting.register(descriptor, select.POLLIN)
+    return bool(waiting.poll(0))
 
 
 def ended(status: int) -> str:

@@ -16,12 +16,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from common.config import LogicalLine, logical_lines
+from common.config import BLANKS, LogicalLine, logical_lines, strange_start
 from common.errors import ConfigError
 from master.arguments import split_arguments
 
 WAKEUP = re.compile(r"([0-9]+)(\?)?\Z", re.ASCII)
 NUMBER = re.compile(r"[0-9]+\Z", re.ASCII)
+COLUMN_END = re.compile(f"[{BLANKS}]+")
 COLUMNS = 8
 
 
@@ -106,9 +107,8 @@ def parse(text: str, path: Path, defaults: Defaults) -> MasterCf:
     warnings = []
     for line in logical_lines(text):
         origin = f"{path}, line {line.number}"
-        if line.text[0].isspace():
-            shown = f'"{line.text.rstrip()}"'
-            warnings.append(f"{origin}: logical line must not start with whitespace: {shown}")
+        if line.text[0] in BLANKS:
+            warnings.append(f"{origin}: {strange_start(line)}")
             continue
         service = parse_line(line, origin, defaults)
         if service.key in found:
@@ -120,10 +120,10 @@ def parse(text: str, path: Path, defaults: Defaults) -> MasterCf:
 
 def parse_line(line: LogicalLine, origin: str, defaults: Defaults) -> Service:
     """Return the service of one logical line."""
-    fields = line.text.split(None, COLUMNS - 1)
+    fields = COLUMN_END.split(line.text.strip(BLANKS), COLUMNS - 1)
     if len(fields) < COLUMNS:
         raise ConfigError(f"{origin}: bad field count")
-    columns = Columns(origin, " ".join(line.text.split()))
+    columns = Columns(origin, COLUMN_END.sub(" ", line.text.strip(BLANKS)))
     name, kind, private, unprivileged, chroot, wakeup, process_limit, rest = fields
     transport = columns.transport(kind)
     seconds, if_used = columns.wakeup(wakeup)

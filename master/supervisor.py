@@ -31,13 +31,14 @@ from master import changes, environment, journal, listeners
 from master.changes import Changes
 from master.children import Nursery
 from master.configuration import Configuration
-from master.endpoints import Names
+from master.endpoints import Endpoint, Names
 from master.events import Loop
 from master.handover import Done, Handover
 from master.journal import Journal
 from master.listeners import Listeners
 from master.lock import Lock
 from master.notify import Notifier
+from master.plan import Plan
 from master.pool import Pool
 from master.services import Transport
 
@@ -255,8 +256,16 @@ class Supervisor:
             if key not in self.pools:
                 self.pools[key] = Pool(plan, self.nursery, self.loop, self.log)
                 self.pools[key].on_change = self._processes_changed
+            pool = self.pools[key]
+            parting = self.listeners.hide(self._parting(pool.plan))
             descriptors = self.listeners.descriptors(plan.endpoints)
-            self.pools[key].run(plan, descriptors, lift_throttle=lift_throttles)
+            pool.run(plan, descriptors, parting, lift_throttle=lift_throttles)
+
+    def _parting(self, before: Plan) -> list[Endpoint]:
+        """Return the ports of a plan that no service has any more."""
+        plans = self.configuration.plans.values()
+        needed = {one for plan in plans for one in plan.endpoints}
+        return [one for one in before.endpoints if not one.local and one not in needed]
 
     def _dismiss(self, key: tuple[str, Transport]) -> None:
         """Let a service end."""

@@ -22,12 +22,14 @@ SEE ALSO
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import NoReturn
 
 from common.errors import ConfigError
 from master import guard
+from master.configuration import Configuration
 from master.control import Control, Reply, Request
 from master.foreign import ExecError
 from master.installation import Installation
@@ -68,14 +70,15 @@ class Upgrade:
             arguments.get("interpreter") or self.own.interpreter,
             arguments.get("path", self.own.path),
         )
-        guard.check_files(supervisor.configuration, target.files)
+        check_target(supervisor.configuration, target)
         words = ["-c", str(supervisor.configuration.directory)]
 
         def done(ready: Ready | None, reason: str) -> None:
-            if ready is None:
-                self._stay(reply, reason)
+            if ready:
+                with self._staying_otherwise(reply):
+                    self._prepare(target, ready, reply)
             else:
-                self._prepare(target, ready, reply)
+                self._stay(reply, reason)
             supervisor.helper_left()
 
         rehearsal = Rehearsal(supervisor.loop, target, words, done)
@@ -94,14 +97,8 @@ class Upgrade:
     def _prepare(self, target: Installation, ready: Ready, reply: Reply) -> None:
         """Do what can fail, and wait for what is not finished."""
         supervisor = self._supervisor
-        if supervisor.phase is not Phase.RUNNING:
-            self._stay(reply, f"the mail system is {supervisor.phase.value}")
-            return
-        try:
-            supervisor.listeners.open(ready.listeners)
-        except ConfigError as error:
-            self._stay(reply, str(error))
-            return
+        self._require_running()
+        supervisor.listeners.open(ready.listeners)
 
         def go(missing: list[int]) -> None:
             # From the loop itself: nothing is half done there.
@@ -112,11 +109,8 @@ class Upgrade:
     def _go(self, target: Installation, ready: Ready, reply: Reply) -> None:
         """Execute the new program; return only if that failed."""
         supervisor = self._supervisor
-        if supervisor.phase is not Phase.RUNNING:
-            self._stay(reply, f"the mail system is {supervisor.phase.value}")
-            return
-        signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
-        try:
+        with self._staying_otherwise(reply), signals_held():
+            self._require_running()
             if supervisor.loop.signals_waiting():  # first what we have been told
                 supervisor.loop.call_later(0, lambda: self._go(target, ready, reply))
                 return
@@ -125,12 +119,26 @@ class Upgrade:
                 self._state(), names=ready.names, following=ready.reading, reload=self._reload
             )
             supervisor.manager.reloading()
-            execute(target, state)
-        except OSError as error:
-            supervisor.tell_manager()
-            self._stay(reply, f"exec {target.interpreter}: {error.strerror}")
-        finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
+            try:
+                execute(target, state)
+            except OSError as error:
+                supervisor.tell_manager()
+                raise ConfigError(f"exec {target.interpreter}: {error.strerror}") from None
+
+    @contextmanager
+    def _staying_otherwise(self, reply: Reply) -> Iterator[None]:
+        """Stay the program that runs if something goes wrong, be it a bug."""
+        try:
+            yield
+        except ConfigError as error:
+            self._stay(reply, str(error))
+        except Exception as error:
+            self._stay(reply, f"{type(error).__name__}: {error}")
+
+    def _require_running(self) -> None:
+        phase = self._supervisor.phase
+        if phase is not Phase.RUNNING:
+            raise ConfigError(f"the mail system is {phase.value}")
 
     def _stay(self, reply: Reply, reason: str) -> None:
         """Answer that nothing has happened, and do what had to wait."""
@@ -145,6 +153,28 @@ class Upgrade:
 
     def _state(self) -> State:
         return state_of(self._supervisor, self._control, self.own)
+
+
+@contextmanager
+def signals_held() -> Iterator[None]:
+    """Let no signal through meanwhile; a program that is executed lets them in by itself."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
+
+
+def check_target(configuration: Configuration, target: Installation) -> None:
+    """Refuse what could be found in the queue directory, where we work, or changed by others.
+
+    Raises:
+        ConfigError: the first such place.
+    """
+    for path in target.files:
+        if not path.is_absolute():
+            raise ConfigError(f"not an absolute path: {path}")
+    guard.check_files(configuration, target.files)
 
 
 def execute(target: Installation, state: State) -> NoReturn:

@@ -113,16 +113,16 @@ class Worker:
         if limit and self._parking.per_address[connection.client.address] >= limit:
             connection.dismiss("too many connections from your address")
             return False
-        while self._is_full() and (silent := self._parking.longest_silent()):
-            silent.dismiss("too many connections")
+        while (excess := self._excess()) and (silent := self._parking.longest_silent()):
+            silent.dismiss(excess)
             self._settle(silent, None)
         return True
 
-    def _is_full(self) -> bool:
-        return (
-            len(self._parking) >= self.params.qmqpd_worker_connection_limit
-            or self._parking.held_bytes > self._held_limit
-        )
+    def _excess(self) -> str:
+        """Return what there is too much of, nothing if there is room for one more client."""
+        if len(self._parking) >= self.params.qmqpd_worker_connection_limit:
+            return "too many connections"
+        return "too much unfinished mail" if self._parking.held_bytes > self._held_limit else ""
 
     def _settle(self, connection: Connection, wait: Wait | None) -> None:
         """Park a connection that must wait, forget one that is over."""
@@ -207,7 +207,7 @@ class Worker:
 
     def _report(self) -> None:
         """Tell master when the answer to "will you take the next one now?" has changed."""
-        ready = self._accepting and not self._is_full() and not self._parking.delivering
+        ready = self._accepting and not self._excess() and not self._parking.delivering
         availability = AVAILABLE if ready else TAKEN
         if availability != self._reported:
             self._tell(availability)

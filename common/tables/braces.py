@@ -6,8 +6,9 @@ SEE ALSO
 
 from collections.abc import Iterator
 
-from common.config import BLANKS, split_words
+from common.config import BLANKS
 from common.errors import ConfigError
+from common.values import split_words
 
 
 def unbraced(text: str) -> str:

@@ -12,12 +12,13 @@ import abc
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from common.config import BLANKS, split_words
+from common.config import BLANKS
 from common.errors import ConfigError
 from common.tables.opening import open_table
 from common.tables.settings import Settings
 from common.tables.table import Options, Table, TableError
 from common.tables.templates import Template
+from common.values import split_words
 
 NESTING_LIMIT = 20  # of files in a list of domains
 

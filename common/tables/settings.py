@@ -11,10 +11,11 @@ SEE ALSO
 
 import re
 
-from common.config import MainCf, logical_lines, parse_assignment, split_words
+from common.config import MainCf, logical_lines, parse_assignment
 from common.errors import ConfigError
 from common.tables.source import SourceFile
 from common.tables.table import Options
+from common.values import split_words
 
 INTEGER = re.compile(r"[+-]?[0-9]+\Z", re.ASCII)
 

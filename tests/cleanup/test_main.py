@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 from cleanup import __main__ as daemon
 from cleanup import trigger
 from cleanup.__main__ import PARAMS, Cleanup, Rules, prepare, serve
+from cleanup.session import Session
 from common import attribute, frame
 from common.child import AVAILABLE, LISTEN_FD, TAKEN, Child
 from common.client import Client
@@ -198,6 +199,22 @@ def test_the_queue_manager_is_woken_once_the_file_is_whole(
     assert len(seen) == 1  # there is nothing to tell
 
 
+def test_a_file_counts_before_anybody_can_know_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else master would remove a message that was accepted, if the process were killed then."""
+    noted: list[list[str]] = []
+
+    class Watched(Session):
+        def verdict(self) -> bytes:
+            noted.append(cleanup.claim.paths())
+            return super().verdict()
+
+    monkeypatch.setattr(daemon, "Session", Watched)
+    cleanup = Cleanup(rules(), Journal())
+    exchange(cleanup, cleanup.serve, options() + message())
+    exchange(cleanup, cleanup.serve, options() + message(envelope=TIME + SENDER + CONTENT))
+    assert noted == [[], []]
+
+
 def test_a_missing_queue_manager_does_not_disturb() -> None:
     result = converse(options() + message())
     assert result.status == 0
@@ -262,7 +279,8 @@ def test_a_client_that_vanishes_at_any_byte_leaves_no_file() -> None:
         assert (result.status, result.files) == (None, {})
 
 
-def test_a_client_that_never_listens_leaves_no_file_or_a_whole_one() -> None:
+def test_a_client_that_leaves_before_its_answer_leaves_no_file() -> None:
+    """It cannot have told anybody that the message is accepted."""
     journal = Journal()
     cleanup = Cleanup(rules(), journal)
     for data in (b"", options(), options() + message()):
@@ -272,8 +290,7 @@ def test_a_client_that_never_listens_leaves_no_file_or_a_whole_one() -> None:
         with theirs:
             cleanup.serve(theirs)
         assert cleanup.file is None
-    modes = {stat.S_IMODE(path.stat().st_mode) for path in Path("incoming").iterdir()}
-    assert modes <= {0o700}
+    assert list(Path("incoming").iterdir()) == []
 
 
 def test_a_client_that_falls_silent_is_left_in_time() -> None:
@@ -373,13 +390,15 @@ def test_a_client_that_vanishes_at_any_byte_of_a_frame_leaves_no_file() -> None:
         assert (result.status, result.files) == (None, {})
 
 
-def test_a_client_that_never_listens_for_its_answer_leaves_a_whole_file() -> None:
+def test_a_client_that_leaves_before_the_answer_to_its_frame_leaves_no_file() -> None:
     ours, theirs = socket.socketpair()
     ours.sendall(framed())
     ours.close()
+    journal = Journal()
     with theirs:
-        Cleanup(rules(), Journal()).serve_native(theirs)
-    assert [stat.S_IMODE(path.stat().st_mode) for path in Path("incoming").iterdir()] == [0o700]
+        Cleanup(rules(), journal).serve_native(theirs)
+    assert list(Path("incoming").iterdir()) == []
+    assert journal.lines()[-1].endswith(": Broken pipe while writing to the cleanup client")
 
 
 def test_a_client_that_falls_silent_in_a_frame_is_left_in_time() -> None:
@@ -647,17 +666,21 @@ def test_a_client_without_another_frame_is_left_soon_and_without_a_word() -> Non
 
 
 @pytest.mark.usefixtures("patient")
-def test_a_client_is_left_after_so_many_frames(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(daemon, "MESSAGES_LIMIT", 3)
+@pytest.mark.parametrize(("limit", "max_use"), [(3, "100"), (100, "3"), (100, "1")])
+def test_a_client_is_left_after_so_many_frames(
+    monkeypatch: pytest.MonkeyPatch, limit: int, max_use: str
+) -> None:
+    monkeypatch.setattr(daemon, "MESSAGES_LIMIT", limit)
+    count = min(limit, int(max_use))
     ours, theirs = socket.socketpair()
     with ours, theirs, ThreadPoolExecutor(1) as pool:
         ours.settimeout(10)
-        served = pool.submit(Cleanup(rules(), Journal()).serve_native, theirs)
-        for _ in range(3):
+        served = pool.submit(Cleanup(rules(max_use=max_use), Journal()).serve_native, theirs)
+        for _ in range(count):
             ours.sendall(framed())
             assert answers(ours, 1)[0][0] == 0
         served.result(10)
-    assert len(list(Path("incoming").iterdir())) == 3
+    assert len(list(Path("incoming").iterdir())) == count
 
 
 @pytest.mark.usefixtures("patient")

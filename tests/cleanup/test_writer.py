@@ -14,11 +14,12 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
-from cleanup.writer import PENDING_LIMIT, QueueFile, StaleLogs, create_temporary
+from cleanup.writer import HIDDEN_SECONDS, PENDING_LIMIT, QueueFile, StaleLogs, create_temporary
+from common.claim import Claim
 from common.errors import QueueError
 from common.queue_id import QueueId, is_long, is_valid
 
@@ -130,6 +131,103 @@ def test_a_held_file_can_be_discarded() -> None:
     assert files() == []
 
 
+def test_a_committed_file_of_which_nobody_heard_can_be_withdrawn() -> None:
+    made = create()
+    made.hold()
+    made.commit(SIZE)
+    made.withdraw()
+    assert files() == []
+
+
+@rests
+def test_a_file_that_is_whole_lies_in_the_future_until_it_was_accepted(
+    rest: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The queue manager passes over such files, and so cannot take one that is withdrawn."""
+    times = []
+
+    def chmod(descriptor: int, mode: int) -> None:
+        times.append(os.fstat(descriptor).st_mtime)
+        fchmod(descriptor, mode)
+
+    fchmod = os.fchmod
+    monkeypatch.setattr(os, "fchmod", chmod)
+    made = create(rest)
+    made.commit(SIZE)
+    made.release()
+    times.append(os.stat(made.path).st_mtime)
+    assert min(times) > time.time() + HIDDEN_SECONDS / 2
+    made.reveal()
+    assert os.stat(made.path).st_mtime <= time.time()
+
+
+class Killed(BaseException):
+    """What no code expects: the process is gone."""
+
+
+LIFE = ("open", "rename", "write", "pwrite", "utime", "fchmod", "fsync", "close")
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("held", [False, True])
+@rests
+def test_wherever_a_process_is_killed_its_claim_leads_to_its_file(
+    rest: bytes, held: bool, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before and after each system call of a file's life, until it counts."""
+    calls, fatal = 0, 0
+
+    def mortal(real: Callable[..., object]) -> Callable[..., object]:
+        def call(*arguments: object, **options: object) -> object:
+            nonlocal calls
+            calls += 1
+            if calls == fatal and moment == "before":
+                raise Killed
+            result = real(*arguments, **options)
+            if calls == fatal:
+                raise Killed
+            return result
+
+        return call
+
+    for name in LIFE:
+        monkeypatch.setattr(os, name, mortal(getattr(os, name)))
+    monkeypatch.setattr(fcntl, "flock", mortal(fcntl.flock))
+    while True:
+        calls, fatal = 0, fatal + 1
+        claim = Claim()
+        try:
+            made = QueueFile.create(long_ids=False, claim=claim)
+            made.write(b"." * len(SIZE) + rest)
+            if held:
+                made.hold()
+            made.commit(SIZE)
+            made.release()
+        except Killed:
+            calls = fatal  # whatever is called now is not the process'
+            claim.remove()
+            assert files() == [], fatal
+        else:
+            break
+    assert fatal > 8
+    assert claim.remove() == []
+    assert len(files()) == 1
+
+
+def test_a_file_that_was_refused_is_claimed_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    claim = Claim()
+    QueueFile.create(long_ids=False, claim=claim).discard()
+    assert claim.paths() == []
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(QueueError):
+        QueueFile.create(long_ids=False, claim=claim)
+    assert claim.paths() == []
+
+
+def refuse(*arguments: object, **options: object) -> NoReturn:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def test_once_committed_a_file_is_not_touched_any_more() -> None:
     made = create()
     made.commit(SIZE)
@@ -185,12 +283,13 @@ def test_the_steps_of_a_commit_follow_each_other(
         monkeypatch.setattr(module, name, noted)
 
     made = create(rest)
-    for name in ("writev", "pwrite", "fchmod", "fsync", "close", "rename"):
+    for name in ("writev", "pwrite", "utime", "fchmod", "fsync", "close", "rename"):
         note(os, name)
     note(fcntl, "flock")
     made.commit(SIZE)
     # A small file goes to the disk in one write, its size record in front.
-    assert steps == ["writev" if rest is REST else "pwrite", "flock", "fchmod", "fsync", "close"]
+    first = "writev" if rest is REST else "pwrite"
+    assert steps == [first, "flock", "utime", "fchmod", "fsync", "close"]
 
 
 # Names.
@@ -225,8 +324,8 @@ def test_a_temporary_name_that_is_taken_is_not_overwritten(
 ) -> None:
     times = iter([5_000_000_123_000, 5_000_000_123_000, 5_000_000_123_000, 5_000_000_124_000])
     monkeypatch.setattr(time, "time_ns", lambda: next(times))
-    first, name = create_temporary()
-    other, another = create_temporary()
+    first, name = create_temporary(Claim())
+    other, another = create_temporary(Claim())
     assert (name, another) == (f"incoming/123.{os.getpid()}", f"incoming/124.{os.getpid()}")
     os.close(first)
     os.close(other)
@@ -234,9 +333,9 @@ def test_a_temporary_name_that_is_taken_is_not_overwritten(
 
 def test_a_temporary_name_that_stays_taken_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "time_ns", lambda: 5_000_000_123_000)
-    descriptor, _ = create_temporary()
+    descriptor, _ = create_temporary(Claim())
     with pytest.raises(QueueError, match="too many files of that name"):
-        create_temporary()
+        create_temporary(Claim())
     os.close(descriptor)
 
 
@@ -244,7 +343,7 @@ def test_a_link_in_the_way_is_not_followed(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(time, "time_ns", lambda: 5_000_000_123_000)
     Path(f"incoming/123.{os.getpid()}").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(QueueError):
-        create_temporary()
+        create_temporary(Claim())
     assert not (tmp_path / "elsewhere").exists()
 
 

@@ -1,4 +1,4 @@
-"""both - the same command lines for Debian's postmap and for ours
+"""both - the same command lines for Debian's postmap or another program and for ours
 
 DESCRIPTION
     A Script is some files and some command lines that follow each other in
@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +28,9 @@ from tests.suite import peers
 
 AGE = 1000  # seconds: Debian's programs read a file again and again that was just written
 CRASHED = 70
-WORKERS = 40
+WORKERS = 100  # they sleep more than they work
+
+Command = Callable[[Path, int, list[str]], int]
 
 
 class Step(NamedTuple):
@@ -77,21 +79,8 @@ def compare(scripts: Iterable[Script], top: Path, *, complaints: bool = True) ->
 
     complaints: standard error counts too.
     """
-    all_scripts = list(scripts)
-    folders = [top / str(number) for number in range(len(all_scripts))]
-    program = str(peers.postmap())
-    for one, folder in zip(all_scripts, folders, strict=True):
-        one.lay_out(folder / "theirs")
-        one.lay_out(folder / "ours")
-
-    def theirs(number: int) -> list[Outcome]:
-        folder = folders[number] / "theirs"
-        return [debians(program, step, folder) for step in all_scripts[number].steps]
-
-    with ThreadPoolExecutor(max_workers=WORKERS) as pool:
-        expected = list(pool.map(theirs, range(len(all_scripts))))
     steps = 0
-    for one, folder, outcomes in zip(all_scripts, folders, expected, strict=True):
+    for one, folder, outcomes in play(str(peers.postmap()), list(scripts), top):
         for step, outcome in zip(one.steps, outcomes, strict=True):
             steps += 1
             theirs_shown, ours_shown = shown(outcome), shown(ours(step, folder / "ours"))
@@ -113,6 +102,26 @@ def compare(scripts: Iterable[Script], top: Path, *, complaints: bool = True) ->
     return steps
 
 
+def play(
+    program: str, scripts: Sequence[Script], top: Path
+) -> Iterator[tuple[Script, Path, list[Outcome]]]:
+    """Yield each script, its folder, and what Debian's program made of its steps.
+
+    The folder has the files for both sides, below "theirs" and "ours".
+    """
+    folders = [top / str(number) for number in range(len(scripts))]
+    for one, folder in zip(scripts, folders, strict=True):
+        one.lay_out(folder / "theirs")
+        one.lay_out(folder / "ours")
+
+    def theirs(number: int) -> list[Outcome]:
+        folder = folders[number] / "theirs"
+        return [debians(program, step, folder) for step in scripts[number].steps]
+
+    with ThreadPoolExecutor(max_workers=WORKERS) as pool:
+        yield from zip(scripts, folders, pool.map(theirs, range(len(scripts))), strict=True)
+
+
 def difference(one: Outcome, other: Outcome) -> Outcome:
     """Return what is in one outcome and not in the other."""
     lines, others = one.stdout.split(b"\n"), other.stdout.split(b"\n")
@@ -128,7 +137,8 @@ def sorted_lines(outcome: Outcome) -> Outcome:
 def debians(program: str, step: Step, folder: Path) -> Outcome:
     """Run Debian's program."""
     done = subprocess.run(
-        [program, "-c", "etc", *step.arguments],
+        [Path(program).name, "-c", "etc", *step.arguments],
+        executable=program,
         input=step.stdin,
         capture_output=True,
         check=False,
@@ -139,7 +149,7 @@ def debians(program: str, step: Step, folder: Path) -> Outcome:
     return Outcome(done.returncode, done.stdout, done.stderr.split(b"\n"))
 
 
-def ours(step: Step, folder: Path) -> Outcome:
+def ours(step: Step, folder: Path, command: Command = postmap) -> Outcome:
     """Run our command, in a process of its own."""
     with (
         tempfile.TemporaryFile() as stdin,
@@ -150,7 +160,7 @@ def ours(step: Step, folder: Path) -> Outcome:
         stdin.seek(0)
         pid = os.fork()
         if pid == 0:
-            become(step, folder, [stdin.fileno(), stdout.fileno(), stderr.fileno()])
+            become(command, step, folder, [stdin.fileno(), stdout.fileno(), stderr.fileno()])
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         outputs = []
         for file in (stdout, stderr):
@@ -159,7 +169,7 @@ def ours(step: Step, folder: Path) -> Outcome:
     return Outcome(status, outputs[0], outputs[1].split(b"\n"))
 
 
-def become(step: Step, folder: Path, descriptors: list[int]) -> None:
+def become(command: Command, step: Step, folder: Path, descriptors: list[int]) -> None:
     """Be the command, and end."""
     status = CRASHED
     try:
@@ -169,7 +179,7 @@ def become(step: Step, folder: Path, descriptors: list[int]) -> None:
         os.environ.clear()
         os.environ.update(ENVIRONMENT)
         os.chdir(folder)
-        status = postmap(Path("/nonexistent"), 0, ["-c", "etc", *step.arguments])
+        status = command(Path("/nonexistent"), 0, ["-c", "etc", *step.arguments])
     except BaseException:
         traceback.print_exc()
     finally:

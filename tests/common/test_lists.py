@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.config import split_words
 from common.lists import FILE_NESTING_LIMIT, HostList
 from common.tables import Options, TableError
+from common.values import split_words
 from tests.common.journal import Journal
 
 HOST = ("mail.example.test", "192.0.2.7")

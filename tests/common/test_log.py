@@ -23,6 +23,7 @@ from common import log as log_module
 from common import sinks as sinks_module
 from common.errors import ConfigError
 from common.log import BACKLOG_LIMIT, INFO, LINE_LIMIT, WARNING, Log, log_end, printable
+from common.outage import Losses, Outage
 from common.params import FACILITIES, SuiteParams
 from common.sinks import (
     FACILITY_CODES,
@@ -413,6 +414,82 @@ def test_behind_a_line_that_was_lost_none_waits(clock: Clock, pipe: Pipe) -> Non
     for number in range(100):
         log.info(f"lost {number}")
     assert log.dropped == 101
+
+
+def test_a_logger_that_stays_away_is_not_waited_for_again(clock: Clock, pipe: Pipe) -> None:
+    log = Log("t", pipe.sink, patience=0.001)
+    pipe.fill()
+    log.info("lost")
+    log.patience = 3600.0
+    for _ in range(10):
+        clock.now += 1.0
+        log.info("lost")
+    assert log.dropped == 11
+
+
+def test_processes_of_one_master_wait_once_for_all_of_them(clock: Clock, pipe: Pipe) -> None:
+    outage = Outage()
+    first, second = (Log("t", pipe.sink, patience=patience) for patience in (0.001, 3600.0))
+    for log in (first, second):
+        log.share(outage, Losses())
+    pipe.fill()
+    first.info("lost")
+    second.info("lost")
+    assert (first.dropped, second.dropped) == (1, 1)
+    pipe.read()
+    clock.now += 1.0
+    second.info("heard")
+    first.info("heard at once")  # though its own second is not over
+    texts = [line.partition("]: ")[2] for line in pipe.read().decode().splitlines()]
+    lost = "warning: log was unavailable: 1 lines lost"
+    assert texts == ["heard", lost, "heard at once", lost]
+
+
+def test_what_breaks_for_one_process_does_not_concern_the_others(clock: Clock, pipe: Pipe) -> None:
+    """As a new /dev/log is out of reach from a jail."""
+
+    class Unreachable(FileSink):
+        def write(self, severity: int, line: bytes) -> None:
+            raise FileNotFoundError
+
+    outage = Outage()
+    jailed, free = Log("t", Unreachable(0, is_socket=False)), Log("t", pipe.sink)
+    for log in (jailed, free):
+        log.share(outage, Losses())
+    jailed.info("lost")
+    free.info("heard")
+    assert pipe.read().endswith(b"]: heard\n")
+
+
+def test_what_a_process_could_not_report_its_master_reports(clock: Clock, pipe: Pipe) -> None:
+    losses = Losses()
+    pipe.fill()
+
+    def forked() -> bytes:
+        log = Log("t", pipe.sink, patience=0.001)
+        log.share(Outage(), losses)
+        log.renew()
+        for _ in range(7):
+            log.info("lost")
+        return b"done"
+
+    assert outcome(forked) == b"done"
+    master = Log("master", pipe.sink, patience=0)
+    master.inherit(losses)
+    assert not master.flush()
+    pipe.read()
+    assert master.flush()
+    assert pipe.read().endswith(b"]: warning: log was unavailable: 7 lines lost\n")
+    assert master.dropped == 0
+
+
+def test_what_was_kept_until_the_end_counts_as_lost(clock: Clock, pipe: Pipe) -> None:
+    log = Log("t", pipe.sink, patience=0)
+    pipe.fill()
+    for _ in range(3):
+        log.info("kept")
+    log.abandon()
+    assert log.dropped == 3
 
 
 def test_the_count_of_lost_lines_is_logged_when_the_logger_is_back(

@@ -13,6 +13,8 @@ from common.params import (
     PARAMETERS,
     READERS,
     CleanupParams,
+    HostName,
+    LongInt,
     Parameter,
     QmqpdParams,
     Seconds,
@@ -49,6 +51,7 @@ REFERENCE = {
     "syslog_name": "postfix",
     "undisclosed_recipients_header": "",
     "always_add_missing_headers": False,
+    "remote_header_rewrite_domain": "",
     "enable_long_queue_ids": False,
     "message_drop_headers": ("bcc", "content-length", "resent-bcc", "return-path"),
     "cleanup_replace_stray_cr_lf": True,
@@ -63,7 +66,15 @@ REFERENCE = {
 }
 
 # What a value is at run time.
-KINDS: dict[object, type] = {bool: bool, int: int, str: str, Seconds: float, Words: tuple}
+KINDS: dict[object, type] = {
+    bool: bool,
+    int: int,
+    LongInt: int,
+    str: str,
+    HostName: str,
+    Seconds: float,
+    Words: tuple,
+}
 
 
 def readers(name: str) -> list[type]:
@@ -109,7 +120,7 @@ def test_a_parameter_is_declared_in_one_place() -> None:
 @pytest.mark.parametrize("parameter", bounded("least"), ids=lambda one: one.name)
 def test_a_value_below_its_least_is_refused_and_the_least_is_not(parameter: Parameter) -> None:
     least, name, kind = parameter.least or 0, parameter.name, readers(parameter.name)[-1]
-    if parameter.kind is str:
+    if parameter.kind in (str, HostName):
         complaint, below, smallest = "bad string length", "x" * (least - 1), "x" * least
     elif parameter.kind is Seconds:
         complaint, below, smallest = "invalid|bad time value", f"{least - 1}s", f"{least}s"

@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.queue_id import encode_long, encode_short, hash_directories, is_long, is_valid
+from common.queue_id import (
+    encode_long,
+    encode_short,
+    hash_directories,
+    inode_of,
+    is_long,
+    is_valid,
+    with_inode,
+)
 
 DIGITS = "0123456789BCDFGHJKLMNPQRSTVWXYZbcdfghjklmnpqrstvwxyz"
 
@@ -133,3 +141,33 @@ def test_every_name_that_a_file_may_have_has_a_place(name: str, depth: int) -> N
     directories = hash_directories(name, depth)
     assert len(directories) == depth
     assert all(is_valid(letter) and len(letter) == 1 for letter in directories)
+
+
+# Names and inodes.
+
+
+@given(seconds, microseconds, inodes)
+def test_a_name_tells_its_inode(second: int, microsecond: int, inode: int) -> None:
+    assert inode_of(encode_short(microsecond, inode)) == inode
+    assert inode_of(encode_long(second, microsecond, inode)) == inode
+
+
+@given(seconds, microseconds, inodes, inodes)
+def test_a_name_of_another_inode_keeps_its_time(
+    second: int, microsecond: int, inode: int, other: int
+) -> None:
+    short, long = encode_short(microsecond, inode), encode_long(second, microsecond, inode)
+    for long_ids in (False, True):
+        assert with_inode(short, other, long_ids=long_ids) == encode_short(microsecond, other)
+    assert with_inode(long, other, long_ids=True) == encode_long(second, microsecond, other)
+    assert with_inode(long, other, long_ids=False) == encode_short(microsecond, other)
+
+
+@pytest.mark.parametrize("name", ["12345a", "123450A", "12345", "zzzzzG1", "12345 1"])
+def test_what_could_be_a_short_name_may_tell_no_inode(name: str) -> None:
+    assert inode_of(name) == -1
+
+
+@pytest.mark.parametrize("name", ["", "1234", "A" * 22, "4jWF8l2TfNz", "4jWF8l2TfNzAE", "x" * 40])
+def test_what_can_be_no_name_tells_nothing(name: str) -> None:
+    assert inode_of(name) is None

@@ -256,7 +256,8 @@ def test_disabled_services_are_not_mentioned(files: Files) -> None:
          '{d}/master.cf, line 1: parameter syslog_network_target: bad target "udp:":'
          " need udp:address:port or tcp:address:port"),
         ("compatibility_level = x\n", "",
-         '{d}/main.cf, line 1: parameter compatibility_level: bad compatibility level: "x"'),
+         '{d}/main.cf, line 1: parameter compatibility_level:'
+         ' malformed compatibility level syntax: "x"'),
         (MAIN_CF + "maillog_file = /etc/log\n", "",
          "{d}/main.cf, line 6: parameter maillog_file: /etc/log begins with nothing of"
          " maillog_file_prefixes (/var /dev/stdout)"),

@@ -1,5 +1,6 @@
 """The control socket: who is heard, and what is not put up with."""
 
+import dataclasses
 import json
 import os
 import socket
@@ -12,6 +13,7 @@ from common.log import Log
 from master import control
 from master.control import Control, Facts, Reply, Request, parse_request, trusted
 from master.events import Loop
+from master.state import ClientState
 
 
 class Sink:
@@ -173,6 +175,35 @@ def test_there_is_room_for_so_many(office: Office, monkeypatch: pytest.MonkeyPat
     assert clients[3].recv(1) == b""
     clients[0].close()
     office.turn()
+    assert json.loads(read_all(office.send(b'{"request": "now"}\n')))["ok"]
+
+
+def test_another_program_goes_on_with_each_client_where_this_one_was(office: Office) -> None:
+    """One has said half of its request, one waits for an answer, one has got half of it."""
+    half = office.send(b'{"request": "no')
+    asked = office.send(b'{"request": "reload"}\n')
+    served = office.connect()
+    states = {one.state.request: one.state for one in office.control.clients}
+    assert states[""].received == '{"request": "no'
+    assert states["reload"].received == '{"request": "reload"}\n'
+    accepted, _ = socket.socket(fileno=os.dup(office.control.fileno())).accept()
+    answered = ClientState(os.dup(accepted.fileno()), unsent='"half": true}\n')
+
+    heir = Loop()
+    control = Control(heir, Log("test", office.sink))
+    descriptor = os.dup(office.control.fileno())
+    clients = [
+        dataclasses.replace(one, descriptor=os.dup(one.descriptor)) for one in states.values()
+    ]
+    control.adopt(descriptor, [*clients, answered], office.handle)
+    office.loop = heir
+    assert office.requests == ["reload", "reload"]
+    assert served.recv(100) == b'"half": true}\n'
+    half.sendall(b'w"}\n')
+    office.turn()
+    assert json.loads(half.recv(100))["ok"]
+    office.replies[1]({"ok": True})
+    assert json.loads(asked.recv(100))["ok"]
     assert json.loads(read_all(office.send(b'{"request": "now"}\n')))["ok"]
 
 

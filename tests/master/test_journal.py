@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from common.config import Entry, MainCf
+from common.errors import ConfigError
 from common.params import SuiteParams
 from master import journal as journal_module
 from master.events import Loop
@@ -38,6 +39,29 @@ def test_a_new_name_shows_at_once(tmp_path: Path) -> None:
     journal.replace(open_own_log(params(log, syslog_name="relay")))
     journal.log.info("after")
     assert f" relay/master[{os.getpid()}]: after" in log.read_text()
+
+
+def test_a_log_that_cannot_be_opened_goes_on_where_the_program_before_wrote(tmp_path: Path) -> None:
+    """As after an upgrade, when nothing may fail any more."""
+    log = tmp_path / "gone/mail.log"
+    with (tmp_path / "mail.log").open("ab") as before:
+        journal = Journal(params(log), before.fileno())
+        journal.log.info("after")
+        assert journal.descriptor == before.fileno()
+        text = (tmp_path / "mail.log").read_text()
+        assert text.endswith(f" mx postfix/master[{os.getpid()}]: after\n")
+    with pytest.raises(ConfigError, match="No such file"):
+        Journal(params(log))
+
+
+def test_lines_for_a_collector_are_kept_over_a_reload(tmp_path: Path) -> None:
+    log = tmp_path / "mail.log"
+    target = {"syslog_network_target": "tcp:127.0.0.1:9"}
+    journal = Journal(params(log, **target))
+    journal.log.info("kept")
+    journal.replace(open_own_log(params(log, **target)))
+    assert journal.log.copy
+    assert [line.endswith(b": kept") for _, line in journal.log.copy.unsent().lines] == [True]
 
 
 def test_what_a_full_pipe_does_not_take_is_written_later(

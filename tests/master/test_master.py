@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import itertools
 import os
 import re
 import signal
@@ -397,6 +398,56 @@ def test_changed_interfaces_apply_at_once(running: Running) -> None:
         host = "127.0.0.2" if interfaces == "127.0.0.2" else "127.0.0.1"
         with pytest.raises(OSError, match="in use"):
             socket.create_server((host, running.port))
+
+
+@pytest.mark.parametrize("order", ["reload", "upgrade"])
+def test_no_client_is_reset_when_interfaces_change(running: Running, order: str) -> None:
+    """Whoever waits at the listener that goes is served by the new workers."""
+    stop = threading.Event()
+    lost: list[Exception] = []
+    served = itertools.count()
+
+    def knock() -> None:
+        while not stop.is_set():
+            try:
+                with running.connect_port() as visit:
+                    assert visit.facts
+                next(served)
+            except (OSError, AssertionError) as error:
+                lost.append(error)
+
+    clients = [threading.Thread(target=knock) for _ in range(8)]
+    for client in clients:
+        client.start()
+    try:
+        for number in range(20 if order == "reload" else 6):
+            interfaces = "127.0.0.1" if number % 2 else "all"
+            running.configure(inet_interfaces=interfaces, inet_protocols="ipv4")
+            assert running.ask(order)["ok"]
+    finally:
+        stop.set()
+        for client in clients:
+            client.join()
+    assert lost == []
+    assert next(served) > 100
+
+
+def test_who_waits_at_a_listener_that_goes_is_served_by_a_new_worker(running: Running) -> None:
+    old = running.workers(str(running.port))
+    for pid in old:
+        os.kill(pid, signal.SIGSTOP)
+    with contextlib.ExitStack() as stack:
+        place = ("127.0.0.1", running.port)
+        clients = [socket.create_connection(place, 5) for _ in range(3)]
+        waiting = [stack.enter_context(client) for client in clients]
+        running.configure(inet_interfaces="all", inet_protocols="ipv4")
+        asked = threading.Thread(target=running.ask, args=["reload"])
+        asked.start()
+        for client in waiting:
+            assert client.makefile("rb").readline().startswith(b'{"pid": ')
+        for pid in old:
+            os.kill(pid, signal.SIGCONT)
+        asked.join()
 
 
 def test_host_names_are_no_interfaces_for_a_reload(running: Running) -> None:

@@ -141,3 +141,11 @@ def test_a_remote_service_is_told_of_stress_and_of_its_sockets() -> None:
 )
 def test_services_can_be_disabled(patterns: tuple[str, ...], expected: bool) -> None:
     assert services.disabled(only("628 inet n - n - - qmqpd"), patterns) is expected
+
+
+def test_only_blanks_of_c_end_a_column() -> None:
+    """A letter that other programs take for a blank is part of its word."""
+    line = "smtp\u00a0x unix - - n - - smtp -o a=b\u2003c\n"
+    [service] = services.parse(line, Path("master.cf"), Defaults()).services
+    assert service.name == "smtp\u00a0x"
+    assert service.arguments == ("-o", "a=b\u2003c")

@@ -310,6 +310,34 @@ def test_a_missing_program_is_named(running: Running) -> None:
     assert_nothing_happened(running, before, reason)
 
 
+@pytest.mark.parametrize(
+    "target", [{"interpreter": "python"}, {"interpreter": sys.executable, "path": "/a:b"}]
+)
+def test_a_place_that_depends_on_where_we_are_is_refused(
+    running: Running, target: dict[str, str]
+) -> None:
+    before = running.workers()
+    error = running.ask("upgrade", **target)["error"]
+    assert error.startswith("not an absolute path: ")
+    assert_nothing_happened(running, before, error)
+
+
+def test_a_program_that_asks_for_the_impossible_is_refused(running: Running, tree: Tree) -> None:
+    """What it says is understood, and makes a fool of the kernel's interface."""
+    before = running.workers()
+    old = "needed = list(wanted(configuration.plans.values()))\n"
+    new = "    needed.append(Wanted(Endpoint(Transport.INET, '127.0.0.1', 70000), 1, 'x'))\n"
+    tree.edit("master/rehearsal.py", old, old + new)
+    imported = (
+        "from master.endpoints import Endpoint, Names\nfrom master.services import Transport\n"
+    )
+    tree.edit("master/rehearsal.py", "from master.endpoints import Names\n", imported)
+    answer = running.ask("upgrade", interpreter=str(tree.interpreter), path=str(DAEMONS))
+    assert answer["error"].startswith("OverflowError: ")
+    assert_nothing_happened(running, before, answer["error"])
+    assert running.ask("upgrade")["ok"]
+
+
 def test_a_program_with_a_mistake_in_it_is_refused(running: Running, tree: Tree) -> None:
     before = running.workers()
     tree.edit("master/life.py", "def run(", "def run(((")
@@ -416,6 +444,15 @@ def test_only_one_at_a_time_and_only_while_it_runs(tmp_path: Path) -> None:
         children = running.child_pids()
         assert running.wait() == 0
         assert not any(map(alive, children))
+
+
+def test_a_stop_during_a_rehearsal_is_answered_although_nothing_else_runs(tmp_path: Path) -> None:
+    with Running({"default_prefork_count": "0"}) as running:
+        asked = ask_later(running, "upgrade", interpreter=script(tmp_path, "exec sleep 60"))
+        running.wait_for_log("rehearses")
+        assert running.ask("stop")["ok"]
+        assert asked.answer()["error"] == "the mail system is stopping"
+        assert running.wait() == 0
 
 
 def test_an_upgrade_while_draining_is_refused(running: Running) -> None:

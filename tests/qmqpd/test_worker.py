@@ -314,7 +314,7 @@ def test_packets_in_progress_are_bounded_in_all(setup: Setup) -> None:
     with setup.start({"message_size_limit": "1000"}) as process:
         clients = parked(process, setup, 5, b"9999:1000:" + b"x" * 900)
         assert setup.submit() == ACCEPTED  # 4,500 bytes are above 4 messages: one must go
-        assert clients[0].hear() == encode(b"ZError: too many connections, try again later")
+        assert clients[0].hear() == encode(b"ZError: too much unfinished mail, try again later")
         assert all(client.hears_nothing_yet() for client in clients[1:])
         close(clients)
 

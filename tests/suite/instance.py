@@ -288,10 +288,14 @@ def run(
     )
 
 
+# Not the shared generator: a test may seed that, and so may the one that runs beside it.
+RANDOM = random.SystemRandom()
+
+
 def free_port() -> int:
     """Return a free TCP port that no outgoing connection will take by chance."""
     for _ in range(100):
-        port = random.randrange(20000, 32000)  # below Linux's ephemeral range
+        port = RANDOM.randrange(20000, 32000)  # below Linux's ephemeral range
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port

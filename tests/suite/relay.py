@@ -88,7 +88,7 @@ class Relay(Instance):
         return text + OWN_SERVICES.format(qmqp=self.port, top=self.top)
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return run([str(peers.postroom()), "-c", str(self.config_dir), *arguments])
+        return run([*self.within, str(peers.postroom()), "-c", str(self.config_dir), *arguments])
 
     def postfix(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run Postfix's own control command on this host."""

@@ -31,7 +31,8 @@ ENTER = """\
 set -e
 own=$0
 for device in {devices}; do mount --bind /dev/$device $own/dev/$device; done
-mount --bind $own/syslog $own/dev/log
+[ ! -e $own/syslog ] || mount --bind $own/syslog $own/dev/log
+mount --bind /dev/shm $own/dev/shm
 mount --rbind $own/dev /dev
 for file in {files}; do mount --bind $own/$file /etc/$file; done
 exec "$@"
@@ -41,17 +42,21 @@ exec "$@"
 class Surroundings:
     """They exist until close(); processes that live in them may outlast it."""
 
-    def __init__(self, top: Path) -> None:
+    def __init__(self, top: Path, *, syslog: bool = True) -> None:
+        """Make them; without syslog /dev/log is whatever is bound to log_path."""
         self._own = top / "surroundings"
         resolver = f"127.10.{random.randrange(256)}.{random.randrange(1, 255)}"
-        (self._own / "dev").mkdir(parents=True)
-        for name in (*DEVICES, "log"):
+        (self._own / "dev/shm").mkdir(parents=True)
+        self.log_path = self._own / "dev/log"
+        for name in DEVICES:
             (self._own / "dev" / name).touch()
         for name, text in FILES.items():
             (self._own / name).write_text(text.format(resolver=resolver))
         self._syslog = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._syslog.bind(str(self._own / "syslog"))
-        os.chmod(self._own / "syslog", 0o666)
+        if syslog:
+            self.log_path.touch()
+            self._syslog.bind(str(self._own / "syslog"))
+            os.chmod(self._own / "syslog", 0o666)
         self._resolver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._resolver.bind((resolver, NAME_PORT))  # its questions are never read
 

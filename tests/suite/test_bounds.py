@@ -18,17 +18,19 @@ from pathlib import Path
 
 import pytest
 
-from common.config import MainCf, split_words
+from common.config import MainCf
 from common.errors import ConfigError
 from common.params import (
     PARAMETERS,
     READERS,
     CleanupParams,
+    HostName,
     Parameter,
     Seconds,
     Words,
     declared,
 )
+from common.values import split_words
 from tests.suite import peers
 from tests.suite.conftest import chosen
 from tests.suite.instance import run
@@ -77,11 +79,11 @@ def bad_values(one: Parameter) -> Iterator[str]:
         yield from ("2x", "1.5", "")
     elif one.kind is Seconds:
         yield from BAD_TIMES
-    if one.least and one.kind is str:
+    if one.least and one.kind in (str, HostName):
         yield ""
     elif (
         one.least is not None
-        and one.kind is not str
+        and one.kind not in (str, HostName)
         and not (one.kind is Seconds and not one.least)
     ):
         yield str(one.least - 1)

@@ -20,6 +20,8 @@ from tests.suite.load import Load
 from tests.suite.name_server import NameServer, Question
 from tests.suite.network import private_network
 
+pytestmark = pytest.mark.alone
+
 GOOD = [f"10.67.0.{number}" for number in range(1, 5)]
 BY_ADDRESS = "10.67.0.0/16"
 BY_NAME = "good.test"

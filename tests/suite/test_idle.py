@@ -13,6 +13,8 @@ from tests.suite.load import Load
 from tests.suite.qmqp import Connection, submit
 from tests.suite.waiting import wait_for
 
+pytestmark = pytest.mark.alone
+
 IDLE = 2000  # connections held open
 SOURCES = 20  # addresses they come from, so that no address runs out of ports
 ROUNDS = 5

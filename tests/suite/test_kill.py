@@ -1,28 +1,89 @@
-"""test_kill - a killed worker costs its client a retry, and nobody a message"""
+"""test_kill - a killed process costs its client a retry, and nobody a message
 
-import random
-import time
+SEE ALSO
+    tests.suite.storm, for the storms at full length
+"""
 
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+
+from tests.cleanup.stream import message, options
 from tests.suite.instance import Postroom
 from tests.suite.load import Load, lost
+from tests.suite.relay import Relay
+from tests.suite.storm import GAP_LIMIT, NOTHING_LEAVES, Pace, await_success, rage
 from tests.suite.waiting import wait_for
 
-KILLS = 40
-PAUSE = 0.2  # seconds between two kills: the pace of the fault, not a wait for anything
-GAP_LIMIT = 1.0  # seconds without any success
+pytestmark = pytest.mark.alone
+
+STEADY, QUICK, FIERCE = Pace(5, 10), Pace(10, 4), Pace(50, 4)
+
+# Mistakes that daemons could make, put into them as they start.
+ANSWERED_TOO_SOON = """
+from cleanup.__main__ import Cleanup
+
+complete, answer = Cleanup._complete, Cleanup._answer
+Cleanup._complete = lambda self, session: None
+
+def too_soon(self, connection, session):
+    connection.sendall(session.verdict())
+    complete(self, session)
+    self.file.release()
+    self.file.reveal()
+    self.file = None
+
+Cleanup._answer = too_soon
+"""
+NOBODY_TAKES_BACK = """
+from common.claim import Claim
+
+Claim.remove = lambda self: []
+"""
 
 
-def test_killed_workers_lose_no_acknowledged_message_and_leave_no_gap(postroom: Postroom) -> None:
-    killed = 0
-    with Load(postroom.port) as load:
-        await_success(load)
-        for _ in range(KILLS):
-            killed += kill_one(postroom)
-            time.sleep(PAUSE)
-        await_success(load)
-    assert killed > KILLS / 2, "hardly anything was there to be killed"
-    assert not lost(load.acknowledged(), postroom)
-    assert load.longest_gap() <= GAP_LIMIT
+@pytest.mark.parametrize("pace", [STEADY, FIERCE], ids=["steady", "fierce"])
+def test_killed_workers_cost_no_acknowledged_message_and_leave_nothing(
+    postroom: Postroom, pace: Pace
+) -> None:
+    toll = rage(postroom, pace)
+    assert toll.kills > pace.kills * pace.seconds / 2, "hardly anything was there to be killed"
+    assert toll.complaints(steady=pace is STEADY) == [], toll
+
+
+def test_killed_programs_of_postfix_cost_none_either() -> None:
+    with Relay(NOTHING_LEAVES) as relay:
+        toll = rage(relay.start(), STEADY)
+    assert toll.complaints(steady=True) == [], toll
+
+
+@pytest.mark.parametrize(
+    ("mistake", "found"),
+    [(ANSWERED_TOO_SOON, "lost"), (NOBODY_TAKES_BACK, "retried_but_stored")],
+    ids=["answers too soon", "nobody takes back"],
+)
+def test_a_daemon_with_a_mistake_is_found_out(mistake: str, found: str, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(mistake)
+    with Postroom() as instance:
+        instance.within = ["env", f"PYTHONPATH={tmp_path}"]
+        toll = rage(instance.start(), QUICK, patience=0.0)
+    assert found in " ".join(toll.complaints(steady=False)), toll
+
+
+def test_the_unfinished_file_of_a_killed_process_is_removed_and_the_log_says_so(
+    postroom: Postroom,
+) -> None:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(postroom.spool / "public/cleanup"))
+        client.sendall(options() + message()[:40])
+        (path,) = wait_for(lambda: postroom.files("incoming"), 10, "a file")
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        for worker in postroom.children("cleanup"):
+            worker.kill()
+        wait_for(lambda: not path.exists(), 1, "the end of the file")
+    postroom.wait_for_log(rf"removed incoming/{path.name}: process pid \d+ had not finished it")
 
 
 def test_the_service_is_back_at_once_after_all_its_workers_were_killed(postroom: Postroom) -> None:
@@ -37,7 +98,7 @@ def test_the_service_is_back_at_once_after_all_its_workers_were_killed(postroom:
 
 
 def test_a_file_removed_behind_the_servers_back_is_found_missing(postroom: Postroom) -> None:
-    """The mutant: a checker that cannot fail proves nothing."""
+    """A checker that cannot fail proves nothing."""
     with Load(postroom.port, limit=20) as load:
         load.join()
     assert len(load.acknowledged()) == 20
@@ -51,18 +112,3 @@ def test_an_unfinished_file_does_not_count_as_stored(postroom: Postroom) -> None
         load.join()
     next(iter(postroom.queue_files().values())).chmod(0o600)
     assert len(lost(load.acknowledged(), postroom)) == 1
-
-
-def await_success(load: Load) -> None:
-    """Wait for one more success."""
-    count = len(load.acknowledged())
-    wait_for(lambda: len(load.acknowledged()) > count, 10, "one more success")
-
-
-def kill_one(instance: Postroom) -> int:
-    """Kill one worker, any of qmqpd and cleanup; return how many were killed."""
-    workers = instance.children("qmqpd") + instance.children("cleanup")
-    if not workers:
-        return 0
-    random.choice(workers).kill()
-    return 1

@@ -1,11 +1,16 @@
 """Promises of the workers' memory, as far as a few seconds can tell.
 
 SEE ALSO
-    bench.memory, for the long run
+    bench.memory, bench.soak, for the long runs
 """
 
-from bench.memory import LARGEST, SETTINGS, usages
+import pytest
+
+from bench.memory import CHUNK, LARGEST, SETTINGS, private, send, usages
+from bench.soak import GROWTH, slope
 from tests.suite.instance import Postroom
+
+pytestmark = pytest.mark.alone
 
 # What 4,000 messages may add: so much the allocator takes at a time. 64 bytes a message are more.
 SLACK = 256 * 1024
@@ -18,3 +23,22 @@ def test_a_worker_is_small_and_keeps_nothing_of_its_messages() -> None:
     assert max(first.values()) <= LARGEST, first
     for program, size in warm.items():
         assert last[program] - size < SLACK, (program, warm, last)
+
+
+def test_master_does_not_grow_with_the_workers_that_come_and_go() -> None:
+    """There are a hundred of them for each 5,000 messages."""
+    with Postroom() as instance:
+        master = instance.start().master()
+        assert master
+        send(instance, CHUNK)
+        first = private(master)
+        send(instance, CHUNK)
+        assert private(master) - first < SLACK
+
+
+def test_growth_is_seen() -> None:
+    """Of a hundred bytes a message, in a megabyte."""
+    grown = [(count, {"qmqpd": 10**6 + count * 100}) for count in range(CHUNK, 10**6, CHUNK)]
+    flat = [(count, {"qmqpd": 10**6 + count % 3}) for count, _ in grown]
+    assert slope(grown, "qmqpd") > GROWTH
+    assert abs(slope(flat, "qmqpd")) < GROWTH

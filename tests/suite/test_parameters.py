@@ -25,12 +25,12 @@ from common.params import (
 )
 from master.endpoints import ipv6_works
 from tests.suite.conftest import chosen
-from tests.suite.parameters import cleanup, common, qmqpd, tables, whole
+from tests.suite.parameters import cleanup, common, milters, qmqpd, tables, whole
 from tests.suite.parameters.scenario import Scenario
 from tests.suite.parameters.stage import Stage
 from tests.suite.parameters.stand import Pair, Whole, may_play
 
-SCENARIOS = (*common.SCENARIOS, *qmqpd.SCENARIOS, *cleanup.SCENARIOS)
+SCENARIOS = (*common.SCENARIOS, *qmqpd.SCENARIOS, *cleanup.SCENARIOS, *milters.SCENARIOS)
 WHOLE = (*whole.SCENARIOS, *tables.SCENARIOS)
 READERS = {"qmqpd": QmqpdParams, "cleanup": CleanupParams}
 
@@ -81,7 +81,7 @@ def test_a_parameter_has_its_effect_on_an_instance(
 
 
 def test_no_parameter_is_without_a_scenario() -> None:
-    played = {one.parameter for one in (*SCENARIOS, *WHOLE)}
+    played = {one.parameter for one in SCENARIOS} | {one.parameter for one in WHOLE}
     assert played == set(PARAMETERS)
 
 

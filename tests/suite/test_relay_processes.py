@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.suite import processes
 from tests.suite.processes import PROC, Process
 from tests.suite.relay import PostfixRelay, Relay
 from tests.suite.waiting import wait_for
@@ -151,6 +152,8 @@ def test_no_descriptor_of_master_is_left_in_any_daemon_however_often_it_was_relo
             last = LAST.get(child.command().split()[0], 6)
             found = {number: what for number, what in opened(child).items() if number > last}
             assert own.isdisjoint(found.values()), (child.command(), found)
+        relay.stop()
+        assert processes.inhabitants(relay.top) == []
 
 
 def opened(process: Process) -> dict[int, str]:

@@ -5,30 +5,11 @@ import re
 import pytest
 
 from tests.suite.instance import Postroom
-from tests.suite.load import Load, lost
 from tests.suite.qmqp import submit
-from tests.suite.visible import check_one_reload
-from tests.suite.waiting import wait_for
 
-RELOADS = 100
 BROKEN = "message_size_limit", "plenty"
 # What an operator gets wrong in master.cf: a field that is none, a field too few.
 BROKEN_SERVICES = ["odd unix x - n - - cleanup", "short unix n -"]
-
-
-@pytest.mark.timeout(240)
-def test_a_hundred_reloads_under_load_fail_no_submission_and_take_effect_at_once() -> None:
-    # Without names looked up, each probe is known in the log by an address of its own.
-    with Postroom({"smtpd_peername_lookup": "no"}) as instance:
-        instance.start()
-        with Load(instance.port, threads=2) as load:
-            for number in range(RELOADS):
-                check_one_reload(instance, number)
-        assert load.failed() == []
-        assert len(load.acknowledged()) >= RELOADS
-        assert not lost(load.acknowledged(), instance)
-        # Old generations end once their clients are served.
-        wait_for(lambda: len(instance.children("qmqpd")) <= 8, 10, "old workers to leave")
 
 
 def test_workers_that_start_after_a_reload_take_a_changed_main_cf(postroom: Postroom) -> None:

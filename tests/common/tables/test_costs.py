@@ -12,6 +12,8 @@ import pytest
 from bench import tables
 from tests.common.forked import outcome
 
+pytestmark = pytest.mark.alone
+
 ENTRIES = 1_000_000
 MEMORY = 10_000_000  # bytes that a process may need for a table of a million entries
 LOOKUP_MICROSECONDS, ADDRESS_MICROSECONDS = 10, 20

@@ -5,6 +5,7 @@ SEE ALSO
 """
 
 import os
+import re
 import select
 
 from tests.suite.parameters.plays import (
@@ -27,15 +28,22 @@ BARE = b"bob"
 MANY = b"To: " + b", ".join(b"u%d@to.test" % number for number in range(20)) + b"\n\n"
 CROWD = [b"u%d@to.test" % number for number in range(1001)]
 UTF8 = "é".encode()
+# Addresses in a header from afar, and what becomes of them.
+REMOTE_ADDRESSES = {
+    b"alice": ["To: alice@far.test"],
+    b"alice, bob@to.test": ["To: alice@far.test, bob@to.test"],
+    b"alice@host": ["To: alice@host"],
+    b"site!user": ["To: user@site"],
+}
 NO_FLAGS = b"\0".join((b"flags", b"0", b"", b""))
 
 
-def remote_headers() -> Play:
-    """Which headers cleanup adds to a message whose client says that it came from afar."""
+def remote_headers(pattern: str, header: bytes = b"Subject: afar") -> Play:
+    """What the pattern's group finds in the header of a message that is said to come from afar."""
 
     message = [
         *(b"T1 0", b"Ss@from.test", b"Arewrite_context=remote", b"Rr@to.test", b"M"),
-        *(b"NReceived: by x", b"NSubject: afar", b"X", b"E"),
+        *(b"NReceived: by x", b"N" + header, b"X", b"E"),
     ]
     records = b"".join(bytes((one[0], len(one) - 1)) + one[1:] for one in message)
 
@@ -45,8 +53,8 @@ def remote_headers() -> Play:
             peer.sendall(NO_FLAGS + records)
             assert peer.recv(4096).startswith(b"status\x000\0")
         stored = read_records(trial.instance.queue_files()[queue_id])
-        names = [one.value.partition(":")[0] for one in stored if one.kind == "N"]
-        return [name for name in names if name in ("Message-Id", "Date", "From")]
+        texts = [one.value for one in stored if one.kind == "N"]
+        return [found[1] for found in (re.match(pattern, text) for text in texts) if found]
 
     return play
 
@@ -99,7 +107,7 @@ def id_length() -> Play:
     return lambda trial: len(trial.exchange(MAIL).queue_id) > 14
 
 
-SCENARIOS = (
+SCENARIOS: tuple[Scenario, ...] = (
     Scenario("enable_long_queue_ids", "yes", id_length(), False, True),
     Scenario("hopcount_limit", "3", verdict(mail(b"Received: by x\n" * 2 + b"\n")), "K", "D"),
     Scenario(
@@ -196,7 +204,21 @@ SCENARIOS = (
         ["To: undisclosed-recipients:;"],
     ),
     Scenario(
-        "always_add_missing_headers", "yes", remote_headers(), [], ["Message-Id", "Date", "From"]
+        "always_add_missing_headers",
+        "yes",
+        remote_headers("(Message-Id|Date|From):"),
+        [],
+        ["Message-Id", "Date", "From"],
+    ),
+    *(
+        Scenario(
+            "remote_header_rewrite_domain",
+            "far.test",
+            remote_headers("(To:.*|[ \t].*)", b"To: " + written),
+            ["To: " + written.decode()],
+            changed,
+        )
+        for written, changed in REMOTE_ADDRESSES.items()
     ),
     Scenario(
         "cleanup_replace_stray_cr_lf",

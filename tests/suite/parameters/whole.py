@@ -215,6 +215,13 @@ def found_at(stand: Stand, folder: Path, source: Path, queues: Sequence[str], de
     return done.returncode == 0
 
 
+def makes_programs(stand: Stand) -> bool:
+    """Whether our daemons are made as programs in a folder of the instance."""
+    done = ours(stand, "-c", str(stand.configuration()), "daemons")
+    assert done.returncode == 0, done
+    return (stand.instance.top / "programs/qmqpd").exists()
+
+
 def ours(stand: Stand, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the postroom command."""
     assert isinstance(stand.instance, Postroom)
@@ -231,6 +238,15 @@ SCENARIOS = (
         is_ours("qmqpd"),
         True,
         False,
+        reference=False,
+    ),
+    Whole(
+        "native_daemon_directory",
+        "<TOP>/programs",
+        When.COMMAND,
+        makes_programs,
+        False,
+        True,
         reference=False,
     ),
     Whole(

@@ -1,0 +1,39 @@
+"""outage - what processes of one master know together about a logger that takes no lines
+
+DESCRIPTION
+    A worker lives for a hundred clients, a logger can be away for longer.
+    If each new worker had to find that out by waiting, they would all wait.
+    So they share one moment for each log: until when nobody tries.
+
+    What a worker could not log it counts in memory that its master reads
+    when the worker has gone, so that the count is reported nevertheless.
+
+SEE ALSO
+    common.log
+"""
+
+import mmap
+
+LOGS = 2  # a process' own, and the copy that goes over the network
+WIDTH = 8  # bytes of a number
+
+
+class Outage:
+    """Until when each log is left alone: monotonic seconds, 0 if it works."""
+
+    def __init__(self) -> None:
+        """Begin without one; processes that are forked later share it."""
+        self.moments = memoryview(mmap.mmap(-1, LOGS * WIDTH)).cast("B").cast("d")
+
+
+class Losses:
+    """How many lines a process has lost and not reported, by log."""
+
+    def __init__(self) -> None:
+        """Begin with none; the next process that is forked counts, this one looks."""
+        self._memory = mmap.mmap(-1, LOGS * WIDTH)
+        self.counts = memoryview(self._memory).cast("B").cast("Q")
+
+    def keep(self) -> None:
+        """Let processes that are forked from now on have no part in it."""
+        self._memory.madvise(mmap.MADV_DONTFORK)

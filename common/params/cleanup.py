@@ -1,0 +1,77 @@
+"""cleanup - parameters of cleanup
+
+SEE ALSO
+    spec/parameters.md
+"""
+
+from dataclasses import dataclass
+
+from common.params.child import ChildParams
+from common.params.milter import MilterParams
+from common.params.parameter import Seconds, Words, parameter
+from common.params.tables import HeaderParams
+
+
+@dataclass(frozen=True, init=False, eq=False, repr=False, match_args=False)
+class CleanupParams(ChildParams, HeaderParams, MilterParams):
+    """Read by cleanup."""
+
+    enable_long_queue_ids: bool = parameter("no", "Queue ids that do not repeat.")
+    hopcount_limit: int = parameter(
+        "50", "Received headers, ours included, at which a message is refused.", least=1
+    )
+    smtputf8_enable: bool = parameter(
+        "${{$compatibility_level} <level {1} ? {no} : {yes}}",
+        "Handle addresses and headers in UTF-8.",
+    )
+    myorigin: str = parameter("$myhostname", "Domain that completes an address without one.")
+    append_at_myorigin: bool = parameter("yes", "Complete bare local parts with @$myorigin.")
+    append_dot_mydomain: bool = parameter(
+        "${{$compatibility_level} <level {1} ? {yes} : {no}}",
+        "Complete domains without a dot with .$mydomain.",
+    )
+    swap_bangpath: bool = parameter("yes", "Rewrite site!user to user@site.")
+    allow_percent_hack: bool = parameter("yes", "Rewrite user%domain to user@domain.")
+    empty_address_recipient: str = parameter(
+        "MAILER-DAEMON", "Recipient in place of an empty one.", least=1
+    )
+    enable_original_recipient: bool = parameter(
+        "yes", "Keep recipients apart whose original addresses differ."
+    )
+    duplicate_filter_limit: int = parameter(
+        "1000", "Recipients remembered to drop duplicates; 0 is unlimited.", least=0
+    )
+    queue_file_attribute_count_limit: int = parameter(
+        "100", "Attributes in one queue file.", least=1
+    )
+    header_address_token_limit: int = parameter(
+        "10240", "Address tokens of a header that are rewritten.", least=1
+    )
+    message_drop_headers: Words = parameter(
+        "bcc, content-length, resent-bcc, return-path", "Headers that are removed."
+    )
+    undisclosed_recipients_header: str = parameter(
+        "", "Header added to a message that names no recipient; empty adds none."
+    )
+    always_add_missing_headers: bool = parameter(
+        "no", "Add missing Message-Id, Date and From to remote mail too."
+    )
+    remote_header_rewrite_domain: str = parameter(
+        "", "Domain that completes addresses in headers of remote mail; empty leaves them alone."
+    )
+    cleanup_replace_stray_cr_lf: bool = parameter(
+        "yes", "Turn each CR or LF inside a line into a blank."
+    )
+    detect_8bit_encoding_header: bool = parameter(
+        "yes", "Learn the body's encoding from Content-Transfer-Encoding."
+    )
+    delay_warning_time: Seconds = parameter(
+        "0h", "Age at which the sender is told of a delay; 0 is never.", least=0
+    )
+    in_flow_delay: Seconds = parameter(
+        "1s",
+        "Pause when messages come in faster than the queue manager takes them.",
+        least=0,
+        most=10,
+    )
+    queue_service_name: str = parameter("qmgr", "The service that is told of a new file.", least=1)

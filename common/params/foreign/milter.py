@@ -1,0 +1,14 @@
+"""milter - what only smtpd does with Milters, or Postfix's cleanup
+
+SEE ALSO
+    cleanup(8), smtpd(8)
+"""
+
+from common.params.parameter import Words, parameter
+
+
+class Milter:
+    """Read where Milters are spoken to."""
+
+    milter_unknown_command_macros: Words = parameter("", "Macros sent for unknown commands.")
+    milter_header_checks: Words = parameter("", "Checks for headers that a Milter adds.")
