@@ -21,12 +21,14 @@ SEE ALSO
 """
 
 import copy
-import tempfile
+import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO
 
 from cleanup.message import EMPTY_SIZE_RECORD
+from cleanup.writer import INCOMING, UNFINISHED_MODE, create_temporary
+from common.claim import Claim
 from common.errors import QueueError
 from common.record import Reader, RecordType, encode
 from common.text import whole_lines
@@ -61,11 +63,10 @@ class Header:
 class Spool:
     """Bytes that are written once, behind each other, and read anywhere."""
 
-    def __init__(self, folder: str) -> None:
-        self._file: IO[bytes] = tempfile.SpooledTemporaryFile(  # noqa: SIM115 - see close()
-            MEMORY_LIMIT, dir=folder
-        )
+    def __init__(self) -> None:
         self.size = 0
+        self._memory = bytearray()
+        self._descriptor = -1  # of the file that holds all of it, once it is too much for memory
 
     def write(self, data: bytes) -> None:
         """Append.
@@ -73,10 +74,16 @@ class Spool:
         Raises:
             QueueError: not all of it fitted.
         """
-        with trouble("write"):
-            self._file.seek(self.size)
-            self._file.write(data)
         self.size += len(data)
+        if self._descriptor < 0:
+            self._memory += data
+            if self.size <= MEMORY_LIMIT:
+                return
+            self._descriptor = create_nameless()
+            data, self._memory = bytes(self._memory), bytearray()
+        with trouble("write"):
+            while data:
+                data = data[os.write(self._descriptor, data) :]
 
     def read(self, start: int, end: int) -> Iterator[bytes]:
         """Yield the bytes of a range, in pieces.
@@ -85,17 +92,40 @@ class Spool:
             QueueError: the file cannot be read.
         """
         while start < end:
-            with trouble("read"):
-                self._file.seek(start)
-                data = self._file.read(min(READ_SIZE, end - start))
+            size = min(READ_SIZE, end - start)
+            if self._descriptor < 0:
+                data = bytes(self._memory[start : start + size])
+            else:
+                with trouble("read"):
+                    data = os.pread(self._descriptor, size, start)
             if not data:
-                raise QueueError("read: a spool has ended early")
+                raise QueueError("read a spool: it has ended early")
             start += len(data)
             yield data
 
     def close(self) -> None:
         """Give it up."""
-        self._file.close()
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+def create_nameless() -> int:
+    """Return the descriptor of a new file in incoming that has no name: it ends with us.
+
+    Raises:
+        QueueError: the file system refuses.
+    """
+    try:
+        return os.open(INCOMING, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, UNFINISHED_MODE)
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR):
+            raise QueueError(f"create a spool: {error.strerror}") from None
+    # Such a file must have a name for a moment here, which nobody else claims.
+    descriptor, path = create_temporary(Claim())
+    with trouble("unlink"):
+        os.unlink(path)
+    return descriptor
 
 
 @contextmanager

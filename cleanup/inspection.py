@@ -27,7 +27,6 @@ from common.milter import BODY_CHUNK, Event, Step, encode, encode_connect, encod
 from common.record import RecordType
 from common.status import Status
 
-SPOOL_FOLDER = "incoming"
 HEADER_LIMIT = 60000  # bytes of a header, which must fit in a Milter's packet
 PACKET_LEAST = 1024 * 1024  # bytes of a Milter's packet that are taken in any case
 RECIPIENT_REFUSED = b"451 4.3.5 Server configuration error"
@@ -53,7 +52,7 @@ class Inspection:
         self.rules = rules
         self.rewriter = rewriter
         self.message = message
-        self.draft = Draft(Spool(SPOOL_FOLDER), message.params.line_length_limit)
+        self.draft = Draft(Spool(), message.params.line_length_limit)
         self.clients: list[MilterClient] = []
         self._values = {b"i": message.queue_id.encode()}  # of macros
         self._facts = ""  # of the session, for the log
