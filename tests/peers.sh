@@ -1,7 +1,8 @@
 #!/bin/sh
 # Gets the programs of others that the tests compare with: Debian's postfix with all its types of
-# tables, two Milters, and nullmailer's QMQP client, unpacked below .peers because Debian allows only one of the
-# two packages; database servers, and the two libraries that are built here. No service is started.
+# tables, and nullmailer's QMQP client, unpacked below .peers because Debian allows only one of the
+# two packages; two Milters; database servers, and the two libraries that are built here. No service
+# is started.
 # Says what is missing where it cannot; with CI set that is an error.
 set -u
 cd "$(dirname "$0")/.." || exit 1

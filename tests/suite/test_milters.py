@@ -156,3 +156,62 @@ def test_what_a_milter_did_before_it_failed_is_undone_where_mail_goes_on_without
     assert [line for line in ours if not line.startswith("told Q")] == [
         line for line in untouched if not line.startswith("told Q")
     ]
+
+
+BOTH: Mapping[str, tuple[Script, Script]] = {
+    "both change": (
+        at_end(
+            packet("h", texts(b"X-New", b"v1")),
+            header("m", 1, b"Subject", b""),
+            packet("b", b"new\r\n"),
+            packet("+", texts(b"<n@to.test>")),
+            packet("e", texts(b"<n@from.test>")),
+        ),
+        at_end(header("m", 1, b"X-New", b"v2"), header("i", 1, b"X-Two", b"v0")),
+    ),
+    "the first inserts on top": (at_end(header("i", 0, b"X-Ins", b"v0")), {}),
+    "the first accepts": ({"M": packet("a")}, {}),
+    "the first rejects": ({"M": packet("r")}, {}),
+    "the second rejects": ({}, {"M": packet("r")}),
+    "the first rejects at the end": ({"E": packet("r")}, {}),
+    "the first discards at the end": ({"E": packet("d")}, {}),
+    "the first quarantines": (at_end(packet("q", texts(b"x"))), {}),
+    "the second quarantines": ({}, at_end(packet("q", texts(b"x")))),
+    "the second closes": ({}, {"M": CLOSE}),
+    "the second closes at the end": (at_end(packet("h", texts(b"X-New", b"v1"))), {"E": CLOSE}),
+}
+
+
+@pytest.fixture(scope="module")
+def pairs() -> Iterator[list[tuple[Stand, Stand]]]:
+    """Return two stands on one instance, ours and Postfix's; what fails second is passed over."""
+    with ExitStack() as stack:
+        found = []
+        for kind in (Postroom, Postfix):
+            one, two = (stack.enter_context(Scripted()) for _ in range(2))
+            milters = f"{one.service}, {{ {two.service}, default_action=accept }}"
+            instance = stack.enter_context(kind({**SETTINGS, "non_smtpd_milters": milters}))
+            instance.start()
+            found.append((Stand(instance, one), Stand(instance, two)))
+        yield found
+
+
+@pytest.mark.parametrize(("first", "second"), BOTH.values(), ids=BOTH)
+def test_two_milters_have_the_effect_that_they_have_with_postfix(
+    first: Script, second: Script, pairs: list[tuple[Stand, Stand]]
+) -> None:
+    seen = []
+    for one, two in pairs:
+        two.milter.script = dict(second)
+        lines = one.play(first)
+        events = "".join(event for event, _ in two.milter.told())
+        headers = [data for event, data in two.milter.told() if event == "L"]
+        seen.append((lines, events, headers))
+    assert seen[0] == seen[1]
+
+
+def test_a_message_that_a_milter_makes_too_large_is_refused(build: Build) -> None:
+    stand = build(Postroom, message_size_limit="20000")
+    assert stand.play(at_end(packet("b", b"x" * 30_000)))[0] == "reply b'DError: message too large'"
+    assert stand.instance.files() == []
+    assert stand.play(at_end(packet("b", b"x" * 10_000)))[0].startswith("reply b'KOk")
