@@ -110,6 +110,8 @@ SCRIPTS: Mapping[str, Script] = {
         header("m", 2, b"X-A", b"second"),
         header("m", 3, b"X-A", b"third"),
     ),
+    "change our trace header": at_end(header("m", 1, b"Received", b"by nobody")),
+    "delete our trace header": at_end(header("m", 1, b"Received", b"")),
     "change header 0": at_end(header("m", 0, b"Subject", b"zero")),
     "delete headers": at_end(
         header("m", 1, b"X-A", b""),
