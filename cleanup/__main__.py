@@ -16,12 +16,15 @@ import signal
 import socket
 import time
 from contextlib import suppress
+from dataclasses import replace
 from socket import SocketType
 from typing import NamedTuple, Protocol
 
+from cleanup import checks
 from cleanup.headers import HeaderRules
-from cleanup.inspection import HEADER_LIMIT, Inspection
+from cleanup.inspection import Inspection
 from cleanup.message import Journal, Message
+from cleanup.milter_session import HEADER_LIMIT, MilterSession
 from cleanup.milters import MilterRules
 from cleanup.native import NativeSession
 from cleanup.session import Session
@@ -42,12 +45,9 @@ CLAIMS = True  # queue files are written here
 
 # What Postfix's cleanup does to a message and ours does not, by the parameters that ask for it.
 MISSING = (
-    *("header_checks", "mime_header_checks", "nested_header_checks", "body_checks"),
     *("smtpd_milters", "milter_header_checks"),
     *("virtual_alias_maps", "canonical_maps", "sender_canonical_maps", "recipient_canonical_maps"),
     *("always_bcc", "sender_bcc_maps", "recipient_bcc_maps", "masquerade_domains"),
-    *("message_reject_characters", "message_strip_characters", "strict_mime_encoding_domain"),
-    *("strict_8bitmime", "strict_8bitmime_body", "strict_7bit_headers"),
 )
 
 READ_SIZE = 32 * 1024  # larger reads cost page faults: every buffer would be mapped anew
@@ -72,6 +72,7 @@ def prepare(params: CleanupParams) -> Rules:
     Raises:
         ConfigError: the Milters cannot be understood.
     """
+    checks.prepare(params)
     milters = MilterRules.of(params)
     if milters and params.header_size_limit > HEADER_LIMIT:
         params = copy.copy(params)
@@ -82,12 +83,16 @@ def prepare(params: CleanupParams) -> Rules:
 def serve(child: Child) -> None:
     """Serve messages until it is time to leave."""
     rules: Rules = child.prepared
-    params = rules.headers.params
+    headers, milters = rules
+    params = headers.params
+    inspection = Inspection.of(params, child.main_cf, child.log)
+    rules = Rules(replace(headers, inspection=inspection), milters)
     child.drop_privileges(params.mail_owner, params.queue_directory)
     cleanup = Cleanup(rules, child.log, child.claim)
     signal.signal(signal.SIGTERM, cleanup.terminate)
     signal.signal(signal.SIGALRM, cleanup.expire)
-    serve_each(child, params, cleanup.serve, cleanup.serve_native)
+    outdated = cleanup.outdated if inspection else None
+    serve_each(child, params, cleanup.serve, cleanup.serve_native, outdated=outdated)
 
 
 class Dialogue(Protocol):
@@ -122,7 +127,7 @@ class Cleanup:
         self.params = self.rules.params
         self.log = log
         self.claim = claim or Claim()
-        self.inspection: Inspection | None = None
+        self.milter_session: MilterSession | None = None
         self.stale_logs = StaleLogs(self.params.hash_queue_names, self.params.hash_queue_depth)
         self.file: QueueFile | None = None
 
@@ -135,10 +140,15 @@ class Cleanup:
         answered = self._serve(connection, NativeSession)
         set_io_timeout(connection, NEXT_SECONDS)
         for _ in range(1, min(self.params.max_use, MESSAGES_LIMIT)):
-            if not answered or not (opening := receive_next(connection)):
+            if not answered or self.outdated() or not (opening := receive_next(connection)):
                 return
             signal.alarm(int(self.params.daemon_timeout))  # each has a time of its own
             answered = self._serve(connection, NativeSession, opening)
+
+    def outdated(self) -> bool:
+        """Tell whether the next message is for a process that opens its tables anew."""
+        inspection = self.rules.inspection
+        return bool(inspection and inspection.checks and inspection.checks.outdated())
 
     def _serve(self, connection: SocketType, kind: type[Dialogue], opening: bytes = b"") -> bool:
         """Take one message, of which the opening is here; tell whether it was answered."""
@@ -148,7 +158,7 @@ class Cleanup:
         created = self.file.created if self.file else int(time.time())
         session = kind(self.rules, self.log, name, created)
         if self.milters:
-            self._inspect(session.message, self.milters)
+            self._show(session.message, self.milters)
         try:
             return self._converse(connection, session, opening)
         except (PeerError, OSError) as error:
@@ -157,9 +167,9 @@ class Cleanup:
             return False
         finally:
             self._discard_file()
-            if self.inspection:
-                self.inspection.close()
-                self.inspection = None
+            if self.milter_session:
+                self.milter_session.close()
+                self.milter_session = None
 
     def terminate(self, number: int, frame: object) -> None:
         """Leave at once, as on SIGTERM, without the unfinished file."""
@@ -202,15 +212,15 @@ class Cleanup:
         if self.file is None or not data or session.message.verdict():
             return
         try:
-            (self.inspection or self.file).write(data)
+            (self.milter_session or self.file).write(data)
         except QueueError as error:
             self._fail(session, error)
 
     def _complete(self, session: Dialogue) -> None:
         """Make the message part of the queue, or see that nothing of it stays."""
         message = session.message
-        if self.inspection and self.file and not message.verdict() and not message.discard:
-            self._finish_inspection(session, self.inspection, self.file)
+        if self.milter_session and self.file and not message.verdict() and not message.discard:
+            self._finish_milters(session, self.milter_session, self.file)
         status = message.verdict()
         if status and status & Status.TOO_LARGE:
             self.log.warning("mail_stream_cleanup: close error")
@@ -243,18 +253,16 @@ class Cleanup:
             wake_queue_manager(self.params.queue_service_name, self.log)
         return True
 
-    def _inspect(self, message: Message, milters: MilterRules) -> None:
+    def _show(self, message: Message, milters: MilterRules) -> None:
         """Let Milters see a message before its queue file is written."""
-        self.inspection = Inspection(milters, self.rules.rewriter, message)
-        message.inspector = self.inspection
+        self.milter_session = MilterSession(milters, self.rules.rewriter, message)
+        message.milters = self.milter_session
 
-    def _finish_inspection(
-        self, session: Dialogue, inspection: Inspection, file: QueueFile
-    ) -> None:
+    def _finish_milters(self, session: Dialogue, milters: MilterSession, file: QueueFile) -> None:
         """Show the content to the Milters, and write what they have left of the message."""
         try:
-            inspection.finish()
-            for records in inspection.records():
+            milters.finish()
+            for records in milters.records():
                 if session.message.verdict() or session.message.discard:
                     return
                 file.write(records)

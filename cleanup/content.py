@@ -10,7 +10,9 @@ SEE ALSO
     spec/cleanup-behaviour.md, section 3
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from cleanup.extracted import ExtractedStage
 from cleanup.headers import HeaderBlock, HeaderRules, header_name
@@ -25,13 +27,24 @@ TEXT, CONTINUED, EXTRACTED = b"NLX"
 BLANKED = bytes.maketrans(b"\r\n", b"  ")
 
 
+class TextStage(Stage, Protocol):
+    """A stage that can be given a record that was read before it began."""
+
+    def take(self, kind: int, text: bytes) -> None:
+        """Act on one record of text."""
+
+
 @dataclass(slots=True)
 class HeaderStage:
-    """Takes text records up to the end of the primary header."""
+    """Takes text records up to the end of the primary header.
+
+    parts_behind: makes the stage of what follows where that has headers, too.
+    """
 
     message: Message
     rules: HeaderRules
     recipients: Recipients
+    parts_behind: Callable[[HeaderBlock, Recipients], TextStage]
     block: HeaderBlock = field(init=False)
     _header: bytearray = field(default_factory=bytearray)  # lines so far, joined by newlines
     _unfinished: bool = False  # the last record was a piece of a line
@@ -83,7 +96,7 @@ class HeaderStage:
     def _end_header(self) -> None:
         self._flush()
         if not self.block.hops:
-            self.message.warn("no Received header")
+            self.message.warn("message rejected: no Received: header")
             self.message.refuse(Status.BAD)
         if not self.message.status:
             self.message.write_lines(self.block.finish())
@@ -93,6 +106,10 @@ class HeaderStage:
         self._end_header()
         if self.message.status:
             return None
+        if self.block.parted:
+            parts = self.parts_behind(self.block, self.recipients)
+            parts.take(kind, text)
+            return parts
         body = BodyStage(self.message, self.recipients)
         if text or kind == CONTINUED:
             self.message.write(RecordType.TEXT)
@@ -162,6 +179,10 @@ def extracted_stage(message: Message, recipients: Recipients) -> ExtractedStage:
     """End the content and begin the part behind it."""
     message.content_length = message.length - message.data_offset
     message.write(RecordType.EXTRACTED)
+    if message.content_filter:
+        message.write(RecordType.FILTER, message.content_filter)
+    if message.redirect:
+        message.write(RecordType.REDIRECT, message.redirect)
     if message.encoding:
         message.write_raw(record.encode(RecordType.ATTRIBUTE, b"encoding=" + message.encoding))
     return ExtractedStage(message, recipients)

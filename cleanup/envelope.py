@@ -5,9 +5,9 @@ SEE ALSO
     spec/queue-file.md, section 4
 """
 
-from cleanup.content import HeaderStage
 from cleanup.headers import HeaderRules
 from cleanup.message import EMPTY_SIZE_RECORD, Message, Utf8, is_utf8
+from cleanup.parts import content_stage
 from cleanup.recipients import Recipients
 from cleanup.stage import Stage, discard_from
 from common.handover import CLIENT_ATTRIBUTES
@@ -36,6 +36,8 @@ class EnvelopeStage:
         self.recipients = Recipients(message, rules.rewriter)
         self._written: set[RecordType] = set()  # of those that count once
         message.write_raw(EMPTY_SIZE_RECORD)
+        if rules.inspection:
+            message.known_attributes = {}
 
     def advance(self, records: Reader) -> Stage | None:
         """Take what is there; return the stage that follows, None when bytes are missing."""
@@ -47,7 +49,7 @@ class EnvelopeStage:
             if self.message.status:
                 return discard_from(kind)
             if kind == RecordType.CONTENT[0]:
-                return HeaderStage(self.message, self.rules, self.recipients)
+                return content_stage(self.message, self.rules, self.recipients)
         return None
 
     def _take(self, kind: int, payload: bytes) -> bool:
@@ -114,7 +116,7 @@ class EnvelopeStage:
         """Take the attributes of a client that common.handover has made."""
         message = self.message
         names = message.attribute_names | CLIENT_ATTRIBUTES
-        if len(names) > message.params.queue_file_attribute_count_limit:
+        if self.rules.inspection or len(names) > message.params.queue_file_attribute_count_limit:
             self.advance(Reader(records))  # finds the one that is too many
         else:
             message.write_raw(records)
@@ -150,5 +152,5 @@ class EnvelopeStage:
         message = self.message
         message.write_raw(CONTENT_RECORD)
         message.data_offset = message.length
-        if message.inspector:
-            message.inspector.envelope()
+        if message.milters:
+            message.milters.envelope()

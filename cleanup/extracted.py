@@ -63,6 +63,8 @@ class ExtractedStage:
     def finish(self) -> Stage:
         """End the message."""
         message = self.message
+        for address in message.copies:
+            self.recipients.add_copy(address)
         message.write(RecordType.END)
         if not message.recipient_count:
             message.refuse(Status.NO_RECIPIENTS)

@@ -14,6 +14,7 @@ import enum
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cleanup import address_list
 from cleanup.message import Message, Utf8
@@ -25,6 +26,9 @@ from common.log import printable
 from common.params import CleanupParams
 from common.queue_id import is_long
 from common.status import Status
+
+if TYPE_CHECKING:
+    from cleanup.inspection import Inspection
 
 # A header's name: printable ASCII without blanks; blanks may stand before the colon.
 HEADER = re.compile(rb"([!-9;-~]+)[ \t]*:")
@@ -81,6 +85,7 @@ class HeaderRules:
     undisclosed: bytes
     complete_list: re.Pattern[bytes]  # address lists that need no rewriting
     active: frozenset[bytes]  # headers that are looked at
+    inspection: "Inspection | None" = None  # opened by each process
 
     @classmethod
     def of(cls, params: CleanupParams) -> "HeaderRules":
@@ -103,6 +108,7 @@ class HeaderBlock:
     """The primary header of one message, in progress."""
 
     hops: int = 0
+    parted: bytes = b""  # the Content-Type, if it tells of parts with headers of their own
     message_id_logged: bool = False
 
     def __init__(self, message: Message, rules: HeaderRules) -> None:
@@ -162,7 +168,7 @@ class HeaderBlock:
             action(self, kind, text[len(name) + 1 :].lstrip(b" \t"))
         completed = self._completed(name, text[len(name) + 1 :]) if kind in ROLES else None
         if kind not in self.rules.drop:
-            self._write(completed or self._cut(text))
+            self._write(completed or cut(text, self.rules.params.header_size_limit))
 
     def finish(self) -> bytes:
         """Add the headers that every message must have; return the lines not written yet."""
@@ -174,10 +180,13 @@ class HeaderBlock:
         return bytes(self._text)
 
     def _note_encoding(self, kind: bytes, value: bytes) -> None:
-        """Remember an 8-bit body; 7bit is what nobody needs to be told."""
-        detect = self.rules.params.detect_8bit_encoding_header
-        if detect and value.strip().lower() in (b"8bit", b"binary"):
-            self.message.encoding = b"8bit"
+        note_encoding(self.message, value)
+
+    def _note_type(self, kind: bytes, value: bytes) -> None:
+        """Note what may have parts."""
+        told = value[:10].lower().startswith((b"multipart", b"message/"))
+        if told and not self.rules.params.disable_mime_input_processing:
+            self.parted = value
 
     def _count_hop(self, kind: bytes, value: bytes) -> None:
         """Count a Received header; too many of them mean that the mail runs in circles."""
@@ -224,13 +233,9 @@ class HeaderBlock:
             unique = f"{format_stamp(arrival)}.{unique}"
         return b"<%b@%b>" % (unique.encode(), self.rules.host)
 
-    def _cut(self, text: bytes) -> bytes:
-        """Return as much of a header as the limit allows."""
-        limit = self.rules.params.header_size_limit
-        if len(text) <= limit:
-            return text
-        line_end = text.rfind(b"\n", 0, limit)
-        return text[: line_end if limit - line_end < limit * CUT_LOSS else limit]
+    def put(self, text: bytes) -> None:
+        """Add a header as it is."""
+        self._write(text)
 
     def _write(self, text: bytes) -> None:
         """Add lines; they are encoded many at a time."""
@@ -245,10 +250,26 @@ class HeaderBlock:
             self._text.clear()
 
 
+def note_encoding(message: Message, value: bytes) -> None:
+    """Remember an 8-bit body; 7bit is what nobody needs to be told."""
+    detect = message.params.detect_8bit_encoding_header
+    if detect and value.strip().lower() in (b"8bit", b"binary"):
+        message.encoding = b"8bit"
+
+
+def cut(text: bytes, limit: int) -> bytes:
+    """Return as much of a header as the limit allows."""
+    if len(text) <= limit:
+        return text
+    line_end = text.rfind(b"\n", 0, limit)
+    return text[: line_end if limit - line_end < limit * CUT_LOSS else limit]
+
+
 # What is done about a header apart from its addresses.
 NOTED: dict[bytes, Callable[[HeaderBlock, bytes, bytes], None]] = {
     b"received": HeaderBlock._count_hop,
     b"message-id": HeaderBlock._log_message_id,
     b"resent-message-id": HeaderBlock._log_message_id,
     b"content-transfer-encoding": HeaderBlock._note_encoding,
+    b"content-type": HeaderBlock._note_type,
 }

@@ -41,6 +41,7 @@ class Option(enum.IntFlag):
 
 
 HOLD, DISCARD = Option.HOLD.value, Option.DISCARD.value
+FILTER, BCC_OK = Option.FILTER.value, Option.BCC_OK.value
 SMTPUTF8, AUTOUTF8 = Option.SMTPUTF8.value, Option.AUTOUTF8.value
 LATE_OPTIONS = HOLD | DISCARD  # what a client may add in the middle
 SEEN_OPTIONS = LATE_OPTIONS | SMTPUTF8
@@ -66,8 +67,8 @@ class Journal(Protocol):
         """Note trouble."""
 
 
-class Inspector(Protocol):
-    """Who is to see the message: Milters."""
+class Milters(Protocol):
+    """Who is to see the message before it is queued."""
 
     def envelope(self) -> None:
         """Look at the envelope, which is complete; the message may be refused then."""
@@ -88,8 +89,14 @@ class Message:
     notify_flags: int = 0  # of all recipients together
     utf8: Utf8 = Utf8.NONE
     encoding: bytes = b""  # of the body, as its header names it
-    inspector: Inspector | None = None
+    milters: Milters | None = None
     remote: bool = False  # rewriting context of the headers
+    checked: bool = False  # its content is looked up in tables
+    known_attributes: dict[bytes, bytes] | None = None  # kept for the log of checks
+    last_recipient: bytes | None = None
+    content_filter: bytes = b""  # that a check asks for
+    redirect: bytes = b""
+    copies: tuple[bytes, ...] = ()  # recipients that checks add
     length: int = 0  # bytes of the queue file so far
     data_offset: int = 0  # of the first content record
     content_length: int = 0

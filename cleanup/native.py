@@ -17,10 +17,11 @@ SEE ALSO
 import re
 import sys
 
-from cleanup.content import BodyStage, HeaderStage, extracted_stage
+from cleanup.content import BodyStage, extracted_stage
 from cleanup.envelope import EnvelopeStage
 from cleanup.headers import HeaderBlock, HeaderRules
 from cleanup.message import Journal, Message
+from cleanup.parts import PartsStage, content_stage
 from cleanup.stage import Stage
 from common import frame, record
 from common.errors import PeerError
@@ -120,25 +121,54 @@ class NativeSession:
 
     def _take_opening(self, handover: Handover, text: bytes) -> None:
         """Write the header and what is here of the body."""
+        if self._rules.inspection and self._rules.inspection.wanted(self.message):
+            self._begin_stage(handover, text)
+            return
         trace = b"\n".join((*handover.received(self.message.queue_id), b""))
         end = 0 if text.startswith(b"\n") else text.find(b"\n\n") + 1
         header = self._cleaned(trace + text[:end])
         block = HeaderBlock(self.message, self._rules)
         is_whole = end or text.startswith(b"\n")
         if not (is_whole and PLAIN_HEADERS.fullmatch(header) and block.add_plain(header)):
+            self._begin_stage(handover, text)
+            return
+        if block.parted:
+            self._write_text(block.finish())
             self._records = Reader()
-            self._stage = HeaderStage(self.message, self._rules, self._envelope.recipients)
-            self._feed(handover.trace(self.message.queue_id))
-            self._take_text(text)
+            self._stage = PartsStage.behind(block, self._envelope.recipients)
+            self._take_text(text[end:])
             return
         self._write_text(block.finish() + self._cleaned(text[end:]))
 
+    def _begin_stage(self, handover: Handover, text: bytes) -> None:
+        """Let the stages of the record stream take header and body."""
+        self._records = Reader()
+        self._stage = content_stage(self.message, self._rules, self._envelope.recipients)
+        self._feed(handover.trace(self.message.queue_id))
+        self._take_text(text)
+
     def _take_text(self, text: bytes) -> None:
         """Write text that follows the header, or leave it to the stage."""
-        if self._stage:
-            self._feed(self._lines.add(text))
+        text = self._cleaned(text)
+        if self._stage is None:
+            self._write_text(text)
+        elif isinstance(self._stage, PartsStage):
+            self._take_parts(self._stage, text)
         else:
-            self._write_text(self._cleaned(text))
+            self._feed(self._lines.add(text))
+
+    def _take_parts(self, stage: PartsStage, text: bytes) -> None:
+        """Leave the headers of parts to the stage, and write most of what stands between them."""
+        while text and not self.message.status:
+            size = stage.passable(self._lines.rest, text)
+            if size:
+                part, text = text[:size], text[size:]
+                stage.pass_text(self._lines.add(part), ends_line=b"\n" in part)
+            else:
+                end = text.find(b"\n\n") + 2  # of some headers
+                size = end if end > 1 and stage.may_pass_soon else len(text)
+                part, text = text[:size], text[size:]
+                self._feed(self._lines.add(part))
 
     def _write_text(self, text: bytes) -> None:
         self.message.write_raw(self._lines.add(text))

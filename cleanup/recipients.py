@@ -47,6 +47,8 @@ class Recipients:
             if name == b"rewrite_context":
                 message.remote = value == b"remote"
             message.attribute_names.add(name)
+            if message.known_attributes is not None:
+                message.known_attributes[name] = value
             message.write(RecordType.ATTRIBUTE, b"%b=%b" % (name, value))
         limit = message.params.queue_file_attribute_count_limit
         return len(message.attribute_names) <= limit
@@ -63,12 +65,27 @@ class Recipients:
         """Write the block of one recipient unless the same one was written before."""
         original = (raw if self.original is None else self.original).partition(b"\0")[0]
         final = self.rewriter.recipient(raw)
+        if self.message.known_attributes is not None:
+            self.message.last_recipient = final
         kind = self._address_type(final)
         dsn = self.dsn_original or kind + final
         if self._is_new(original, final, dsn):
             self._write(original, final, dsn)
         if self.original is not None or self.notify_flags or self.dsn_original:
             self.forget()
+
+    def add_copy(self, raw: bytes) -> None:
+        """Write a recipient that gets a copy, of which nobody is told."""
+        final = self.rewriter.recipient(raw)
+        self.notify_flags = NOTIFY_NEVER
+        is_new = self._is_new(raw, final, b"")
+        self.forget()
+        if not is_new:
+            return
+        self.message.write(RecordType.ATTRIBUTE, b"notify_flags=%d" % NOTIFY_NEVER)
+        self.message.write(RecordType.ORIGINAL_RECIPIENT, raw)
+        self.message.write(RecordType.RECIPIENT, final)
+        self.message.recipient_count += 1
 
     def _address_type(self, final: bytes) -> bytes:
         """Return the type that a delivery report names a recipient by."""

@@ -26,7 +26,6 @@ from commands.script import Script
 # To the queue manager: forget what failed, ignore delays, look at deferred and at new mail.
 TRY_ALL = b"FADI"
 COLLECT = b"W"  # to pickup
-PICKUP = "pickup"
 
 
 def main(config_dir: Path, verbose: int, arguments: list[str]) -> int:
@@ -43,7 +42,7 @@ def main(config_dir: Path, verbose: int, arguments: list[str]) -> int:
     except OSError as error:
         return script.fatal(f"cannot flush the mail queue: {queue_manager}: {error.strerror}")
     with suppress(OSError):  # a host that takes no local mail has none
-        tell(f"public/{instance.main_cf.text('pickup_service_name') or PICKUP}", COLLECT)
+        tell(f"public/{instance.main_cf.text('pickup_service_name')}", COLLECT)
     return 0
 
 

@@ -28,8 +28,6 @@ from common.errors import ConfigError
 from common.params import SuiteParams
 from common.sinks import check_place
 
-# Where main.cf is silent.
-ROTATE_SUFFIX, COMPRESSOR = "%Y%m%d-%H%M%S", "gzip"
 DEVICES = "/dev/"
 LEAVE_SECONDS = 30.0  # for processes that write to the old file
 LOOK_SECONDS = 0.1
@@ -41,7 +39,7 @@ def main(config_dir: Path, verbose: int, arguments: list[str]) -> int:
     instance = Instance.of(config_dir)
     script = Script(instance.main_cf)
     current = log_file(instance)
-    suffix = instance.main_cf.text("maillog_file_rotate_suffix") or ROTATE_SUFFIX
+    suffix = instance.main_cf.text("maillog_file_rotate_suffix")
     old = f"{current}.{time.strftime(suffix)}"
     if os.path.exists(old):
         return script.fatal(f"{old} exists already")
@@ -111,7 +109,7 @@ def old_processes(instance: Instance) -> bool:
 
 def compress(instance: Instance, script: Script, path: str) -> int:
     """Run the compressor; return the exit status of the command."""
-    program = instance.main_cf.text("maillog_file_compressor") or COMPRESSOR
+    program = instance.main_cf.text("maillog_file_compressor")
     try:
         status = subprocess.run([program, path], stdin=subprocess.DEVNULL, check=False).returncode
     except OSError as error:

@@ -14,7 +14,9 @@ SEE ALSO
 
 import os
 import re
+import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -25,6 +27,8 @@ from common.params import Parameter, declared, find
 from common.values import CONVERTERS
 
 P = TypeVar("P")
+
+SETTLE_SECONDS, SETTLE_LIMIT = 0.1, 1.0
 
 BLANKS = macro.BLANKS  # what separates words, in whatever locale
 
@@ -72,6 +76,19 @@ def read_text(path: Path) -> str:
         return decoded(path.read_bytes())
     except OSError as error:
         raise ConfigError(f"open {path}: {error.strerror}") from None
+
+
+def wait_until_settled(path: Path) -> None:
+    """Let somebody who writes to the file finish: half of it, or nothing, can be a configuration.
+
+    That is over when the file is a tenth of a second old. Longer than a second nobody waits.
+    """
+    end = time.monotonic() + SETTLE_LIMIT
+    with suppress(OSError):
+        while 0 <= (age := time.time() - os.stat(path).st_mtime) < SETTLE_SECONDS:
+            if time.monotonic() > end:
+                return
+            time.sleep(SETTLE_SECONDS - age)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,11 @@ class Lines:
         self._limit = limit
         self._rest = b""  # of a line whose end has not been seen
 
+    @property
+    def rest(self) -> bytes:
+        """What is here of a line whose end has not been seen, or of its last piece."""
+        return self._rest
+
     def add(self, piece: bytes) -> bytes:
         """Return records for all lines that have ended, and for the bulk of a very long one."""
         end = piece.rfind(b"\n") + 1

@@ -24,11 +24,17 @@ Serve = Callable[[SocketType], None]
 
 
 def serve_each(
-    child: Child, params: ChildParams, serve: Serve, serve_native: Serve | None = None
+    child: Child,
+    params: ChildParams,
+    serve: Serve,
+    serve_native: Serve | None = None,
+    *,
+    outdated: Callable[[], bool] | None = None,
 ) -> None:
     """Give each accepted connection to serve, until it is time to leave.
 
     serve_native: for connections of our own daemons, where master gave us a socket for them.
+    outdated: tells that the next connection is for a process that starts afresh.
     """
     if child.one_shot:
         serve_one(child, params, serve, socket.socket(fileno=LISTEN_FD))
@@ -40,13 +46,17 @@ def serve_each(
         serves[child.native_listener] = serve_native
     with select.epoll(len(listeners) + 1) as ready:
         ready.register(STATUS_FD, select.EPOLLIN)
+        # One connection wakes one process, not all that wait; but one that may have to leave it
+        # to the others must not be the only one to wake.
+        exclusive = 0 if outdated else select.EPOLLEXCLUSIVE
         for listener in listeners:
-            # One connection wakes one process, not all that wait.
-            ready.register(listener, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+            ready.register(listener, select.EPOLLIN | exclusive)
         used = 0
         while used < params.max_use:
             descriptors = [found for found, _ in ready.poll(params.max_idle)]
             if not descriptors or STATUS_FD in descriptors:
+                return
+            if outdated and outdated():
                 return
             try:
                 connection, _ = accept(listeners[descriptors[0]], families[descriptors[0]])

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
-from common.config import MainCf
+from common.config import MainCf, wait_until_settled
 from common.errors import ConfigError
 from common.options import Options
 from common.params import SuiteParams
@@ -130,6 +130,7 @@ class NativePlan(Plan):
         """
         main_cf = self.main_cf
         if main_cf.changed():
+            wait_until_settled(main_cf.path)
             main_cf, _ = keep_fixed(MainCf.read(main_cf.directory), fixed_values(main_cf))
         elif not self.personal:
             return self

@@ -9,12 +9,35 @@ from dataclasses import dataclass
 from common.params.child import ChildParams
 from common.params.milter import MilterParams
 from common.params.parameter import Seconds, Words, parameter
-from common.params.tables import HeaderParams
+from common.params.tables import MimeParams
 
 
 @dataclass(frozen=True, init=False, eq=False, repr=False, match_args=False)
-class CleanupParams(ChildParams, HeaderParams, MilterParams):
+class CleanupParams(ChildParams, MimeParams, MilterParams):
     """Read by cleanup."""
+
+    header_checks: Words = parameter("", "Tables for headers: what to do about each.")
+    mime_header_checks: Words = parameter("$header_checks", "The same for headers of MIME parts.")
+    nested_header_checks: Words = parameter(
+        "$header_checks", "The same for headers of attached messages."
+    )
+    body_checks: Words = parameter("", "Tables for lines of the body.")
+    body_checks_size_limit: int = parameter(
+        "51200", "Bytes of each part that body_checks looks at; 0 is unlimited.", least=0
+    )
+    message_reject_characters: str = parameter(
+        "", "Bytes for which a message is refused; escapes as in C."
+    )
+    message_strip_characters: str = parameter("", "Bytes that are left out; escapes as in C.")
+    disable_mime_input_processing: bool = parameter("no", "Take all behind the header for body.")
+    strict_8bitmime: bool = parameter("no", "Both of the following two.")
+    strict_7bit_headers: bool = parameter("no", "Refuse headers with bytes beyond ASCII.")
+    strict_8bitmime_body: bool = parameter(
+        "no", "Refuse bytes beyond ASCII in a body that does not announce them."
+    )
+    strict_mime_encoding_domain: bool = parameter(
+        "no", "Refuse encoded multipart/* and message/* parts."
+    )
 
     enable_long_queue_ids: bool = parameter("no", "Queue ids that do not repeat.")
     hopcount_limit: int = parameter(

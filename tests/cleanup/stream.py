@@ -1,15 +1,16 @@
 """stream - what a client of cleanup sends, and what comes of it"""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cleanup.headers import HeaderRules
+from cleanup.inspection import Inspection
 from cleanup.session import Session
 from common import attribute
 from common.params import CleanupParams
 from common.record import Reader, encode_length
 from tests.common.journal import Journal
-from tests.common.settings import load
+from tests.common.settings import BASE, load, main_cf
 
 QUEUE_ID = "C3A92216044"
 ARRIVAL = 1795177301  # Fri, 20 Nov 2026 12:21:41 UTC
@@ -135,7 +136,9 @@ class Host:
     rules: HeaderRules = field(init=False)
 
     def __post_init__(self) -> None:
-        self.rules = HeaderRules.of(load(CleanupParams, **self.settings))
+        params = load(CleanupParams, **self.settings)
+        inspection = Inspection.of(params, main_cf(**{**BASE, **self.settings}), Journal())
+        self.rules = replace(HeaderRules.of(params), inspection=inspection)
 
     def session(self, journal: Journal, queue_id: str = QUEUE_ID) -> Session:
         """Return a new session."""

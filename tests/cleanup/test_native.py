@@ -17,12 +17,14 @@ import time
 import tracemalloc
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from random import Random
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cleanup.headers import HeaderRules
+from cleanup.inspection import Inspection
 from cleanup.native import FACTS_LEAST, NativeSession
 from cleanup.session import Session
 from common import frame
@@ -34,9 +36,10 @@ from qmqpd.handover import HandoverRules, Parcel, option_flags
 from qmqpd.session import RECIPIENT_COST, RECIPIENTS_ROOM, Submission
 from tests.cleanup.stream import ARRIVAL, QUEUE_ID, SIZE_RECORD, parse
 from tests.common.journal import Journal
-from tests.common.settings import load
+from tests.common.settings import BASE, load, main_cf
 from tests.common.zone import local_zone
 from tests.splits import cut, splits
+from tests.suite import check_cases
 
 READ_SIZE = 32 * 1024
 CLIENT = Client(socket.AF_INET, "192.0.2.7", 4711, "client.test")
@@ -82,7 +85,9 @@ class Relay:
 
     def __post_init__(self) -> None:
         params = load(CleanupParams, **self.texts)
-        self.rules = HeaderRules.of(replace(params, **self.numbers))  # type: ignore[arg-type]  # names of numbers only
+        params = replace(params, **self.numbers)  # type: ignore[arg-type]  # names of numbers only
+        inspection = Inspection.of(params, main_cf(**{**BASE, **self.texts}), Journal())
+        self.rules = replace(HeaderRules.of(params), inspection=inspection)
         asked = load(QmqpdParams, **self.texts)
         self.handover = replace(
             HandoverRules.of(asked),
@@ -310,6 +315,36 @@ def test_any_message_becomes_the_same_file_whichever_way_it_comes(
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.data_too_large])
 @given(relays, messages(large_contents), far_places)
 def test_any_large_message_does_so_too(relay: Relay, sent: Sent, places: set[int]) -> None:
+    check_both_ways(relay, sent, places)
+
+
+# Messages with parts, and what is looked for in them.
+CHECKS = "regexp:{{/^X-N: [0-5]/ REPLACE X-New: y} {/^n[0-5]/ IGNORE} {/^(.....)/ INFO $$1}}"
+LOOKS: tuple[dict[str, str], ...] = (
+    {},
+    {},
+    {"header_checks": CHECKS},
+    {"header_checks": CHECKS, "mime_nesting_limit": "1", "mime_boundary_length_limit": "2"},
+    {"body_checks": CHECKS, "body_checks_size_limit": "30"},
+    {"header_checks": CHECKS, "body_checks": CHECKS, "receive_override_options": "no_milters"},
+    {"strict_8bitmime": "yes", "strict_mime_encoding_domain": "yes"},
+    {"header_checks": CHECKS, "receive_override_options": "no_header_body_checks"},
+    {"message_strip_characters": "-a", "disable_mime_input_processing": "yes"},
+    {"message_reject_characters": "\\7", "cleanup_replace_stray_cr_lf": "no"},
+)
+watchful = st.builds(
+    Relay,
+    st.builds(lambda look, others: {**others, **look}, st.sampled_from(LOOKS), some(choices)),
+    st.sampled_from([{}, {}, {"line_length_limit": 20}, {"line_length_limit": 40}]),
+)
+parted = st.integers(0, 100_000).map(lambda seed: check_cases.message(Random(seed)))
+# In front of the content lies the header of the frame: less of it is cut.
+many_places = st.integers(1, 60).map(lambda size: set(range(600, 20_000, size)))
+
+
+@settings(max_examples=400, deadline=None)
+@given(watchful, messages(parted), many_places)
+def test_a_message_with_parts_does_so_too(relay: Relay, sent: Sent, places: set[int]) -> None:
     check_both_ways(relay, sent, places)
 
 

@@ -1,11 +1,14 @@
 """Both files together: what is refused, what is left alone, what a reload changes."""
 
 import os
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from cleanup.__main__ import Rules
+from common import config
 from common.errors import ConfigError
 from common.params import ChildParams
 from master import changes
@@ -153,13 +156,13 @@ def test_what_ours_does_not_do_is_left_to_postfixs(postfix: Files) -> None:
     old = postfix.load()
     (plan,) = old.plans.values()
     assert native(plan)
-    main_cf_with(postfix, "header_checks = regexp:/etc/postfix/header_checks")
+    main_cf_with(postfix, "virtual_alias_maps = hash:/etc/postfix/virtual")
     new = postfix.load(old)
     (plan,) = new.plans.values()
     assert (type(plan), plan.prefork) == (Plan, 0)
     folder = postfix.directory
     assert new.warnings == (
-        f"{folder}/main.cf, line 3: our cleanup does not know header_checks:"
+        f"{folder}/main.cf, line 3: our cleanup does not know virtual_alias_maps:"
         f" {folder}/cleanup is used",
     )
     assert changes.between(old, new).changed == ("cleanup/unix",)
@@ -168,14 +171,14 @@ def test_what_ours_does_not_do_is_left_to_postfixs(postfix: Files) -> None:
 @pytest.mark.parametrize(
     ("line", "setting", "ours"),
     [
-        (CLEANUP, "strict_8bitmime = no", True),
-        (CLEANUP, "strict_8bitmime = yes", False),
+        (CLEANUP, "strict_8bitmime = yes", True),
+        (CLEANUP, "masquerade_domains = example.test", False),
         (CLEANUP, "always_bcc =", True),
         (CLEANUP, "virtual_alias_maps = $no_such_name", True),
         (CLEANUP, "smtpd_milters = inet:127.0.0.1:8891", False),
         (CLEANUP, "non_smtpd_milters = inet:127.0.0.1:8891", True),
         (CLEANUP + " -o always_bcc=a@b.test", "", False),
-        (CLEANUP + " -o header_checks=", "header_checks = static:HOLD", True),
+        (CLEANUP + " -o virtual_alias_maps=", "virtual_alias_maps = static:x", True),
     ],
 )
 def test_what_is_asked_for_is_what_is_in_force_for_the_service(
@@ -188,11 +191,11 @@ def test_what_is_asked_for_is_what_is_in_force_for_the_service(
 
 
 def test_what_nobody_does_is_a_mistake(postfix: Files) -> None:
-    main_cf_with(postfix, "header_checks = static:HOLD")
+    main_cf_with(postfix, "virtual_alias_maps = static:x")
     (postfix.directory / "cleanup").unlink()
     folder = postfix.directory
     assert postfix.complaint() == (
-        f"{folder}/main.cf, line 3: our cleanup does not know header_checks,"
+        f"{folder}/main.cf, line 3: our cleanup does not know virtual_alias_maps,"
         f" and there is no {folder}/cleanup"
     )
 
@@ -201,8 +204,8 @@ def test_a_process_does_not_pass_over_an_edit_that_asks_for_what_it_does_not_do(
     postfix: Files,
 ) -> None:
     (plan,) = postfix.load().plans.values()
-    main_cf_with(postfix, "header_checks = static:HOLD")
-    with pytest.raises(ConfigError, match="does not know header_checks: this takes a reload"):
+    main_cf_with(postfix, "virtual_alias_maps = static:x")
+    with pytest.raises(ConfigError, match="does not know virtual_alias_maps: this takes a reload"):
         native(plan).fresh()
 
 
@@ -298,6 +301,45 @@ def test_a_missing_file_is_named(files: Files, name: str) -> None:
 def test_the_default_of_chroot_depends_on_the_level(files: Files, level: str, chroot: bool) -> None:
     files.write(f"compatibility_level = {level}\nnative_services = echod\n")
     assert files.load().plans[ECHO].service.chroot is chroot
+
+
+def test_a_process_does_not_read_what_is_half_written(files: Files) -> None:
+    """An editor empties the file, then writes: in between nothing would be wrong with it."""
+    plan = files.load().plans[ECHO]
+    assert isinstance(plan, NativePlan)
+    path = files.directory / "main.cf"
+    text = path.read_text()
+    path.write_text("")
+    writer = threading.Timer(0.03, path.write_text, [text + "max_idle = 9\n"])
+    writer.start()
+    begin = time.monotonic()
+    fresh = plan.fresh()
+    writer.join()
+    assert (fresh.main_cf.text("max_idle"), fresh.main_cf.text("native_services")) == ("9", "echod")
+    assert time.monotonic() - begin < 1.0
+    # It is old enough now, or its date is wrong: nobody waits.
+    for date in (-60.0, 60.0):
+        os.utime(path, (time.time() + date, time.time() + date))
+        begin = time.monotonic()
+        plan.fresh()
+        assert time.monotonic() - begin < 0.09
+
+
+def test_a_file_that_is_written_all_the_time_is_read_nevertheless(files: Files) -> None:
+    path = files.directory / "main.cf"
+    stop = threading.Event()
+
+    def write() -> None:
+        while not stop.wait(0.02):
+            os.utime(path)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    begin = time.monotonic()
+    config.wait_until_settled(path)
+    stop.set()
+    writer.join()
+    assert 0.9 < time.monotonic() - begin < 3.0
 
 
 def test_what_is_fixed_keeps_its_value_and_is_told(files: Files) -> None:

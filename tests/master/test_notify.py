@@ -105,7 +105,9 @@ def test_nobody_waits_for_a_manager_that_is_gone_or_silent(tmp_path: Path) -> No
 
 def test_a_life_with_reloads_and_an_upgrade(manager: Manager, address: str) -> None:
     def patch() -> None:
-        os.environ.update(NOTIFY_SOCKET=address, WATCHDOG_USEC="200000")
+        os.environ.update(
+            NOTIFY_SOCKET=address, WATCHDOG_USEC="2000000"
+        )  # few: the socket holds ten
 
     with Running(patch=patch) as running:
         assert manager.hear() == READY

@@ -34,7 +34,8 @@ def access(**settings: str) -> tuple[Access, Journal]:
         ("example.test", LOCAL, False),
         ("!127.0.0.1, 127.0.0.0/8", LOCAL, False),
         ("127.0.0.0/8, !127.0.0.1", LOCAL, True),
-        ("$mynetworks", LOCAL, False),
+        ("$mynetworks", LOCAL, True),  # by default: this host's own
+        ("$none", LOCAL, False),
         ("inline:{{127.0.0.1=ok}}", LOCAL, True),
         ("cidr:{{127.0.0.0/8 ok}}", LOCAL, True),
         ("static:all", HOST, True),

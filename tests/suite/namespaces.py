@@ -22,7 +22,7 @@ def live(module: str, folder: Path) -> dict[str, Any]:
     done = run([*NAMESPACES, *program])
     assert done.returncode == 0, done.stderr
     found = dict(json.loads(done.stdout))
-    print(found["log"])
+    print(found["log"], done.stderr)
     return found
 
 

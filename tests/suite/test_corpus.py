@@ -31,8 +31,8 @@ from tests.suite.instance import Instance, Postroom
 from tests.suite.interchange import OwnDaemons
 from tests.suite.reference import Postfix
 
-# Groups whose code is still to come: MIME, content checks, address tables.
-NOT_YET = frozenset({"mime", "checks", "maps"})
+# Groups whose code is still to come: address tables.
+NOT_YET = frozenset({"maps"})
 
 # Cases that record Postfix waiting in silence, which Postroom does not do.
 REPLACED = {

@@ -45,6 +45,8 @@ def test_every_line_is_whole_and_has_a_head(relay: Relay) -> None:
     source = [str(peers.program("smtp-source")), "-m", "100", "-s", "5", "-t", "r@discard.test"]
     assert run([*source, f"127.0.0.1:{relay.smtp_port}"]).returncode == 0
     relay.wait_until_empty()
+    # The queue manager removes a file before it says so.
+    wait_for(lambda: sum(one.endswith(": removed") for one in relay.log_lines()) >= 100, 10, "all")
     lines = relay.log_lines()
     assert [line for line in lines if not LINE.match(line)] == []
     assert len([line for line in lines if line.endswith(": removed")]) == 100

@@ -26,6 +26,8 @@ from tests.suite.waiting import wait_for
 
 pytestmark = pytest.mark.alone
 
+pytestmark = pytest.mark.alone
+
 CLIENTS = 16
 SUBMISSIONS = 1_000_000  # more than there is time for
 LONGEST = 0.2  # seconds

@@ -107,7 +107,74 @@ def id_length() -> Play:
     return lambda trial: len(trial.exchange(MAIL).queue_id) > 14
 
 
+def check(pattern: str, action: str = "REJECT") -> str:
+    """Return a table with one rule."""
+    return f"regexp:{{{{/{pattern}/ {action}}}}}"
+
+
+def parted(kind: bytes, part: bytes) -> bytes:
+    """Return a message of a type with one part, which may bring headers."""
+    return mail(b"Content-Type: " + kind + b"\n\n--bound\n" + part)
+
+
+MIXED = b"multipart/mixed; boundary=bound"
+PART = parted(MIXED, b"X-Part: 1\n\nbody\n")
+ATTACHED = parted(MIXED, b"Content-Type: message/rfc822\n\nX-Nested: 1\n\nbody\n")
+DEEP = parted(MIXED, b"Content-Type: multipart/mixed; boundary=a\n\n--a\n" * 3)
+
+CHECKS = (
+    Scenario("header_checks", check("^Subject: one"), verdict(), "K", "D"),
+    Scenario("mime_header_checks", check("^X-Part"), verdict(PART), "K", "D"),
+    Scenario("nested_header_checks", check("^X-Nested"), verdict(ATTACHED), "K", "D"),
+    Scenario("body_checks", check("^body"), verdict(), "K", "D"),
+    Scenario(
+        "body_checks_size_limit",
+        "5",
+        verdict(mail(b"\nfirst\nsecond\n")),
+        "D",
+        "K",
+        beside={"body_checks": check("second")},
+    ),
+    Scenario("message_reject_characters", r"\7o", verdict(), "K", "D"),
+    Scenario("message_strip_characters", "y", stored(MAIL, "N", "^(bod.?)$"), ["body"], ["bod"]),
+    Scenario(
+        "disable_mime_input_processing",
+        "yes",
+        verdict(PART),
+        "D",
+        "K",
+        beside={"header_checks": check("^X-Part")},
+    ),
+    Scenario("strict_8bitmime", "yes", verdict(mail(b"\n\xe9\n")), "K", "D"),
+    Scenario("strict_8bitmime_body", "yes", verdict(mail(b"\n\xe9\n")), "K", "D"),
+    Scenario("strict_7bit_headers", "yes", verdict(mail(b"Subject: \xe9\n\n")), "K", "D"),
+    Scenario(
+        "strict_mime_encoding_domain",
+        "yes",
+        verdict(mail(b"Content-Transfer-Encoding: base64\nContent-Type: " + MIXED + b"\n\n")),
+        "K",
+        "D",
+    ),
+    Scenario(
+        "mime_boundary_length_limit",
+        "2",
+        verdict(mail(b"Content-Type: " + MIXED + b"\n\n--body\nX-Part: 1\n")),
+        "K",
+        "D",
+        beside={"mime_header_checks": check("^X-Part")},
+    ),
+    Scenario(
+        "mime_nesting_limit",
+        "1",
+        verdict(DEEP),
+        "K",
+        "D",
+        beside={"header_checks": check("nothing")},
+    ),
+)
+
 SCENARIOS: tuple[Scenario, ...] = (
+    *CHECKS,
     Scenario("enable_long_queue_ids", "yes", id_length(), False, True),
     Scenario("hopcount_limit", "3", verdict(mail(b"Received: by x\n" * 2 + b"\n")), "K", "D"),
     Scenario(

@@ -1,0 +1,96 @@
+"""checks - the tables that headers and body are looked up in
+
+DESCRIPTION
+    Checks is opened by each process for all its messages. A table that
+    cannot answer makes the message one to be tried again.
+
+SEE ALSO
+    header_checks(5)
+    spec/cleanup-behaviour.md, section 6
+"""
+
+from cleanup import action
+from cleanup.action import Origin, Outcome
+from cleanup.message import Message
+from common.config import MainCf, decoded
+from common.log import Log
+from common.mime import Segment
+from common.params import CleanupParams
+from common.status import Status
+from common.tables import Options, TableError, import_types
+from common.tables.maps import Maps
+
+BODY = "body_checks"
+TABLES = {
+    Segment.PRIMARY: "header_checks",
+    Segment.MIME: "mime_header_checks",
+    Segment.NESTED: "nested_header_checks",
+    Segment.BODY: BODY,
+}
+# Headers that are a part's own, wherever they stand.
+MIME_HEADERS = {
+    *(b"content-description", b"content-disposition", b"content-id", b"mime-version"),
+    *(b"content-transfer-encoding", b"content-type"),
+}
+
+
+class Checks:
+    """The tables, and what they say."""
+
+    def __init__(self, params: CleanupParams, main_cf: MainCf, log: Log) -> None:
+        """Open them."""
+        options = Options(log, main_cf)  # whatever bytes there are
+        self._maps = {name: Maps(names(params, name), options) for name in TABLES.values()}
+        self._log = log
+        self._outdated = False
+        self.body_limit = params.body_checks_size_limit
+        self.body = bool(self._maps[BODY])
+
+    def __bool__(self) -> bool:
+        return any(self._maps.values())
+
+    @property
+    def headers(self) -> bool:
+        """Whether any headers are looked up."""
+        return any(maps for name, maps in self._maps.items() if name != BODY)
+
+    def header(self, message: Message, segment: Segment, text: bytes) -> Outcome:
+        """Do what is said of a header, its lines joined by newlines."""
+        if segment is not Segment.MIME and text.partition(b":")[0].lower() in MIME_HEADERS:
+            segment = Segment.MIME
+        return self._apply(message, Origin("header", TABLES[segment], text))
+
+    def line(self, message: Message, text: bytes) -> Outcome:
+        """Do what is said of a line of the body."""
+        return self._apply(message, Origin("body", BODY, text))
+
+    def outdated(self) -> bool:
+        """Tell whether a table has changed since this process read it, and log that once."""
+        if not self._outdated:
+            table = next(filter(None, map(Maps.changed, self._maps.values())), None)
+            if table is not None:
+                self._outdated = True
+                self._log.info(f"table {table.name} has changed -- restarting")
+        return self._outdated
+
+    def _apply(self, message: Message, origin: Origin) -> Outcome:
+        try:
+            answer = self._maps[origin.table].find(decoded(origin.text.partition(b"\0")[0]))
+        except TableError:
+            message.warn(
+                f"{origin.table} map lookup problem -- message not accepted, try again later"
+            )
+            message.refuse(Status.WRITE_FAILED)
+            return Outcome(None)
+        return Outcome(origin.text) if answer is None else action.act(message, origin, answer)
+
+
+def names(params: CleanupParams, parameter: str) -> tuple[str, ...]:
+    """Return the names of a parameter's tables."""
+    found: tuple[str, ...] = getattr(params, parameter)
+    return found
+
+
+def prepare(params: CleanupParams) -> None:
+    """Import what the tables need, in master."""
+    import_types(name for parameter in TABLES.values() for name in names(params, parameter))
