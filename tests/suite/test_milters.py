@@ -22,6 +22,7 @@ from tests.suite.milter_plays import (
     Stand,
     at_end,
     header,
+    named,
 )
 from tests.suite.queue_file import read_records
 from tests.suite.reference import Postfix
@@ -95,10 +96,13 @@ def test_a_message_that_is_not_changed_has_the_same_records(mail: bytes, build: 
         stand.milter.script = {}
         queue_id = qmqp.submit(stand.instance.port, mail).queue_id
         path = stand.instance.queue_files()[queue_id]
-        found.append([(one.offset, one.kind, len(one.value)) for one in read_records(path)])
-        first = read_records(path)[0]
-        found[-1].append((int(first.value.split()[0]), first.kind, int(first.value.split()[1])))
+        records = read_records(path)
         path.unlink()
+        size, start = (int(number) for number in records[0].value.split()[:2])
+        places = {one.kind: one.offset for one in records}
+        assert (places["M"] + 2, places["X"]) == (start, start + size)
+        changing = {queue_id}
+        found.append([(one.kind, named(one.value, changing)) for one in records[2:]])
     assert found[0] == found[1]
 
 
