@@ -18,14 +18,12 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 from socket import SocketType
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from cleanup import checks
 from cleanup.headers import HeaderRules
 from cleanup.inspection import Inspection
 from cleanup.message import Journal, Message
-from cleanup.milter_session import HEADER_LIMIT, MilterSession
-from cleanup.milters import MilterRules
 from cleanup.native import NativeSession
 from cleanup.session import Session
 from cleanup.trigger import wake_queue_manager
@@ -38,6 +36,10 @@ from common.params import CleanupParams
 from common.sockets import set_io_timeout, wait_readable
 from common.status import Status
 from common.worker import serve_each
+
+if TYPE_CHECKING:
+    from cleanup.milter_session import MilterSession
+    from cleanup.milters import MilterRules
 
 PARAMS = CleanupParams
 NATIVE = True  # there is a socket for frames beside the public one
@@ -63,7 +65,7 @@ class Rules(NamedTuple):
     """What the configuration says."""
 
     headers: HeaderRules
-    milters: MilterRules | None
+    milters: "MilterRules | None"
 
 
 def prepare(params: CleanupParams) -> Rules:
@@ -73,7 +75,13 @@ def prepare(params: CleanupParams) -> Rules:
         ConfigError: the Milters cannot be understood.
     """
     checks.prepare(params)
-    milters = MilterRules.of(params)
+    milters = None
+    if params.non_smtpd_milters:
+        # Only now: few hosts have any, and each program that is started would pay for it.
+        from cleanup.milter_session import HEADER_LIMIT
+        from cleanup.milters import MilterRules
+
+        milters = MilterRules.of(params)
     if milters and params.header_size_limit > HEADER_LIMIT:
         params = copy.copy(params)
         params.__dict__["header_size_limit"] = HEADER_LIMIT  # for all of what Milters see
@@ -253,12 +261,14 @@ class Cleanup:
             wake_queue_manager(self.params.queue_service_name, self.log)
         return True
 
-    def _show(self, message: Message, milters: MilterRules) -> None:
+    def _show(self, message: Message, milters: "MilterRules") -> None:
         """Let Milters see a message before its queue file is written."""
+        from cleanup.milter_session import MilterSession  # is there: see prepare()
+
         self.milter_session = MilterSession(milters, self.rules.rewriter, message)
         message.milters = self.milter_session
 
-    def _finish_milters(self, session: Dialogue, milters: MilterSession, file: QueueFile) -> None:
+    def _finish_milters(self, session: Dialogue, milters: "MilterSession", file: QueueFile) -> None:
         """Show the content to the Milters, and write what they have left of the message."""
         try:
             milters.finish()
