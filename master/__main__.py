@@ -29,7 +29,7 @@ from pathlib import Path
 from common.child import DESCRIPTOR_LIMIT
 from common.environment import config_directory
 from common.errors import ConfigError
-from master import facts, life, rehearsal
+from master import activation, facts, life, rehearsal
 from master.configuration import Configuration
 from master.endpoints import Names
 from master.facts import FactsError
@@ -37,11 +37,11 @@ from master.lock import LockedError
 
 
 def stay_in_foreground() -> None:
-    """Keep standard output and error, and nothing else of what was open."""
+    """Keep standard output and error, and of what else is open the service manager's sockets."""
     hold_standard_streams()
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
-    os.closerange(3, DESCRIPTOR_LIMIT)
+    os.closerange(activation.FIRST + activation.count(os.environ), DESCRIPTOR_LIMIT)
 
 
 def hold_standard_streams() -> None:

@@ -24,7 +24,7 @@ import setproctitle
 
 from common.errors import ConfigError
 from common.log import Log, log_end
-from master import environment, guard, jail, spool, upgrade
+from master import activation, environment, guard, jail, spool, upgrade
 from master.children import Nursery
 from master.configuration import Configuration
 from master.control import Control, Reply, Request
@@ -52,7 +52,9 @@ def run(
         ConfigError: it cannot be started.
     """
     params = configuration.params
-    own, manager = Installation.own(), Notifier.of(os.environ)  # before that is cleaned
+    # Before the environment is cleaned:
+    own, manager = Installation.own(), Notifier.of(os.environ)
+    sockets = activation.passed(os.environ)
     guard.check(configuration)
     os.umask(UMASK)
     owner = spool.mail_owner(params)
@@ -70,7 +72,7 @@ def run(
     control = Control(supervisor.loop, journal.log)
     orders = Orders(supervisor, Upgrade(supervisor, control, own))
     orders.listen_to_signals()
-    supervisor.open(owner)
+    supervisor.open(owner, sockets)
     control.open(f"{params.process_id_directory}/control", orders.handle)
     ready()
     supervisor.tell_manager()

@@ -18,6 +18,7 @@ import enum
 import gc
 import os
 import signal
+import socket
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -27,7 +28,7 @@ from typing import NamedTuple, Protocol
 from common.child import Identity
 from common.errors import ConfigError
 from common.params import POSTROOM_VERSION
-from master import changes, environment, journal, listeners
+from master import activation, changes, environment, journal, listeners
 from master.changes import Changes
 from master.children import Nursery
 from master.configuration import Configuration
@@ -96,8 +97,10 @@ class Supervisor:
         self.names = names
         self._handovers: list[Handover] = []
 
-    def open(self, owner: Identity | None) -> None:
+    def open(self, owner: Identity | None, sockets: Iterable[socket.socket] = ()) -> None:
         """Take the locks, open every listener, start the first processes.
+
+        sockets: listeners of the service manager, to be used where they belong.
 
         Raises:
             LockedError: the mail system runs already.
@@ -109,7 +112,12 @@ class Supervisor:
             Lock.acquire(Path(params.data_directory, "master.lock"), owner).descriptor,
         )
         self.listeners = Listeners(owner)
-        self.listeners.open(listeners.wanted(self.configuration.plans.values()), BIND_PATIENCE)
+        wanted = list(listeners.wanted(self.configuration.plans.values()))
+        given, complaints = activation.assign(sockets, [one.endpoint for one in wanted])
+        for complaint in complaints:
+            self.log.warning(complaint)
+        self.listeners.adopt(given)
+        self.listeners.open(wanted, BIND_PATIENCE)
         self._prepare_to_fork()
         self._run_plans()
         self._announce("daemon started")
