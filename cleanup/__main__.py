@@ -20,7 +20,7 @@ from dataclasses import replace
 from socket import SocketType
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from cleanup import checks
+from cleanup import checks, trace
 from cleanup.headers import HeaderRules
 from cleanup.inspection import Inspection
 from cleanup.message import Journal, Message
@@ -46,11 +46,7 @@ NATIVE = True  # there is a socket for frames beside the public one
 CLAIMS = True  # queue files are written here
 
 # What Postfix's cleanup does to a message and ours does not, by the parameters that ask for it.
-MISSING = (
-    *("smtpd_milters", "milter_header_checks"),
-    *("virtual_alias_maps", "canonical_maps", "sender_canonical_maps", "recipient_canonical_maps"),
-    *("always_bcc", "sender_bcc_maps", "recipient_bcc_maps", "masquerade_domains"),
-)
+MISSING = ("smtpd_milters", "milter_header_checks")
 
 READ_SIZE = 32 * 1024  # larger reads cost page faults: every buffer would be mapped anew
 NO_FILE_ID = "NOQUEUE"
@@ -93,13 +89,15 @@ def serve(child: Child) -> None:
     rules: Rules = child.prepared
     headers, milters = rules
     params = headers.params
+    addresses = headers.address_rules.open(child.main_cf, child.log)
     inspection = Inspection.of(params, child.main_cf, child.log)
-    rules = Rules(replace(headers, inspection=inspection), milters)
+    rules = Rules(replace(headers, addresses=addresses, inspection=inspection), milters)
     child.drop_privileges(params.mail_owner, params.queue_directory)
     cleanup = Cleanup(rules, child.log, child.claim)
     signal.signal(signal.SIGTERM, cleanup.terminate)
     signal.signal(signal.SIGALRM, cleanup.expire)
-    outdated = cleanup.outdated if inspection else None
+    opens = addresses or inspection
+    outdated = cleanup.outdated if opens else None
     serve_each(child, params, cleanup.serve, cleanup.serve_native, outdated=outdated)
 
 
@@ -148,18 +146,22 @@ class Cleanup:
         answered = self._serve(connection, NativeSession)
         set_io_timeout(connection, NEXT_SECONDS)
         for _ in range(1, min(self.params.max_use, MESSAGES_LIMIT)):
-            if not answered or self.outdated() or not (opening := receive_next(connection)):
+            if not answered or not (opening := self._receive_next(connection)):
                 return
             signal.alarm(int(self.params.daemon_timeout))  # each has a time of its own
             answered = self._serve(connection, NativeSession, opening)
 
     def outdated(self) -> bool:
         """Tell whether the next message is for a process that opens its tables anew."""
-        inspection = self.rules.inspection
+        addresses, inspection = self.rules.addresses, self.rules.inspection
+        if addresses and addresses.outdated():
+            return True
         return bool(inspection and inspection.checks and inspection.checks.outdated())
 
     def _serve(self, connection: SocketType, kind: type[Dialogue], opening: bytes = b"") -> bool:
         """Take one message, of which the opening is here; tell whether it was answered."""
+        if self.rules.addresses:
+            self.rules.addresses.begin()
         self._wait_for_queue_manager()
         self.file = self._create_file()
         name = self.file.queue_id if self.file else NO_FILE_ID
@@ -208,6 +210,15 @@ class Cleanup:
         self._complete(session)
         return self._answer(connection, session)
 
+    def _receive_next(self, connection: SocketType) -> bytes:
+        """Return the beginning of a client's next message, nothing if there is none for us."""
+        if self.rules.addresses or self.rules.inspection:
+            # What is not read yet a client sends once more, to a process with fresh tables.
+            waits = receive_next(connection, 1, socket.MSG_PEEK)
+            if not waits or self.outdated():
+                return b""
+        return receive_next(connection)
+
     def _receive(self, connection: SocketType) -> bytes:
         """Return what comes next, mostly here already; empty at the end."""
         try:
@@ -229,6 +240,8 @@ class Cleanup:
         message = session.message
         if self.milter_session and self.file and not message.verdict() and not message.discard:
             self._finish_milters(session, self.milter_session, self.file)
+        if message.expansions and not message.verdict() and not message.discard:
+            self._trace(message)
         status = message.verdict()
         if status and status & Status.TOO_LARGE:
             self.log.warning("mail_stream_cleanup: close error")
@@ -279,6 +292,22 @@ class Cleanup:
         except QueueError as error:
             self._fail(session, error)
 
+    def _trace(self, message: Message) -> None:
+        """See that the sender is told of recipients that were taken for several."""
+        path = f"private/{self.params.trace_service_name}"
+        try:
+            for expansion in message.expansions:
+                request = expansion.request(message.queue_id)
+                trace.append(path, request, self.params.ipc_timeout)
+        except OSError as error:
+            self.log.warning(f"connect to {path}: {error.strerror or error}")
+            message.refuse(Status.WRITE_FAILED)
+        except PeerError:
+            message.refuse(Status.WRITE_FAILED)
+        if message.status:
+            message.warn("trace service failure")
+            message.warn("trace logfile update error")
+
     def _fail(self, session: Dialogue, error: QueueError) -> None:
         session.message.warn(f"queue file write error: {error}")
         session.fail(Status.WRITE_FAILED)
@@ -313,9 +342,9 @@ class Cleanup:
                 os.write(FLOW_WRITE_FD, b"\0")
 
 
-def receive_next(connection: SocketType) -> bytes:
+def receive_next(connection: SocketType, size: int = READ_SIZE, flags: int = 0) -> bytes:
     """Return the beginning of a client's next message, nothing if there is none."""
     try:
-        return connection.recv(READ_SIZE)
+        return connection.recv(size, flags)
     except OSError:
         return b""

@@ -1,8 +1,8 @@
 """address_list - the addresses in a header, and putting them back
 
 DESCRIPTION
-    parse() cuts the value of an address header into mailboxes with their
-    phrases, comments and separators; AddressList.format() writes them again,
+    parse() finds the addresses in the value of a header, among phrases,
+    comments and separators; AddressList.format() writes all of it again,
     folded. A header in which no address changed is never written again: its
     sender's own bytes stay.
 
@@ -12,6 +12,7 @@ SEE ALSO
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,8 +25,8 @@ TOKEN = re.compile(
       (?P<blank> [ \t\r\n]+ )
     | (?P<quoted> "(?> (?: [^"\\] | \\. )*) (?:"|\\?\Z) )
     | (?P<literal> \[(?> (?: [^\]\\] | \\. )*) (?:\]|\\?\Z) )
-    | (?P<special> [(),:;<>@.] )
-    | (?P<atom> (?> (?: [^ \t\r\n"\[(),:;<>@.\\] | \\. )+) | [\\] )
+    | (?P<special> [(),:;<>@.%!|] )
+    | (?P<atom> (?> (?: [^ \t\r\n"\[(),:;<>@.%!|\\] | \\. )+) | [\\] )
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -58,9 +59,18 @@ class Token:
     value: bytes
     spaced: bool  # blank space stood before it
 
+    @property
+    def is_word(self) -> bool:
+        """Whether it is more than a separator."""
+        return self.kind not in ("special", "group")
+
     def is_special(self, character: bytes) -> bool:
         """Tell whether this is that separator."""
         return self.kind == "special" and self.text == character
+
+
+# Returns another address for a full one, and whether it was ever another on the way there.
+Mapping = Callable[[bytes], tuple[bytes, bool]]
 
 
 class Rule(Protocol):
@@ -72,105 +82,204 @@ class Rule(Protocol):
 
 @dataclass(slots=True)
 class Mailbox:
-    """What stands between two separators."""
+    """An address among the other things in a list."""
 
-    group: bytes = b""  # "name:" in front of the first member
-    before: bytes = b""  # words in front of the angle brackets
-    internal: bytes | None = None  # the address, None if there is none
-    bare_local: bool = False  # the address has no domain, though it may hold a quoted @
-    bracketed: bool = False
-    behind: bytes = b""  # comments, or what follows the brackets
-    end: bytes = b""  # separators: "," ";" ";,"
+    internal: bytes
+    bare_local: bool  # it has no domain, though it may hold a quoted @
+    written: bytes  # as it came, without blanks
 
-    def format(self) -> bytes:
-        """Return the mailbox in external form."""
-        parts = [self.group, self.before]
-        external = address.quote(self.internal) if self.internal else b""
-        if self.bracketed:
-            parts.append(b"<%b>%b" % (external, self.behind))
-        else:
-            parts += [external, self.behind]
-        text = b" ".join([part for part in parts if part])
-        return text + (b" " if text == self.group != b"" else b"") + self.end
+    @property
+    def lacks_quotes(self) -> bool:
+        """Whether it came without the quotes that it needs."""
+        return self.written == self.internal != address.quote(self.internal)
+
+
+Item = Mailbox | Token
+COMMA = Token("special", b",", b",", spaced=False)
+GROUP = Token("group", b":", b":", spaced=False)  # the colon behind a group's name
+SEPARATORS = (b",", b";", b">")  # what no address outside of angle brackets holds
 
 
 @dataclass(slots=True)
 class AddressList:
-    """A header's mailboxes in order."""
+    """What a header holds, in order."""
 
-    mailboxes: list[Mailbox]
+    items: list[Item]
+
+    @property
+    def mailboxes(self) -> list[Mailbox]:
+        """The addresses alone."""
+        return [item for item in self.items if isinstance(item, Mailbox)]
 
     def rewrite(self, rule: Rule) -> bool:
         """Put each address through rule; tell whether any changed."""
         changed = False
         for mailbox in self.mailboxes:
-            if mailbox.internal:
-                rewritten = rule(mailbox.internal, bare_local=mailbox.bare_local)
-                changed = changed or rewritten != mailbox.internal
-                mailbox.internal = rewritten
+            rewritten = rule(mailbox.internal, bare_local=mailbox.bare_local)
+            changed = changed or rewritten != mailbox.internal or mailbox.lacks_quotes
+            mailbox.internal = rewritten
+        return changed
+
+    def apply(self, mapping: Mapping) -> bool:
+        """Put each full address through mapping; tell whether any changed."""
+        changed = False
+        for mailbox in self.mailboxes:
+            mailbox.internal, this_changed = mapping(mailbox.internal)
+            changed = changed or this_changed
         return changed
 
     def format(self, name: bytes, limit: int) -> bytes:
-        """Return the whole header, folded with newline and tab.
+        """Return the whole header, folded with newline and tab behind commas.
 
         At limit bytes it ends, wherever that is; folding is not counted.
         """
-        whole = name + b": " + b"\0".join(mailbox.format() for mailbox in self.mailboxes)
+        whole = name + b": " + self._text()
         first, *pieces = whole[:limit].split(b"\0")
         out, column = [first], len(first)
         for piece in pieces:
             column += 1 + len(piece)
-            if column > FOLD_COLUMN:
-                column = 1 + len(piece)
+            if column >= FOLD_COLUMN:
+                column = len(piece)  # the tab does not count
                 out.append(b"\n\t")
             else:
                 out.append(b" ")
             out.append(piece)
         return b"".join(out)
 
+    def _text(self) -> bytes:
+        """Return the list in external form, a NUL in place of the blank behind each comma."""
+        out = b""
+        wordy = False  # a word is the last that was written
+        for item in self.items:
+            is_word = isinstance(item, Mailbox) or item.is_word
+            opens = not isinstance(item, Mailbox) and item.text == b"<"
+            if (wordy and is_word) or (opens and out and out[-1:] not in (b"\0", b" ")):
+                out += b" "
+            if isinstance(item, Mailbox):
+                out += address.quote(item.internal)
+            else:
+                out += item.text
+                out += b"\0" if item is COMMA else b" " if item is GROUP else b""
+            wordy = is_word
+        return out
+
 
 def parse(value: bytes, token_limit: int) -> AddressList:
     """Return the addresses of a header's value; what is behind token_limit tokens is lost."""
-    tokens = tokenize(value, token_limit)
-    last_bracket = max(
-        (at for at, token in enumerate(tokens) if token.is_special(b">")), default=-1
-    )
-    mailboxes: list[Mailbox] = []
-    pending: list[Token] = []
-    group = b""
-    closer = -1  # place of the bracket that ends the address we are in
-    for place, token in enumerate(tokens):
-        special = token.text if token.kind == "special" else b""
-        if place <= closer or special not in (b":", b",", b";", b"<"):
-            pending.append(token)
-        elif special == b"<":
-            closer = _index(tokens, b">", place) if place < last_bracket else -1
-            pending.append(token)
-        elif special == b":" and pending[:1] and pending[0].is_special(b"@"):
-            pending.append(token)  # of a route, not of a group
-        elif special == b":":
-            group, pending = _words(pending) + b":", []
-        elif (
-            special == b","
-            and not pending
-            and not group
-            and mailboxes[-1:]
-            and (mailboxes[-1].end == b";")
-        ):
-            mailboxes[-1].end += b","  # behind a group
-        else:
-            _append(mailboxes, _mailbox(pending, group, special))
-            group, pending = b"", []
-    if pending or group or (mailboxes and mailboxes[-1].end.endswith(b",")):
-        _append(mailboxes, _mailbox(pending, group, b""))
-    return AddressList(mailboxes)
+    return AddressList(Parser(tokenize(value, token_limit)).items())
 
 
-def _append(mailboxes: list[Mailbox], mailbox: Mailbox) -> None:
-    """Add a mailbox; behind a group there is a comma, whether it was written or not."""
-    if mailboxes and mailboxes[-1].end == b";":
-        mailboxes[-1].end += b","
-    mailboxes.append(mailbox)
+class Parser:
+    """Groups tokens from the right to the left, as Postfix does.
+
+    Two words beside each other are two addresses, wherever no angle bracket follows.
+    """
+
+    def __init__(self, tokens: list[Token]) -> None:
+        self._left = tokens  # that are not grouped yet
+        self._items: list[Item] = []  # the last one first
+        self._in_group = False
+
+    def items(self) -> list[Item]:
+        """Return the list."""
+        while self._left:
+            token = self._left[-1]
+            if token.kind == "comment":
+                self._move_comment()
+            elif token.is_special(b","):
+                self._left.pop()
+                self._items.append(COMMA)
+            elif token.is_special(b";"):
+                self._end_group()
+            elif token.is_special(b">"):
+                self._bracketed()
+            elif token.is_special(b":") and self._in_group:
+                self._name_group()
+            else:
+                self._bare()
+        self._items.reverse()
+        return self._items
+
+    def _move_comment(self) -> None:
+        """Put a comment behind the address that it stands before, or leave it."""
+        place = len(self._items)
+        if self._items and isinstance(self._items[-1], Mailbox):
+            place -= 1
+        self._items.insert(place, self._left.pop())
+
+    def _end_group(self) -> None:
+        self._separate()
+        self._items.append(self._left.pop())
+        self._in_group = True
+
+    def _name_group(self) -> None:
+        self._left.pop()
+        self._items.append(GROUP)
+        self._in_group = False
+        self._words((b",",))
+
+    def _bracketed(self) -> None:
+        """Take an address in angle brackets, and the words in front of it."""
+        self._separate()
+        self._items.append(self._left.pop())
+        start = len(self._left)
+        while start and not self._left[start - 1].is_special(b"<"):
+            start -= 1
+        inner = self._left[start:]
+        del self._left[start:]
+        self._items += [token for token in reversed(inner) if token.kind == "comment"]
+        spec = [token for token in inner if token.kind != "comment"]
+        if spec:
+            self._items.append(mailbox(spec))
+        if self._left:
+            self._items.append(self._left.pop())
+        self._words((b",", b";", b":", b">"))
+        if self._left and self._left[-1].is_special(b":") and not self._in_group:
+            self._items.append(self._left.pop())
+
+    def _words(self, ends: tuple[bytes, ...]) -> None:
+        """Take words as they are, up to one of these."""
+        while self._left and not any(map(self._left[-1].is_special, ends)):
+            self._items.append(self._left.pop())
+
+    def _bare(self) -> None:
+        """Take an address that stands alone: words with specials between them."""
+        self._separate()
+        spec: list[Token] = []
+        comments: list[Item] = []
+        while self._left:
+            token = self._left[-1]
+            if any(map(token.is_special, SEPARATORS)):
+                break
+            if token.is_special(b":") and self._in_group:
+                break
+            if spec and spec[-1].is_word and token.is_word and token.kind != "comment":
+                break
+            (comments if token.kind == "comment" else spec).append(self._left.pop())
+        self._items += [*comments, mailbox(spec[::-1])]
+
+    def _separate(self) -> None:
+        """Put a comma in front of an address that nothing separates from what is coming."""
+        if self._items and isinstance(self._items[-1], Mailbox):
+            self._items.append(COMMA)
+
+
+def mailbox(tokens: list[Token]) -> Mailbox:
+    """Return the address that tokens make."""
+    bare_local = not any(token.is_special(b"@") for token in tokens)
+    return Mailbox(internal(tokens), bare_local, b"".join([token.text for token in tokens]))
+
+
+def internal(tokens: list[Token]) -> bytes:
+    """Return tokens without quotes and blanks, but for those that a comma or bracket brings."""
+    out = b""
+    for token in tokens:
+        if token.is_special(b"<") and out:
+            out += b" "
+        out += token.value
+        if token.is_special(b","):
+            out += b" "
+    return out
 
 
 def tokenize(value: bytes, limit: int) -> list[Token]:
@@ -221,54 +330,3 @@ def _comment_end(value: bytes, start: int) -> int:
                 return position + 1
         position += 1
     return len(value)
-
-
-def _mailbox(tokens: list[Token], group: bytes, end: bytes) -> Mailbox:
-    """Make one mailbox of the tokens between two separators."""
-    mailbox = Mailbox(group=group, end=end)
-    opener = _index(tokens, b"<")
-    closer = _index(tokens, b">", opener)
-    if 0 <= opener < closer:
-        mailbox.before = _words(tokens[:opener])
-        mailbox.behind = _words(tokens[closer + 1 :])
-        mailbox.bracketed = True
-        tokens = tokens[opener + 1 : closer]
-    else:
-        mailbox.behind = _words([token for token in tokens if token.kind == "comment"])
-    spec = [token for token in tokens if token.kind != "comment"]
-    if spec or mailbox.bracketed:
-        mailbox.internal = _internal(spec)
-        mailbox.bare_local = not any(token.is_special(b"@") for token in spec)
-    return mailbox
-
-
-def _index(tokens: list[Token], special: bytes, start: int = 0) -> int:
-    """Return the place of a special character, -1 if there is none."""
-    for place in range(max(start, 0), len(tokens)):
-        if tokens[place].is_special(special):
-            return place
-    return -1
-
-
-def _internal(tokens: list[Token]) -> bytes:
-    """Return the address without quotes; words keep one blank between them."""
-    out = b""
-    previous: Token | None = None
-    for token in tokens:
-        if previous and token.spaced and "special" not in (previous.kind, token.kind):
-            out += b" "
-        out += token.value
-        previous = token
-    return out
-
-
-def _words(tokens: list[Token]) -> bytes:
-    """Return words as they were written, a blank between them but none beside a special."""
-    out: list[bytes] = []
-    previous = "special"
-    for token in tokens:
-        if "special" not in (previous, token.kind):
-            out.append(b" ")
-        out.append(token.text)
-        previous = token.kind
-    return b"".join(out)

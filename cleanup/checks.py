@@ -40,7 +40,7 @@ class Checks:
     def __init__(self, params: CleanupParams, main_cf: MainCf, log: Log) -> None:
         """Open them."""
         options = Options(log, main_cf)  # whatever bytes there are
-        self._maps = {name: Maps(names(params, name), options) for name in TABLES.values()}
+        self._maps = {name: Maps(name, names(params, name), options) for name in TABLES.values()}
         self._log = log
         self._outdated = False
         self.body_limit = params.body_checks_size_limit

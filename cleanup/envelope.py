@@ -33,7 +33,7 @@ class EnvelopeStage:
     def __init__(self, message: Message, rules: HeaderRules) -> None:
         self.message = message
         self.rules = rules
-        self.recipients = Recipients(message, rules.rewriter)
+        self.recipients = Recipients(message, rules.rewriter, rules.addresses)
         self._written: set[RecordType] = set()  # of those that count once
         message.write_raw(EMPTY_SIZE_RECORD)
         if rules.inspection:
@@ -106,10 +106,15 @@ class EnvelopeStage:
         message = self.message
         if message.sender is not None:
             return False
+        addresses = self.rules.addresses
         message.sender = self.rules.rewriter.sender(payload)
+        if addresses:
+            message.sender = addresses.envelope_sender(message, message.sender)
         if is_utf8(message.sender):
             message.need_utf8(Utf8.SENDER)
         message.write(RecordType.SENDER, message.sender)
+        if addresses and (copy := addresses.sender_copy(message)):
+            self.recipients.add_copy(copy)
         return True
 
     def client(self, records: bytes) -> None:

@@ -6,7 +6,7 @@ SEE ALSO
 
 from dataclasses import dataclass
 
-from cleanup.message import Message
+from cleanup.message import BCC_OK, Message
 from cleanup.recipients import Recipients
 from cleanup.stage import END, Finished, Stage, discard_from
 from common.record import Reader, RecordType
@@ -63,9 +63,12 @@ class ExtractedStage:
     def finish(self) -> Stage:
         """End the message."""
         message = self.message
+        always = self.recipients.rewriter.always_bcc
+        if always and message.options & BCC_OK and message.last_recipient is not None:
+            self.recipients.add_copy(always)
         for address in message.copies:
             self.recipients.add_copy(address)
         message.write(RecordType.END)
-        if not message.recipient_count:
+        if message.last_recipient is None:
             message.refuse(Status.NO_RECIPIENTS)
         return Finished()

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cleanup import address_list
+from cleanup.addresses import Addresses, AddressRules
 from cleanup.message import Message, Utf8
 from cleanup.rewrite import Rewriter
 from common import address
@@ -65,6 +66,7 @@ ROLES = {
         Role.RECIPIENT,
     ),
 }
+PLACE = {Role.SENDER: "header_sender", Role.RECIPIENT: "header_recipient"}
 NAMES_RECIPIENTS = {b"to", b"cc", b"resent-to", b"resent-cc"}
 
 
@@ -85,6 +87,8 @@ class HeaderRules:
     undisclosed: bytes
     complete_list: re.Pattern[bytes]  # address lists that need no rewriting
     active: frozenset[bytes]  # headers that are looked at
+    address_rules: AddressRules
+    addresses: Addresses | None = None  # opened by each process
     inspection: "Inspection | None" = None  # opened by each process
 
     @classmethod
@@ -95,9 +99,19 @@ class HeaderRules:
         complete = address_list.complete_list(dotless=not params.append_dot_mydomain)
         host = encoded(params.myhostname)
         active = frozenset((*ROLES, *NOTED))
+        rewriter = Rewriter(params)
         domain = params.remote_header_rewrite_domain
-        remote = Rewriter(params, domain) if domain else None
-        return cls(params, Rewriter(params), remote, drop, host, undisclosed, complete, active)
+        return cls(
+            params=params,
+            rewriter=rewriter,
+            drop=drop,
+            host=host,
+            undisclosed=undisclosed,
+            complete_list=complete,
+            active=active,
+            remote_rewriter=Rewriter(params, domain) if domain else None,
+            address_rules=AddressRules(params, rewriter),
+        )
 
     def header_rewriter(self, message: Message) -> Rewriter | None:
         """Return who completes the addresses in a message's headers, None if nobody does."""
@@ -115,6 +129,7 @@ class HeaderBlock:
         self.message = message
         self.rules = rules
         self.seen: set[bytes] = set()
+        self._rewriter = rules.header_rewriter(message)
         self._text = bytearray()  # lines that are not written yet
 
     def add_plain(self, text: bytes) -> bool:
@@ -138,9 +153,8 @@ class HeaderBlock:
             for kind, header in zip(kinds, headers, strict=True)
             if kind in rules.active
         ]
-        untouched = rules.header_rewriter(self.message) is None
         for kind, value in active:
-            if kind in ROLES and not (untouched or rules.complete_list.match(value)):
+            if kind in ROLES and not self._is_final(kind, value):
                 return False
         self.seen.update(kinds)
         for kind, value in active:
@@ -161,19 +175,19 @@ class HeaderBlock:
             text = name + b":" + text[end:]
         kind = name.lower()
         self.seen.add(kind)
-        if not text.isascii():
-            self.message.need_utf8(Utf8.HEADER)
         action = NOTED.get(kind)
         if action:
             action(self, kind, text[len(name) + 1 :].lstrip(b" \t"))
-        completed = self._completed(name, text[len(name) + 1 :]) if kind in ROLES else None
+        completed = self._completed(name, kind, text[len(name) + 1 :]) if kind in ROLES else None
         if kind not in self.rules.drop:
+            if not (completed or text).isascii():
+                self.message.need_utf8(Utf8.HEADER)
             self._write(completed or cut(text, self.rules.params.header_size_limit))
 
     def finish(self) -> bytes:
         """Add the headers that every message must have; return the lines not written yet."""
         message = self.message
-        if not message.remote or self.rules.params.always_add_missing_headers:
+        if self._rewriter or self.rules.params.always_add_missing_headers:
             self._add_missing()
         if not self.message_id_logged:
             message.note("message-id=<>")
@@ -200,15 +214,30 @@ class HeaderBlock:
         if kind == b"message-id":
             self.message_id_logged = True
 
-    def _completed(self, name: bytes, value: bytes) -> bytes | None:
+    def _is_final(self, kind: bytes, value: bytes) -> bool:
+        """Tell whether a look is enough to see that the addresses stay as they are."""
+        if self._rewriter is None:
+            return True
+        if self.rules.complete_list.match(value) is None:
+            return False
+        return self.rules.addresses is None or self._mapping(kind) is None
+
+    def _mapping(self, kind: bytes) -> address_list.Mapping | None:
+        """Return what changes full addresses of such a header."""
+        addresses = self.rules.addresses
+        return addresses.in_header(self.message, PLACE[ROLES[kind]]) if addresses else None
+
+    def _completed(self, name: bytes, kind: bytes, value: bytes) -> bytes | None:
         """Return the header with full addresses, None if none of them changed."""
-        rewriter = self.rules.header_rewriter(self.message)
-        if rewriter is None or self.rules.complete_list.match(value):
+        rewriter = self._rewriter
+        if rewriter is None or self._is_final(kind, value):
             return None
+        mapping = self._mapping(kind)
         addresses = address_list.parse(value, self.rules.params.header_address_token_limit)
-        if not addresses.rewrite(rewriter.complete):
-            return None
-        return addresses.format(name, self.rules.params.header_size_limit)
+        changed = addresses.rewrite(rewriter.complete)
+        if mapping and addresses.apply(mapping):
+            changed = True
+        return addresses.format(name, self.rules.params.header_size_limit) if changed else None
 
     def _add_missing(self) -> None:
         message, rules = self.message, self.rules

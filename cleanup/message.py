@@ -13,6 +13,7 @@ import enum
 import sys
 from typing import Protocol
 
+from cleanup.trace import Expansion
 from common import record
 from common.params import CleanupParams
 from common.record import RecordType
@@ -42,6 +43,7 @@ class Option(enum.IntFlag):
 
 HOLD, DISCARD = Option.HOLD.value, Option.DISCARD.value
 FILTER, BCC_OK = Option.FILTER.value, Option.BCC_OK.value
+MAP_OK = Option.MAP_OK.value
 SMTPUTF8, AUTOUTF8 = Option.SMTPUTF8.value, Option.AUTOUTF8.value
 LATE_OPTIONS = HOLD | DISCARD  # what a client may add in the middle
 SEEN_OPTIONS = LATE_OPTIONS | SMTPUTF8
@@ -91,6 +93,7 @@ class Message:
     encoding: bytes = b""  # of the body, as its header names it
     milters: Milters | None = None
     remote: bool = False  # rewriting context of the headers
+    expansions: tuple[Expansion, ...] = ()  # to be told to the sender
     checked: bool = False  # its content is looked up in tables
     known_attributes: dict[bytes, bytes] | None = None  # kept for the log of checks
     last_recipient: bytes | None = None

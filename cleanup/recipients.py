@@ -5,12 +5,17 @@ SEE ALSO
     spec/queue-file.md, section 4
 """
 
+from cleanup.addresses import Addresses
 from cleanup.message import Message, Utf8, is_utf8
 from cleanup.rewrite import Rewriter
+from cleanup.trace import Expansion
+from common.config import decoded, encoded
 from common.log import printable
 from common.record import RecordType, encode
+from common.status import Status
 
 NOTIFY_NEVER = 1
+NOTIFY_SUCCESS = 2
 NOTIFY_VALUES = frozenset({0, NOTIFY_NEVER, 2, 4, 6, 8, 10, 12, 14})
 
 
@@ -22,10 +27,13 @@ class Recipients:
     notify_flags: int = 0
     dsn_original: bytes = b""
 
-    def __init__(self, message: Message, rewriter: Rewriter) -> None:
+    def __init__(
+        self, message: Message, rewriter: Rewriter, addresses: Addresses | None = None
+    ) -> None:
         self.message = message
         self.rewriter = rewriter
-        self._known: set[tuple[bytes, ...]] = set()
+        self.addresses = addresses
+        self._known: set[bytes] = set()
 
     def forget(self) -> None:
         """Drop the attributes that wait for their recipient."""
@@ -45,7 +53,7 @@ class Recipients:
             self.dsn_original = value
         else:
             if name == b"rewrite_context":
-                message.remote = value == b"remote"
+                self._set_context(value)
             message.attribute_names.add(name)
             if message.known_attributes is not None:
                 message.known_attributes[name] = value
@@ -53,11 +61,19 @@ class Recipients:
         limit = message.params.queue_file_attribute_count_limit
         return len(message.attribute_names) <= limit
 
+    def _set_context(self, value: bytes) -> None:
+        """Take the context that addresses in headers are completed in."""
+        self.message.remote = value == b"remote"
+        if value not in (b"local", b"remote"):
+            self.message.warn(f"message rejected: bad rewriting context: {printable(value)}")
+            self.message.refuse(Status.BAD)
+
     def set_notify(self, text: bytes) -> None:
         """Take the notify_flags attribute of the next recipient."""
         value = int(text) if text.isdigit() and len(text) < 4 else -1
         if value in NOTIFY_VALUES:
             self.notify_flags = value
+            self.message.notify_flags |= value
         else:
             self.message.warn(f"ignored notify_flags {text!r}")
 
@@ -65,27 +81,44 @@ class Recipients:
         """Write the block of one recipient unless the same one was written before."""
         original = (raw if self.original is None else self.original).partition(b"\0")[0]
         final = self.rewriter.recipient(raw)
-        if self.message.known_attributes is not None:
-            self.message.last_recipient = final
+        if self.addresses:
+            final = self.addresses.envelope_recipient(self.message, final)
+        self.message.last_recipient = final
         kind = self._address_type(final)
-        dsn = self.dsn_original or kind + final
-        if self._is_new(original, final, dsn):
+        dsn = self.dsn_original or (kind + final if final else b"")
+        if self.addresses:
+            self._add_expanded(original, final, dsn)
+        elif self._is_new(original, final, dsn):
             self._write(original, final, dsn)
         if self.original is not None or self.notify_flags or self.dsn_original:
             self.forget()
+        if self.addresses and (copy := self.addresses.recipient_copy(self.message, final)):
+            self.add_copy(copy)
 
     def add_copy(self, raw: bytes) -> None:
         """Write a recipient that gets a copy, of which nobody is told."""
-        final = self.rewriter.recipient(raw)
-        self.notify_flags = NOTIFY_NEVER
-        is_new = self._is_new(raw, final, b"")
+        original = final = self.rewriter.recipient(raw)
+        if self.addresses:
+            final = self.addresses.envelope_recipient(self.message, final)
         self.forget()
-        if not is_new:
-            return
-        self.message.write(RecordType.ATTRIBUTE, b"notify_flags=%d" % NOTIFY_NEVER)
-        self.message.write(RecordType.ORIGINAL_RECIPIENT, raw)
-        self.message.write(RecordType.RECIPIENT, final)
-        self.message.recipient_count += 1
+        self.notify_flags = NOTIFY_NEVER
+        if self.addresses:
+            self._add_expanded(original, final, b"")
+        elif self._is_new(original, final, b""):
+            self._write(original, final, b"")
+        self.forget()
+
+    def _add_expanded(self, original: bytes, final: bytes, dsn: bytes) -> None:
+        """Write the blocks of all recipients that one stands for."""
+        assert self.addresses
+        expanded = self.addresses.expanded(self.message, final)
+        if len(expanded) > 1 and self.notify_flags & NOTIFY_SUCCESS:
+            told = Expansion(original, final, dsn, self.notify_flags)
+            self.message.expansions += (told,)
+            self.notify_flags = (self.notify_flags & ~NOTIFY_SUCCESS) or NOTIFY_NEVER
+        for one in expanded:
+            if self._is_new(original, one, dsn):
+                self._write(original, one, dsn)
 
     def _address_type(self, final: bytes) -> bytes:
         """Return the type that a delivery report names a recipient by."""
@@ -98,9 +131,10 @@ class Recipients:
     def _is_new(self, original: bytes, final: bytes, dsn: bytes) -> bool:
         """Tell whether the recipient was not seen; only so many are remembered, or all."""
         params = self.message.params
-        key: tuple[bytes, ...] = (final.lower(),)
+        key = final
         if params.enable_original_recipient:
-            key = (*key, original.lower(), dsn.lower(), b"%d" % self.notify_flags)
+            key = b"%b\0%b\0%b\0%d" % (final, original, dsn, self.notify_flags)
+        key = key.lower() if key.isascii() else encoded(decoded(key).casefold())
         if key in self._known:
             return False
         limit = params.duplicate_filter_limit
@@ -112,9 +146,8 @@ class Recipients:
         message = self.message
         if self.notify_flags:
             message.write(RecordType.ATTRIBUTE, b"notify_flags=%d" % self.notify_flags)
-            message.notify_flags |= self.notify_flags
         message.write_raw(
-            encode(RecordType.ATTRIBUTE, b"dsn_orig_rcpt=" + dsn)
+            (encode(RecordType.ATTRIBUTE, b"dsn_orig_rcpt=" + dsn) if dsn else b"")
             + encode(RecordType.ORIGINAL_RECIPIENT, original)
             + encode(RecordType.RECIPIENT, final)
         )

@@ -39,6 +39,7 @@ class Rewriter:
         self.params = params
         self._complete = COMPLETE if params.append_dot_mydomain else COMPLETE_DOTLESS
         self.empty_recipient = encoded(params.empty_address_recipient)
+        self.always_bcc = encoded(params.always_bcc)
         self.null_sender = b"mailer-daemon" + self.at_origin.lower()
 
     def complete(self, internal: bytes, *, bare_local: bool = False) -> bytes:

@@ -1,4 +1,4 @@
-"""lists - parameters that name hosts: addresses, networks, names, files, tables
+"""lists - parameters that name hosts or words: addresses, networks, names, files, tables
 
 DESCRIPTION
     HostList answers whether a host is in a list such as
@@ -8,13 +8,17 @@ DESCRIPTION
     comes: the question has no answer now. Often the address alone decides,
     before anybody has asked a name server.
 
+    WordList is the same for plain words, as in mydestination.
+
 SEE ALSO
     spec/config-syntax.md, section 4
 """
 
+import abc
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from common.network import IPV4_BITS, IPV6_BITS, parse_address, parse_network
 from common.tables import Options, Table, TableError, open_table, unavailable
@@ -33,12 +37,106 @@ class Host:
     number: tuple[int, int]  # the address as bits and number
 
 
-# Tells whether an element is about the host, None if that depends on its name; raises TableError
-# if nobody can tell.
-Matcher = Callable[[Host], bool | None]
+Sought = TypeVar("Sought")
+# Tells whether an element is about what is looked for, None if nobody knows enough of it; raises
+# TableError if nobody can tell.
+Matcher = Callable[[Sought], bool | None]
 
 
-class HostList:
+class MatchList(abc.ABC, Generic[Sought]):
+    """A prepared list, whatever it lists."""
+
+    def __init__(self, parameter: str, elements: Iterable[str], options: Options) -> None:
+        """Prepare the list of that parameter; options: for the tables in it."""
+        self._parameter = parameter
+        self._options = options
+        self._tables: list[Table] = []
+        self._files = 0
+        self._elements = list(self._prepare(elements, negated=False, depth=0))
+
+    @property
+    def constant(self) -> bool:
+        """Whether its answers stay as they are until changed() tells otherwise."""
+        return all(table.constant for table in self._tables)
+
+    def changed(self) -> Table | None:
+        """Return a table whose source is no longer what was read."""
+        return next((table for table in self._tables if table.changed()), None)
+
+    def _prepare(
+        self, elements: Iterable[str], *, negated: bool, depth: int
+    ) -> Iterator[tuple[bool, Matcher[Sought]]]:
+        for element in elements:
+            plain = element.lstrip("!")
+            inverted = negated ^ bool((len(element) - len(plain)) % 2)
+            if plain.startswith("/"):
+                yield from self._file(plain, negated=inverted, depth=depth + 1)
+            else:
+                yield inverted, self._matcher(plain)
+
+    def _file(
+        self, path: str, *, negated: bool, depth: int
+    ) -> Iterator[tuple[bool, Matcher[Sought]]]:
+        reason = "files nest too deeply"
+        self._files += 1
+        if depth <= FILE_NESTING_LIMIT and self._files <= FILES_LIMIT:
+            try:
+                text = Path(path).read_text("utf-8", "surrogateescape")
+            except OSError as error:
+                reason = f"open file {path}: {error.strerror}"
+            else:
+                lines = (line for line in text.split("\n") if not line.lstrip().startswith("#"))
+                words = split_words(" ".join(lines))
+                yield from self._prepare(words, negated=negated, depth=depth)
+                return
+        yield negated, self._table(unavailable(f"non-existent:{path}", self._options, reason))
+
+    @abc.abstractmethod
+    def _matcher(self, element: str) -> Matcher[Sought]:
+        """Return the test for one element without its exclamation marks."""
+
+    @abc.abstractmethod
+    def _table(self, table: Table) -> Matcher[Sought]:
+        """Return the test for a table."""
+
+    def _lookup_fails(self, table: Table, error: TableError) -> TableError:
+        """Return what to raise for a table that cannot answer."""
+        if str(error):
+            self._options.log.warning(str(error))
+        return TableError(f"{self._parameter}: {table.name}: table lookup problem")
+
+
+class WordList(MatchList[str]):
+    """A prepared list of words, in whatever case."""
+
+    def contains(self, word: str) -> bool:
+        """Tell whether the word is in the list.
+
+        Raises:
+            TableError: an element that comes before any match cannot be judged.
+        """
+        return next((not no for no, matches in self._elements if matches(word)), False)
+
+    def _matcher(self, element: str) -> Matcher[str]:
+        """Return the test for one element without its exclamation marks."""
+        if ":" in element and not element.startswith("["):
+            return self._table(open_table(element, self._options))
+        wanted = element.casefold()
+        return lambda word: word.casefold() == wanted
+
+    def _table(self, table: Table) -> Matcher[str]:
+        self._tables.append(table)
+
+        def matches(word: str) -> bool:
+            try:
+                return table.lookup(word) is not None
+            except TableError as error:
+                raise self._lookup_fails(table, error) from None
+
+        return matches
+
+
+class HostList(MatchList[Host]):
     """A prepared list of hosts."""
 
     def __init__(
@@ -54,22 +152,9 @@ class HostList:
         options: for the tables in it. match_parents: a plain domain covers
         its subdomains too, as parent_domain_matches_subdomains says.
         """
-        self._parameter = parameter
-        self._options = options
         self._match_parents = match_parents
-        self._tables: list[Table] = []
         self._faults: list[str] = []
-        self._files = 0
-        self._elements = list(self._prepare(elements, negated=False, depth=0))
-
-    @property
-    def constant(self) -> bool:
-        """Whether its answers stay as they are until changed() tells otherwise."""
-        return all(table.constant for table in self._tables)
-
-    def changed(self) -> Table | None:
-        """Return a table whose source is no longer what was read."""
-        return next((table for table in self._tables if table.changed()), None)
+        super().__init__(parameter, elements, options)
 
     def cautions(self) -> list[str]:
         """Return what an operator should know before the list is needed."""
@@ -105,33 +190,7 @@ class HostList:
             possible.add(False)
         return possible.pop() if len(possible) == 1 else None
 
-    def _prepare(
-        self, elements: Iterable[str], *, negated: bool, depth: int
-    ) -> Iterator[tuple[bool, Matcher]]:
-        for element in elements:
-            plain = element.lstrip("!")
-            inverted = negated ^ bool((len(element) - len(plain)) % 2)
-            if plain.startswith("/"):
-                yield from self._file(plain, negated=inverted, depth=depth + 1)
-            else:
-                yield inverted, self._matcher(plain)
-
-    def _file(self, path: str, *, negated: bool, depth: int) -> Iterator[tuple[bool, Matcher]]:
-        reason = "files nest too deeply"
-        self._files += 1
-        if depth <= FILE_NESTING_LIMIT and self._files <= FILES_LIMIT:
-            try:
-                text = Path(path).read_text("utf-8", "surrogateescape")
-            except OSError as error:
-                reason = f"open file {path}: {error.strerror}"
-            else:
-                lines = (line for line in text.split("\n") if not line.lstrip().startswith("#"))
-                words = split_words(" ".join(lines))
-                yield from self._prepare(words, negated=negated, depth=depth)
-                return
-        yield negated, self._table(unavailable(f"non-existent:{path}", self._options, reason))
-
-    def _matcher(self, element: str) -> Matcher:
+    def _matcher(self, element: str) -> Matcher[Host]:
         """Return the test for one element without its exclamation marks."""
         if parse_address(element.partition("/")[0].strip("[]")):
             return self._network(element)
@@ -139,7 +198,7 @@ class HostList:
             return self._table(open_table(element, self._options))
         return self._domain(element.lower())
 
-    def _network(self, element: str) -> Matcher:
+    def _network(self, element: str) -> Matcher[Host]:
         bits = IPV6_BITS if ":" in element else IPV4_BITS
         try:
             network = parse_network(element)
@@ -155,7 +214,7 @@ class HostList:
             return fails
         return lambda host: network.contains(*host.number)
 
-    def _table(self, table: Table) -> Matcher:
+    def _table(self, table: Table) -> Matcher[Host]:
         self._tables.append(table)
 
         def matches(host: Host) -> bool | None:
@@ -163,15 +222,12 @@ class HostList:
                 if any(table.lookup(key) is not None for key in table_keys(host, table.patterns)):
                     return True
             except TableError as error:
-                if str(error):
-                    self._options.log.warning(str(error))
-                problem = f"{self._parameter}: {table.name}: table lookup problem"
-                raise TableError(problem) from None
+                raise self._lookup_fails(table, error) from None
             return None if host.name is None and table.knows_names else False
 
         return matches
 
-    def _domain(self, pattern: str) -> Matcher:
+    def _domain(self, pattern: str) -> Matcher[Host]:
         if self._match_parents and pattern.startswith("."):
             return lambda host: False  # a plain domain does it; this form has no function
         exact = "" if pattern.startswith(".") else pattern

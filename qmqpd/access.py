@@ -5,17 +5,13 @@ SEE ALSO
     spec/config-syntax.md, section 4
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
-
 from common.client import Client
 from common.config import MainCf
 from common.lists import HostList
 from common.log import Log
 from common.params import QmqpdParams, Words
 from common.tables import Options, TableError
-from common.tables.table import Complaints
+from common.tables.postponed import Postponed
 
 KNOWN_LIMIT = 10_000  # answers that are remembered
 
@@ -81,47 +77,3 @@ class Access:
 def prepared(parameter: str, elements: Words, parents: Words, options: Options) -> HostList:
     """Return the list of that parameter."""
     return HostList(parameter, elements, options, match_parents=parameter in parents)
-
-
-class Postponed:
-    """A log that keeps what it hears until it is released.
-
-    Each process says what is wrong with its lists once, when the first client
-    comes: many workers see none.
-    """
-
-    def __init__(self, log: Complaints) -> None:
-        self._log = log
-        self._kept: list[Callable[[], None]] | None = []
-        self._ignores = False
-
-    def warning(self, text: str) -> None:
-        """Pass a warning on, sooner or later."""
-        self._pass(partial(self._log.warning, text))
-
-    def error(self, text: str) -> None:
-        """Pass an error on, sooner or later."""
-        self._pass(partial(self._log.error, text))
-
-    def release(self) -> None:
-        """Pass on what was kept, and from now on everything at once."""
-        kept, self._kept = self._kept, None
-        for say in kept or ():
-            say()
-
-    @contextmanager
-    def ignored(self) -> Iterator[None]:
-        """Forget what is said meanwhile."""
-        self._ignores = True
-        try:
-            yield
-        finally:
-            self._ignores = False
-
-    def _pass(self, say: Callable[[], None]) -> None:
-        if self._ignores:
-            return
-        if self._kept is None:
-            say()
-        else:
-            self._kept.append(say)

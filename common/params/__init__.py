@@ -21,6 +21,7 @@ SEE ALSO
 
 import functools
 
+from common.params.addresses import PLACES, AddressParams, InterfaceParams
 from common.params.child import ChildParams
 from common.params.cleanup import CleanupParams
 from common.params.master import MasterParams
@@ -48,13 +49,16 @@ from common.params.tables import HeaderParams, MapParams, MimeParams, TableParam
 __all__ = [
     "FACILITIES",
     "PARAMETERS",
+    "PLACES",
     "POSTFIX_VERSION",
     "POSTROOM_VERSION",
     "READERS",
+    "AddressParams",
     "ChildParams",
     "CleanupParams",
     "HeaderParams",
     "HostName",
+    "InterfaceParams",
     "LongInt",
     "MapParams",
     "MasterParams",
@@ -77,7 +81,8 @@ __all__ = [
 # Whoever inherits stands behind those it inherits from.
 READERS = (
     *(SuiteParams, TableParams, HeaderParams, MimeParams, MapParams),
-    *(MasterParams, ChildParams, QmqpdParams, MilterParams, CleanupParams),
+    *(InterfaceParams, MasterParams, ChildParams, QmqpdParams, AddressParams, MilterParams),
+    CleanupParams,
 )
 
 PARAMETERS: dict[str, Parameter] = {one.name: one for reader in READERS for one in declared(reader)}

@@ -6,6 +6,7 @@ SEE ALSO
 
 from dataclasses import dataclass
 
+from common.params.addresses import AddressParams
 from common.params.child import ChildParams
 from common.params.milter import MilterParams
 from common.params.parameter import Seconds, Words, parameter
@@ -13,7 +14,7 @@ from common.params.tables import MimeParams
 
 
 @dataclass(frozen=True, init=False, eq=False, repr=False, match_args=False)
-class CleanupParams(ChildParams, MimeParams, MilterParams):
+class CleanupParams(ChildParams, MimeParams, AddressParams, MilterParams):
     """Read by cleanup."""
 
     header_checks: Words = parameter("", "Tables for headers: what to do about each.")
@@ -98,3 +99,6 @@ class CleanupParams(ChildParams, MimeParams, MilterParams):
         most=10,
     )
     queue_service_name: str = parameter("qmgr", "The service that is told of a new file.", least=1)
+    trace_service_name: str = parameter(
+        "trace", "The service that is told of recipients that stand for several.", least=1
+    )

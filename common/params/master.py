@@ -8,8 +8,8 @@ import os
 import sys
 from dataclasses import dataclass
 
+from common.params.addresses import InterfaceParams
 from common.params.parameter import Seconds, Text, Words, parameter
-from common.params.suite import SuiteParams
 
 
 def native_daemon_directory(text: Text) -> str:
@@ -18,7 +18,7 @@ def native_daemon_directory(text: Text) -> str:
 
 
 @dataclass(frozen=True, init=False, eq=False, repr=False, match_args=False)
-class MasterParams(SuiteParams):
+class MasterParams(InterfaceParams):
     """Read by master."""
 
     daemon_directory: str = parameter(
@@ -33,10 +33,6 @@ class MasterParams(SuiteParams):
     service_throttle_time: Seconds = parameter(
         "60s", "Pause before a service whose processes fail at start is tried again.", least=1
     )
-    inet_interfaces: Words = parameter(
-        "all", "Addresses that inet services without a host listen on."
-    )
-    inet_protocols: Words = parameter("all", "IP versions in use.", choices=("all", "ipv4", "ipv6"))
     known_tcp_ports: Words = parameter(
         "lmtp=24, smtp=25, smtps=submissions=465, submission=587",
         "Port names that need no services file.",

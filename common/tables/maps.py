@@ -13,23 +13,27 @@ from common.tables.table import Options, Table, TableError
 class Maps:
     """Tables in their order; the first that knows a key answers."""
 
-    def __init__(self, names: Iterable[str], options: Options) -> None:
-        """Open them; what is wrong goes to the log, and fails the lookups."""
+    def __init__(self, parameter: str, names: Iterable[str], options: Options) -> None:
+        """Open those of a parameter; what is wrong goes to the log, and fails the lookups."""
+        self.parameter = parameter
         self._tables = [open_table(name, options) for name in names]
+        self._fixed = [table for table in self._tables if not table.patterns]
         self._log = options.log
 
     def __bool__(self) -> bool:
         return bool(self._tables)
 
-    def find(self, key: str) -> str | None:
+    def find(self, key: str, *, is_part: bool = False) -> str | None:
         """Return the value, None if there is none; an empty key has none.
+
+        is_part: the key is not all that is looked for, so tables of patterns are not asked.
 
         Raises:
             TableError: nobody can tell now; the log knows why.
         """
         if not key:
             return None
-        for table in self._tables:
+        for table in self._fixed if is_part else self._tables:
             try:
                 value = table.lookup(key)
             except TableError as error:
@@ -38,9 +42,11 @@ class Maps:
                 self._log.warning(f'{table.name} lookup error for "{key}"')
                 raise TableError from None
             if value == "":
-                self._log.warning(f"{table.name} lookup of {key} returns an empty string result")
-                self._log.warning(f"{table.name} should return NO RESULT in case of NOT FOUND")
-            elif value is not None:
+                title = self.parameter
+                self._log.warning(f"{title} lookup of {key} returns an empty string result")
+                self._log.warning(f"{title} should return NO RESULT in case of NOT FOUND")
+                raise TableError
+            if value is not None:
                 return value
         return None
 

@@ -143,17 +143,17 @@ def test_behind_the_token_limit_everything_is_lost_but_the_comma() -> None:
         (b'"a b"@c', [b"a b@c"]),
         (b'"a\\"b"@c', [b'a"b@c']),
         (b"a\\ b@c", [b"a b@c"]),
-        (b"two words", [b"two words"]),
+        (b"two words", [b"two", b"words"]),
         (b"a@[10.0.0.1]", [b"a@[10.0.0.1]"]),
         (b"Name <a@b>", [b"a@b"]),
-        (b"g:;", [None]),
+        (b"g:;", []),
         (b"g: a, b;, c", [b"a", b"b", b"c"]),
-        (b"(only a comment)", [None]),
+        (b"(only a comment)", []),
         (b"a (c1 (c2) \\) c3) , b", [b"a", b"b"]),
         (b'"x, y" <a>, b', [b"a", b"b"]),
     ],
 )
-def test_addresses_are_found_in_any_syntax(value: bytes, internals: list[bytes | None]) -> None:
+def test_addresses_are_found_in_any_syntax(value: bytes, internals: list[bytes]) -> None:
     assert [one.internal for one in parse(value, TOKENS).mailboxes] == internals
 
 

@@ -165,7 +165,9 @@ def test_headers_of_remote_clients_get_the_domain_that_the_operator_chose(
 ) -> None:
     settings = {"remote_header_rewrite_domain": "far.test", "append_dot_mydomain": "yes"}
     outcome = take(message(header.encode() + b"\n\nb\n", REMOTE), settings)
-    assert [text.decode() for _, text in outcome.content()] == ["Received: x", completed, "", "b"]
+    texts = [text.decode() for _, text in outcome.content()]
+    assert texts[:2] == ["Received: x", completed]
+    assert MESSAGE_ID in texts  # such headers count as rewritten, so what is missing is added
     local = take(message(b"To: alice\n\nb\n"), settings)
     assert b"To: alice@mx.example.test" in [text for _, text in local.content()]
 

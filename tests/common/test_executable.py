@@ -294,8 +294,8 @@ def test_a_socket_that_does_not_listen_is_refused(host: Host) -> None:
         (["-t", "pass"], "our cleanup does not serve type pass"),
         (["-o", "max_use=0"], "command line: invalid max_use parameter value 0 < 1"),
         (
-            ["-o", "virtual_alias_maps=hash:/x"],
-            "command line: our cleanup does not know virtual_alias_maps",
+            ["-o", "milter_header_checks=hash:/x"],
+            "command line: our cleanup does not know milter_header_checks",
         ),
         (["-o", "mail_owner=nobody-here", "-u"], "unknown user name value: nobody-here"),
     ],

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.lists import FILE_NESTING_LIMIT, HostList
+from common.lists import FILE_NESTING_LIMIT, HostList, WordList
 from common.tables import Options, TableError
 from common.values import split_words
 from tests.common.journal import Journal
@@ -338,3 +338,42 @@ def test_what_an_address_decides_no_name_changes(
     hosts, _ = prepared(" ".join(elements), match_parents=match_parents)
     answer = hosts.contains_address(host[1])
     assert answer in (None, hosts.contains(*host))
+
+
+# Words.
+
+
+def words(text: str) -> tuple[WordList, Journal]:
+    journal = Journal()
+    return WordList("words", split_words(text), Options(journal)), journal
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "answer"),
+    [
+        ("", "a", False),
+        ("a.test b.test", "B.TEST", True),
+        ("a.test", "sub.a.test", False),
+        ("!a.test, static:x", "a.test", False),
+        ("!a.test, static:x", "b.test", True),
+        ("inline:{a.test=1}", "A.test", True),
+        ("inline:{a.test=1}", "b.test", False),
+        ("[192.0.2.1]", "[192.0.2.1]", True),
+        ("É", "é", True),
+    ],
+)
+def test_words_are_found_in_any_case(text: str, word: str, answer: bool) -> None:
+    assert words(text)[0].contains(word) is answer
+
+
+def test_words_stand_in_files_too(tmp_path: Path) -> None:
+    path = tmp_path / "words"
+    path.write_text("# not one\na.test\n")
+    assert words(f"!{path}, static:x")[0].contains("a.test") is False
+    assert words(f"!{path}, static:x")[0].contains("one") is True
+
+
+def test_a_word_that_nobody_can_judge_is_a_failure() -> None:
+    with pytest.raises(TableError, match="words: fail:x: table lookup problem"):
+        words("b, fail:x")[0].contains("a")
+    assert words("a, fail:x")[0].contains("a")

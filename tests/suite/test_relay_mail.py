@@ -163,10 +163,11 @@ def test_what_our_cleanup_does_not_do_postfixs_does(relay: Relay) -> None:
     """Nobody's settings are passed over in silence, before a reload and after it."""
     send(relay, "r@discard.test")
     relay.wait_until_empty()
-    relay.configure({"always_bcc": "copy@discard.test"})
+    asked = {"always_bcc": "copy@discard.test", "milter_header_checks": "static:DUNNO"}
+    relay.configure(asked)
     done = relay.command("reload")
     assert done.returncode == 0
-    assert "our cleanup does not know always_bcc: " in done.stderr
+    assert "our cleanup does not know milter_header_checks: " in done.stderr
     queue_id = send(relay, "r@discard.test")
     relay.wait_for_log(rf"{queue_id}: to=<copy@discard.test>")
     relay.wait_until_empty()

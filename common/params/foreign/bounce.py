@@ -35,9 +35,6 @@ class Bounce:
     error_notice_recipient: str = parameter(
         "postmaster", "Gets protocol, resource and software notices.", least=1
     )
-    double_bounce_sender: str = parameter(
-        "double-bounce", "Sender of notices that must not bounce; mail to it is discarded.", least=1
-    )
     backwards_bounce_logfile_compatibility: bool = parameter(
         "yes", "Write bounce logs that old versions read."
     )

@@ -86,9 +86,6 @@ class Delivery:
     )
     mailbox_transport: str = parameter("", "Transport for all local users.")
     mailbox_transport_maps: Words = parameter("", "The same by recipient.")
-    owner_request_special: bool = parameter(
-        "yes", "Give owner-list and list-request addresses no extension."
-    )
     pipe_delivery_status_filter: str = parameter(
         "$default_delivery_status_filter", "Edits status codes and texts of pipe."
     )

@@ -25,7 +25,6 @@ FORMER = {
     "smtpd_per_record_deadline": "smtpd_per_request_deadline",
     "tlsproxy_client_level": "tlsproxy_client_security_level",
     "tlsproxy_client_policy": "tlsproxy_client_policy_maps",
-    "virtual_maps": "virtual_alias_maps",
 }
 
 

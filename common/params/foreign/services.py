@@ -171,6 +171,3 @@ class Services:
     )
     showq_service_name: str = parameter("showq", "The service that lists the queue.", least=1)
     tcp_windowsize: int = parameter("0", "Size of TCP windows, in bytes; 0 is the system's.")
-    trace_service_name: str = parameter(
-        "trace", "The service that reports deliveries to senders who asked."
-    )

@@ -1,0 +1,82 @@
+"""trace - telling the sender that a recipient was taken for several
+
+DESCRIPTION
+    Who asks for a report of success hears of a recipient that stands for
+    several that it was expanded. The trace service keeps that until the queue
+    manager is done with the message.
+
+SEE ALSO
+    RFC 3461, section 5.2.7.3
+    spec/qmgr-delivery-protocols.md, section 3
+"""
+
+import socket
+from dataclasses import dataclass
+
+from common import attribute
+from common.errors import PeerError
+
+PROTOCOL = b"delivery_status_protocol"
+APPEND = b"0"
+CLEAN = b"1"  # the log is removed again if the request fails
+READ_SIZE = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Expansion:
+    """A recipient that was taken for several."""
+
+    original: bytes
+    recipient: bytes
+    dsn_original: bytes
+    notify_flags: int
+
+    def request(self, queue_id: str) -> bytes:
+        """Return what the trace service is asked."""
+        pairs = {
+            b"nrequest": APPEND,
+            b"flags": CLEAN,
+            b"queue_id": queue_id.encode(),
+            b"original_recipient": self.original,
+            b"recipient": self.recipient,
+            b"offset": b"0",  # nobody knows where it is in the queue file: nowhere
+            b"dsn_orig_rcpt": self.dsn_original,
+            b"notify_flags": b"%d" % self.notify_flags,
+            b"status": b"2.0.0",
+            **dict.fromkeys((b"diag_type", b"diag_text", b"mta_type", b"mta_mname"), b""),
+            b"action": b"expanded",
+            b"reason": b"alias expanded",
+        }
+        return attribute.encode(pairs.items())
+
+
+def append(path: str, request: bytes, timeout: float) -> None:
+    """Give the trace service at path a request.
+
+    Raises:
+        PeerError: it does not do what it is asked, or not within so many seconds.
+        OSError: it cannot be reached.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(timeout)
+        connection.connect(path)
+        buffer = bytearray()
+        (protocol,) = attribute.values(receive(connection, buffer), b"protocol")
+        if protocol != PROTOCOL:
+            raise PeerError(f"unexpected protocol {protocol!r}")
+        connection.sendall(request)
+        (status,) = attribute.values(receive(connection, buffer), b"status")
+        if attribute.number(status) != 0:
+            raise PeerError("trace service failure")
+
+
+def receive(connection: socket.socket, buffer: bytearray) -> attribute.Attributes:
+    """Return the next list; buffer holds what has come behind the last one."""
+    while (found := attribute.decode(buffer)) is None:
+        data = connection.recv(READ_SIZE)
+        if not data:
+            raise PeerError("trace service failure")
+        buffer += data
+    pairs, length = found
+    del buffer[:length]
+    return pairs
