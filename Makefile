@@ -41,7 +41,7 @@ peers: setup
 
 # Most tests wait for something: they run side by side. A few measure.
 test: setup peers
-	$(BIN)/python -P -m pytest -q -n 3 -m 'not alone'
+	$(BIN)/python -P -m pytest -q -n 4 -m 'not alone'
 	$(BIN)/python -P -m pytest -q -m alone
 
 lint: setup

@@ -11,7 +11,7 @@ from tests.test_layers import ROOT, modules
 
 # Before Python 3.11.5, a group that is repeated possessively keeps what its last, failing turn
 # has taken: Debian 12's finds "a.," in "a(?:\.b)*+,". An atomic group around it does not.
-POSSESSIVE_GROUP = re.compile(r"(?<!\\)\)(?:[*+?]|\{[0-9,]+\})\+")
+POSSESSIVE_GROUP = re.compile(r"(?<![\\(])\)(?:[*+?]|\{[0-9,]+\})\+")
 
 
 def literals(source: str) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,14 @@ from tests.suite.instance import run
 NAMESPACES = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
 
 
-def live(module: str, folder: Path) -> dict[str, Any]:
+def live(module: str) -> dict[str, Any]:
     """Run a module of tests on a host of its own; return what it prints as JSON."""
     peers.superuser("namespaces")
     peers.program("postfix")
-    for path in (folder, *folder.parents[:2]):
-        path.chmod(0o755)  # daemons without privileges pass through
-    program = [sys.executable, "-P", "-m", module, str(folder)]
-    done = run([*NAMESPACES, *program])
+    # No folder of pytest's: those are closed to daemons without privileges, again and again.
+    with tempfile.TemporaryDirectory(prefix="pr-") as folder:
+        Path(folder).chmod(0o755)
+        done = run([*NAMESPACES, sys.executable, "-P", "-m", module, folder])
     assert done.returncode == 0, done.stderr
     found = dict(json.loads(done.stdout))
     print(found["log"], done.stderr)

@@ -49,8 +49,10 @@ COMPARED = sorted(one.name for one in PARAMETERS.values() if not one.ours and on
 @pytest.fixture(scope="module")
 def postconf() -> dict[str, str]:
     """Return the real defaults, as they are written."""
-    done = run([str(peers.program("postconf")), "-d"])
-    pairs = (line.partition(" = ") for line in done.stdout.replace(" =\n", " = \n").splitlines())
+    postconf = str(peers.program("postconf"))
+    legacy = [name for name in COMPARED if PARAMETERS[name].legacy]  # not listed unless named
+    written = run([postconf, "-d"]).stdout + run([postconf, "-d", *legacy]).stdout
+    pairs = (line.partition(" = ") for line in written.replace(" =\n", " = \n").splitlines())
     return {name: value for name, _, value in pairs}
 
 

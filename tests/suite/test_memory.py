@@ -4,13 +4,9 @@ SEE ALSO
     bench.memory, bench.soak, for the long runs
 """
 
-import pytest
-
 from bench.memory import CHUNK, LARGEST, SETTINGS, private, send, usages
 from bench.soak import GROWTH, slope
 from tests.suite.instance import Postroom
-
-pytestmark = pytest.mark.alone
 
 # What 4,000 messages may add: so much the allocator takes at a time. 64 bytes a message are more.
 SLACK = 256 * 1024

@@ -22,10 +22,10 @@ STEPS = {
 
 
 @pytest.fixture(scope="module")
-def facts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def facts() -> dict[str, Any]:
     """What happened on that host."""
     peers.program("dpkg-divert")
-    return live("tests.suite.swapped_host", tmp_path_factory.mktemp("host"))
+    return live("tests.suite.swapped_host")
 
 
 def test_each_daemon_goes_there_and_back_and_mail_flows(facts: dict[str, Any]) -> None:

@@ -17,9 +17,9 @@ from tests.suite.namespaces import live, own_programs_are_safe
 
 
 @pytest.fixture(scope="module")
-def facts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def facts() -> dict[str, Any]:
     """What happened on that host."""
-    return live("tests.suite.system_host", tmp_path_factory.mktemp("host"))
+    return live("tests.suite.system_host")
 
 
 def test_programs_that_others_could_change_are_refused_with_the_reason(
