@@ -18,12 +18,16 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 from socket import SocketType
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import Protocol
 
 from cleanup import checks, trace
+from cleanup.checks import MilterChecks
 from cleanup.headers import HeaderRules
 from cleanup.inspection import Inspection
 from cleanup.message import Journal, Message
+from cleanup.milter_desk import MilterDesk, Rules
+from cleanup.milter_session import HEADER_LIMIT
+from cleanup.milters import MilterRules
 from cleanup.native import NativeSession
 from cleanup.session import Session
 from cleanup.trigger import wake_queue_manager
@@ -37,16 +41,9 @@ from common.sockets import set_io_timeout, wait_readable
 from common.status import Status
 from common.worker import serve_each
 
-if TYPE_CHECKING:
-    from cleanup.milter_session import MilterSession
-    from cleanup.milters import MilterRules
-
 PARAMS = CleanupParams
 NATIVE = True  # there is a socket for frames beside the public one
 CLAIMS = True  # queue files are written here
-
-# What Postfix's cleanup does to a message and ours does not, by the parameters that ask for it.
-MISSING = ("smtpd_milters", "milter_header_checks")
 
 READ_SIZE = 32 * 1024  # larger reads cost page faults: every buffer would be mapped anew
 NO_FILE_ID = "NOQUEUE"
@@ -57,13 +54,6 @@ NEXT_SECONDS = 0.02
 MESSAGES_LIMIT = 100
 
 
-class Rules(NamedTuple):
-    """What the configuration says."""
-
-    headers: HeaderRules
-    milters: "MilterRules | None"
-
-
 def prepare(params: CleanupParams) -> Rules:
     """Return what all processes need of the parameters, made once.
 
@@ -71,13 +61,7 @@ def prepare(params: CleanupParams) -> Rules:
         ConfigError: the Milters cannot be understood.
     """
     checks.prepare(params)
-    milters = None
-    if params.non_smtpd_milters:
-        # Only now: few hosts have any, and each program that is started would pay for it.
-        from cleanup.milter_session import HEADER_LIMIT
-        from cleanup.milters import MilterRules
-
-        milters = MilterRules.of(params)
+    milters = MilterRules.of(params)
     if milters and params.header_size_limit > HEADER_LIMIT:
         params = copy.copy(params)
         params.__dict__["header_size_limit"] = HEADER_LIMIT  # for all of what Milters see
@@ -91,12 +75,14 @@ def serve(child: Child) -> None:
     params = headers.params
     addresses = headers.address_rules.open(child.main_cf, child.log)
     inspection = Inspection.of(params, child.main_cf, child.log)
-    rules = Rules(replace(headers, addresses=addresses, inspection=inspection), milters)
+    own_checks = MilterChecks.of(params, child.main_cf, child.log)
+    headers = replace(headers, addresses=addresses, inspection=inspection, milter_checks=own_checks)
+    rules = Rules(headers, milters)
     child.drop_privileges(params.mail_owner, params.queue_directory)
     cleanup = Cleanup(rules, child.log, child.claim)
     signal.signal(signal.SIGTERM, cleanup.terminate)
     signal.signal(signal.SIGALRM, cleanup.expire)
-    opens = addresses or inspection
+    opens = addresses or inspection or own_checks
     outdated = cleanup.outdated if opens else None
     serve_each(child, params, cleanup.serve, cleanup.serve_native, outdated=outdated)
 
@@ -129,11 +115,11 @@ class Cleanup:
     """The daemon between two signals: its rules, and the file it is writing."""
 
     def __init__(self, rules: Rules, log: Log, claim: Claim | None = None) -> None:
-        self.rules, self.milters = rules
-        self.params = self.rules.params
+        self.rules = rules
+        self.params = rules.headers.params
         self.log = log
         self.claim = claim or Claim()
-        self.milter_session: MilterSession | None = None
+        self.desk: MilterDesk | None = None  # of the message at work
         self.stale_logs = StaleLogs(self.params.hash_queue_names, self.params.hash_queue_depth)
         self.file: QueueFile | None = None
 
@@ -153,22 +139,24 @@ class Cleanup:
 
     def outdated(self) -> bool:
         """Tell whether the next message is for a process that opens its tables anew."""
-        addresses, inspection = self.rules.addresses, self.rules.inspection
-        if addresses and addresses.outdated():
+        rules = self.rules.headers
+        if rules.addresses and rules.addresses.outdated():
             return True
-        return bool(inspection and inspection.checks and inspection.checks.outdated())
+        if rules.milter_checks and rules.milter_checks.outdated():
+            return True
+        checks = rules.inspection and rules.inspection.checks
+        return bool(checks and checks.outdated())
 
     def _serve(self, connection: SocketType, kind: type[Dialogue], opening: bytes = b"") -> bool:
         """Take one message, of which the opening is here; tell whether it was answered."""
-        if self.rules.addresses:
-            self.rules.addresses.begin()
+        if self.rules.headers.addresses:
+            self.rules.headers.addresses.begin()
         self._wait_for_queue_manager()
         self.file = self._create_file()
         name = self.file.queue_id if self.file else NO_FILE_ID
         created = self.file.created if self.file else int(time.time())
-        session = kind(self.rules, self.log, name, created)
-        if self.milters:
-            self._show(session.message, self.milters)
+        session = kind(self.rules.headers, self.log, name, created)
+        self.desk = MilterDesk(self.rules, session.message, connection)
         try:
             return self._converse(connection, session, opening)
         except (PeerError, OSError) as error:
@@ -177,9 +165,7 @@ class Cleanup:
             return False
         finally:
             self._discard_file()
-            if self.milter_session:
-                self.milter_session.close()
-                self.milter_session = None
+            self.desk.close()
 
     def terminate(self, number: int, frame: object) -> None:
         """Leave at once, as on SIGTERM, without the unfinished file."""
@@ -212,7 +198,8 @@ class Cleanup:
 
     def _receive_next(self, connection: SocketType) -> bytes:
         """Return the beginning of a client's next message, nothing if there is none for us."""
-        if self.rules.addresses or self.rules.inspection:
+        rules = self.rules.headers
+        if rules.addresses or rules.inspection or rules.milter_checks:
             # What is not read yet a client sends once more, to a process with fresh tables.
             waits = receive_next(connection, 1, socket.MSG_PEEK)
             if not waits or self.outdated():
@@ -231,15 +218,19 @@ class Cleanup:
         if self.file is None or not data or session.message.verdict():
             return
         try:
-            (self.milter_session or self.file).write(data)
+            place = (self.desk and self.desk.session) or self.file
+            place.write(data)
         except QueueError as error:
             self._fail(session, error)
 
     def _complete(self, session: Dialogue) -> None:
         """Make the message part of the queue, or see that nothing of it stays."""
         message = session.message
-        if self.milter_session and self.file and not message.verdict() and not message.discard:
-            self._finish_milters(session, self.milter_session, self.file)
+        if self.desk and self.file:
+            try:
+                self.desk.finish(self.file)
+            except QueueError as error:
+                self._fail(session, error)
         if message.expansions and not message.verdict() and not message.discard:
             self._trace(message)
         status = message.verdict()
@@ -273,24 +264,6 @@ class Cleanup:
             file.reveal()
             wake_queue_manager(self.params.queue_service_name, self.log)
         return True
-
-    def _show(self, message: Message, milters: "MilterRules") -> None:
-        """Let Milters see a message before its queue file is written."""
-        from cleanup.milter_session import MilterSession  # is there: see prepare()
-
-        self.milter_session = MilterSession(milters, self.rules.rewriter, message)
-        message.milters = self.milter_session
-
-    def _finish_milters(self, session: Dialogue, milters: "MilterSession", file: QueueFile) -> None:
-        """Show the content to the Milters, and write what they have left of the message."""
-        try:
-            milters.finish()
-            for records in milters.records():
-                if session.message.verdict() or session.message.discard:
-                    return
-                file.write(records)
-        except QueueError as error:
-            self._fail(session, error)
 
     def _trace(self, message: Message) -> None:
         """See that the sender is told of recipients that were taken for several."""

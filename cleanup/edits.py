@@ -14,9 +14,11 @@ import re
 from collections.abc import Callable, Iterator
 
 from cleanup import address_list
-from cleanup.draft import Draft, Header
+from cleanup.draft import Draft, Header, first_recipient
+from cleanup.headers import HeaderRules
 from cleanup.message import Message, Utf8, is_utf8
-from cleanup.rewrite import Rewriter
+from cleanup.recipients import spread
+from cleanup.trace import Expansion
 from common.log import printable
 from common.milter import Change, decode_address, decode_number, decode_texts
 from common.record import Reader, RecordType, encode
@@ -34,14 +36,16 @@ class Edits:
     held: bool = False  # the Milter wants the message in quarantine
 
     def __init__(
-        self, draft: Draft, message: Message, rewriter: Rewriter, *, leading_space: bool
+        self, draft: Draft, message: Message, rules: HeaderRules, *, leading_space: bool
     ) -> None:
         """Begin; leading_space: the blank in front of a header's value is part of it."""
         self.draft = draft.fork()
-        self.message = message
-        self.rewriter = rewriter
-        self.recipient_count = 0  # added
-        self._utf8: list[Utf8] = []  # why the message needs SMTPUTF8 now
+        self.rules = rules
+        self.rewriter = rules.rewriter
+        self._unchanged = message
+        self.message = message.fork()
+        # What checks of headers that the Milter makes have to say is to be told from the rest.
+        self.message.content_filter, self.message.redirect, self.message.copies = b"", b"", ()
         self._separator = b": " if not leading_space else b":"
         self._body: Lines | None = None
         self._body_start = 0
@@ -57,27 +61,37 @@ class Edits:
         """
         CHANGES[change](self, data)
 
+    @property
+    def refused(self) -> bool:
+        """Whether a check has decided about the message, so that no change counts any more."""
+        return bool(self.message.status) or self.message.discard
+
     def finish(self) -> Draft:
         """Return the message with all changes."""
         if self._body:
             if self._rest or self._line_is_open:
                 self._write_body(self._rest + b"\n")
             self.draft.body = self._body_start, self.draft.spool.size
-        self.message.recipient_count += self.recipient_count
-        for part in self._utf8:
-            self.message.need_utf8(part)
+        records = b""
+        if self.message.content_filter:
+            records += encode(RecordType.FILTER, self.message.content_filter)
+        if self.message.redirect:
+            records += encode(RecordType.REDIRECT, self.message.redirect)
+        place = first_recipient(self.draft.extracted)
+        self.draft.extracted = self.draft.extracted[:place] + records + self.draft.extracted[place:]
+        self._unchanged.adopt(self.message)
         return self.draft
 
     # Headers.
 
     def _add_header(self, data: bytes) -> None:
-        name, value = decode_texts(data, 2)
-        self.draft.headers.append(self._header(name, value))
+        if header := self._header(*decode_texts(data, 2)):
+            self.draft.headers.append(header)
 
     def _insert_header(self, data: bytes) -> None:
         index, rest = decode_number(data)
-        name, value = decode_texts(rest, 2)
-        self.draft.headers.insert(index, self._header(name, value))
+        if header := self._header(*decode_texts(rest, 2)):
+            self.draft.headers.insert(index, header)
 
     def _change_header(self, data: bytes) -> None:
         """Change or delete the header of that name and number; add one if there is none."""
@@ -93,23 +107,34 @@ class Edits:
         if not value:
             if place is not None:
                 del headers[place]
-        elif place is None:
-            headers.append(self._header(name, value))
-        else:
-            headers[place] = self._header(name, value)
+        elif header := self._header(name, value):
+            if place is None:
+                headers.append(header)
+            else:
+                headers[place] = header
 
-    def _header(self, name: bytes, value: bytes) -> Header:
+    def _header(self, name: bytes, value: bytes) -> Header | None:
+        """Return a header that is to be stored; None if a check is against it."""
         text = name + self._separator + value.replace(b"\r\n", b"\n")
         text = UNFOLDED.sub(b"\n\t", text)
+        message = self.message
         if not text.isascii():
-            self._utf8.append(Utf8.HEADER)
-        return Header(text)
+            message.need_utf8(Utf8.HEADER)
+        checked = (
+            self.rules.milter_checks.header(message, text) if self.rules.milter_checks else text
+        )
+        for copy in message.copies:
+            self._store_recipient(copy)
+        message.copies = ()
+        return None if checked is None else Header(checked)
 
     # Envelope.
 
     def _change_sender(self, data: bytes) -> None:
         text, arguments = decode_address(data)
         sender = self.rewriter.sender(self._mailbox(text, "Milter request to add multi-sender"))
+        if self.rules.addresses:
+            sender = self.rules.addresses.envelope_sender(self.message, sender)
         attributes = []
         for argument in arguments.split():
             name, _, value = argument.partition(b"=")
@@ -122,7 +147,7 @@ class Edits:
                     f'Ignoring bad ESMTP parameter "{printable(argument)}" in SMFI_CHGFROM request'
                 )
         if is_utf8(sender):
-            self._utf8.append(Utf8.SENDER)
+            self.message.need_utf8(Utf8.SENDER)
         records = [encode(RecordType.ATTRIBUTE, one) for one in sorted(attributes)]
         self.draft.envelope = b"".join(
             b"".join((*records, encode(kind, sender))) if kind is RecordType.SENDER else record
@@ -130,24 +155,34 @@ class Edits:
         )
 
     def _add_recipient(self, data: bytes) -> None:
-        text, arguments = decode_address(data)
+        self._store_recipient(*decode_address(data))
+
+    def _store_recipient(self, text: bytes, arguments: bytes = b"") -> None:
+        """Add what an address stands for."""
+        message, addresses = self.message, self.rules.addresses
         mailbox = self._mailbox(text, "Milter or header/body_checks request to add multi-recipient")
         if not mailbox:
-            self.message.warn("ignoring attempt from Milter to add null recipient")
+            message.warn("ignoring attempt from Milter to add null recipient")
             return
         notify, original = self._recipient_arguments(arguments)
         final = self.rewriter.recipient(mailbox)
-        records = [encode(RecordType.ATTRIBUTE, b"notify_flags=%d" % notify)] if notify else []
-        if original:
-            records.append(encode(RecordType.ATTRIBUTE, b"dsn_orig_rcpt=" + original))
-        records.append(encode(RecordType.ORIGINAL_RECIPIENT, final))
-        records.append(encode(RecordType.RECIPIENT, final))
-        block = b"".join(records)
-        if block not in self.draft.added:
-            self.draft.added += block
-            self.recipient_count += 1
+        if addresses:
+            final = addresses.envelope_recipient(message, final)
         if is_utf8(final):
-            self._utf8.append(Utf8.NONE)
+            message.need_utf8()
+        expanded = [final]
+        if addresses:
+            whole = Expansion(final, final, original, notify)
+            expanded, notify = spread(message, addresses, whole)
+        facts = encode(RecordType.ATTRIBUTE, b"notify_flags=%d" % notify) if notify else b""
+        if original:
+            facts += encode(RecordType.ATTRIBUTE, b"dsn_orig_rcpt=" + original)
+        facts += encode(RecordType.ORIGINAL_RECIPIENT, final)
+        for one in expanded:
+            block = facts + encode(RecordType.RECIPIENT, one)
+            if block not in self.draft.added:
+                self.draft.added += block
+                message.recipient_count += 1
 
     def _recipient_arguments(self, arguments: bytes) -> tuple[int, bytes]:
         """Return notify flags and original recipient that ESMTP arguments name."""

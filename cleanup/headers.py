@@ -29,6 +29,7 @@ from common.queue_id import is_long
 from common.status import Status
 
 if TYPE_CHECKING:
+    from cleanup.checks import MilterChecks
     from cleanup.inspection import Inspection
 
 # A header's name: printable ASCII without blanks; blanks may stand before the colon.
@@ -90,6 +91,7 @@ class HeaderRules:
     address_rules: AddressRules
     addresses: Addresses | None = None  # opened by each process
     inspection: "Inspection | None" = None  # opened by each process
+    milter_checks: "MilterChecks | None" = None  # opened by each process
 
     @classmethod
     def of(cls, params: CleanupParams) -> "HeaderRules":

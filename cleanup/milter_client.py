@@ -13,13 +13,12 @@ SEE ALSO
 """
 
 import contextlib
-import enum
 import re
 import socket
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from cleanup.message import Journal
+from cleanup.milter_ruling import DEFAULT_ACTIONS, MISCONFIGURED, RULINGS, Fate, Ruling
 from cleanup.milters import MilterRules, Service, macro_name
 from common.errors import PeerError
 from common.log import printable
@@ -58,44 +57,6 @@ REPLY_LETTERS = {one.value: one for one in Reply}
 CHANGE_LETTERS = {one.value: one for one in Change}
 
 
-class Fate(enum.Enum):
-    """What becomes of a message that a Milter does not simply let pass."""
-
-    REFUSE = enum.auto()
-    DISCARD = enum.auto()
-    HOLD = enum.auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Ruling:
-    """A Milter's decision; reply: in SMTP's words, of a refusal."""
-
-    fate: Fate
-    reply: bytes = b""
-
-
-UNAVAILABLE = Ruling(Fate.REFUSE, b"451 4.7.1 Service unavailable - try again later")
-MISCONFIGURED = Ruling(Fate.REFUSE, b"451 4.3.5 Server configuration problem - try again later")
-REJECTED = Ruling(Fate.REFUSE, b"550 5.7.1 Command rejected")
-DISCARDED, HELD = Ruling(Fate.DISCARD), Ruling(Fate.HOLD)
-
-DEFAULT_ACTIONS: dict[str, Ruling | None] = {
-    "accept": None,
-    "reject": Ruling(Fate.REFUSE, b"550 5.5.0 Service unavailable"),
-    "tempfail": UNAVAILABLE,
-    "shutdown": UNAVAILABLE,
-    "quarantine": HELD,
-}
-RULINGS: dict[Reply, Ruling | None] = {
-    Reply.ACCEPT: None,
-    Reply.REJECT: REJECTED,
-    Reply.TEMPFAIL: UNAVAILABLE,
-    Reply.DISCARD: DISCARDED,
-    Reply.SHUTDOWN: UNAVAILABLE,
-    Reply.CONNECTION_FAIL: UNAVAILABLE,
-}
-
-
 class MilterClient:
     """A Milter, for as long as one message takes."""
 
@@ -108,9 +69,10 @@ class MilterClient:
         self.service = service
         self.rules = rules
         self.log = log
-        self.offer = Offer.of(service.version)
+        self.offer: Offer
         self._packets = Packets(packet_limit)
         self._socket: socket.socket | None = None
+        self._is_ours = True  # the connection
         self._unsent = b""  # macros of events that the Milter does not want
 
     @property
@@ -118,8 +80,13 @@ class MilterClient:
         """Whether the Milter has not yet said all that it has to say about the message."""
         return self._socket is not None
 
+    def adopt(self, connection: socket.socket, offer: Offer) -> None:
+        """Go on with a conversation that is somebody else's to end."""
+        self._socket, self.offer, self._is_ours = connection, offer, False
+
     def open(self) -> Ruling | None:
         """Connect and agree on a protocol."""
+        self.offer = Offer.of(self.service.version)
         try:
             self._socket = connected(self.service)
         except OSError as error:
@@ -202,7 +169,7 @@ class MilterClient:
         """End the conversation, whatever state it is in."""
         if self._socket is not None:
             with contextlib.suppress(OSError):
-                if quit_first:
+                if quit_first and self._is_ours:
                     self._socket.sendall(self._unsent + encode(Event.QUIT))
             self._socket.close()
             self._socket = None

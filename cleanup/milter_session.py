@@ -12,19 +12,20 @@ SEE ALSO
     cleanup.draft, where the message is meanwhile
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from cleanup.draft import Draft, Spool
-from cleanup.edits import Edits, records_of
-from cleanup.message import Message, Option
-from cleanup.milter_client import Fate, MilterClient, Ruling
-from cleanup.milters import CLIENT_ADDRESS, CLIENT_NAME, MilterRules
-from cleanup.rewrite import Rewriter
+from cleanup.edits import Edits
+from cleanup.headers import HeaderRules
+from cleanup.message import MILTER, Message, Option
+from cleanup.milter_client import MilterClient
+from cleanup.milter_handover import HandedMilter
+from cleanup.milter_ruling import HELD, Fate, Ruling
+from cleanup.milters import CLIENT_ADDRESS, CLIENT_NAME, MilterRules, client_macros
 from common import address
 from common.errors import PeerError, QueueError
 from common.log import printable
 from common.milter import BODY_CHUNK, Event, Step, encode, encode_connect, encode_texts
-from common.record import RecordType
 from common.status import Status
 
 HEADER_LIMIT = 60000  # bytes of a header, which must fit in a Milter's packet
@@ -48,13 +49,17 @@ ORIGIN = f"{CLIENT_NAME.decode()}[{CLIENT_ADDRESS.decode()}]"
 class MilterSession:
     """One message and its Milters."""
 
-    def __init__(self, rules: MilterRules, rewriter: Rewriter, message: Message) -> None:
+    def __init__(self, rules: MilterRules | None, headers: HeaderRules, message: Message) -> None:
+        """Begin; rules: of the Milters that see it unless the client brings others."""
         self.rules = rules
-        self.rewriter = rewriter
+        self.headers = headers
         self.message = message
         self.draft = Draft(Spool(), message.params.line_length_limit)
         self.clients: list[MilterClient] = []
+        self._are_handed = False  # the Milters have seen the envelope already
+        self._named: list[bytes] = []  # recipients to be shown
         self._values = {b"i": message.queue_id.encode()}  # of macros
+        self._origin = ORIGIN
         self._facts = ""  # of the session, for the log
         self._protocol = ""
 
@@ -65,6 +70,19 @@ class MilterSession:
             QueueError: not all of them fitted.
         """
         self.draft.spool.write(records)
+
+    def adopt(self, rules: MilterRules | None, milters: list[HandedMilter]) -> None:
+        """Let these see the content, who know the envelope, and nobody else."""
+        self._are_handed = True
+        for one in milters:
+            assert rules
+            client = MilterClient(one.service, rules, self.message.log, self._packet_limit)
+            client.adopt(one.connection, one.offer)
+            self.clients.append(client)
+
+    def recipient(self, address: bytes) -> None:
+        """Note a recipient to be shown."""
+        self._named.append(address)
 
     def envelope(self) -> None:
         """Show the envelope, which is complete."""
@@ -77,15 +95,17 @@ class MilterSession:
     def _show_envelope(self) -> None:
         self.write(self.message.take_output())
         self.draft.load_envelope()
-        if not self.message.options & Option.MILTER:
-            return
-        limit = max(self.message.params.message_size_limit, PACKET_LEAST)
-        self.clients = [
-            MilterClient(service, self.rules, self.message.log, limit)
-            for service in self.rules.services
-        ]
         sender = address.quote(self.message.sender) if self.message.sender else b""
         self._facts = f"; from=<{printable(sender)}>"
+        if self._are_handed:
+            self._know_client()
+            return
+        if not self.rules or not self.message.options & MILTER:
+            return
+        self.clients = [
+            MilterClient(service, self.rules, self.message.log, self._packet_limit)
+            for service in self.rules.services
+        ]
         for client in self.clients:
             if not self._is_decided():
                 self._rule(client.open(), Event.CONNECT)
@@ -94,8 +114,8 @@ class MilterSession:
         self._tell(Event.HELO, encode_texts(Event.HELO, CLIENT_NAME))
         self._values[b"{mail_addr}"] = sender
         self._tell(Event.MAIL, encode_texts(Event.MAIL, sender))
-        self._protocol = protocol_facts(self.draft.envelope)
-        self._show_recipients(self.draft.envelope)
+        self._protocol = protocol_facts(self.message.known_attributes or {})
+        self._show_recipients()
 
     def finish(self) -> None:
         """Show the content, and take the changes.
@@ -105,8 +125,12 @@ class MilterSession:
         """
         message = self.message
         self.draft.load(message.data_offset, message.content_length)
-        self._show_recipients(self.draft.extracted)
-        self._tell(Event.DATA, encode(Event.DATA))
+        if not self._are_handed:
+            self._show_recipients()
+        if not message.options & MILTER:
+            return  # a check has spoken
+        if not self._are_handed:
+            self._tell(Event.DATA, encode(Event.DATA))
         for client in self.clients:
             if self._is_decided():
                 return
@@ -139,16 +163,28 @@ class MilterSession:
     def _is_decided(self) -> bool:
         return bool(self.message.status) or self.message.discard
 
-    def _show_recipients(self, records: bytes) -> None:
-        for kind, payload, _ in records_of(records):
-            if self._is_decided() or not self.clients:
+    @property
+    def _packet_limit(self) -> int:
+        return max(self.message.params.message_size_limit, PACKET_LEAST)
+
+    def _know_client(self) -> None:
+        """Take from the attributes of the message what Milters may ask about its client."""
+        known = self.message.known_attributes or {}
+        self._values |= client_macros(known)
+        self._origin = printable(known.get(b"log_message_origin", b"unknown"))
+        self._facts += f" to=<{printable(self.message.last_recipient or b'')}>"
+        self._protocol = protocol_facts(known)
+
+    def _show_recipients(self) -> None:
+        named, self._named = self._named, []
+        for one in named:
+            if self._is_decided():
                 return
-            if kind is RecordType.RECIPIENT:
-                recipient = address.quote(payload)
-                self._values[b"{rcpt_addr}"] = recipient
-                sender = self._facts.partition(" to=")[0]
-                self._facts = f"{sender} to=<{printable(recipient)}>"
-                self._tell(Event.RECIPIENT, encode_texts(Event.RECIPIENT, recipient))
+            recipient = address.quote(one)
+            self._values[b"{rcpt_addr}"] = recipient
+            sender = self._facts.partition(" to=")[0]
+            self._facts = f"{sender} to=<{printable(recipient)}>"
+            self._tell(Event.RECIPIENT, encode_texts(Event.RECIPIENT, recipient))
 
     def _tell(self, event: Event, packet: bytes) -> None:
         """Send an event to all Milters, until one decides."""
@@ -165,16 +201,19 @@ class MilterSession:
                 return ruling
             if not client.listens:
                 return None
-        edits = Edits(self.draft, self.message, self.rewriter, leading_space=leading_space)
+        edits = Edits(self.draft, self.message, self.headers, leading_space=leading_space)
         ruling = None
         for found in client.end(encode(Event.END_OF_BODY), self._values):
-            if not isinstance(found, tuple):
+            if found is None or isinstance(found, Ruling):
                 ruling = found
                 break
             try:
                 edits.apply(*found)
             except PeerError as error:
                 ruling = client.fail(error)
+                break
+            if edits.refused:
+                client.close()
                 break
         if client.failed or ruling:
             return ruling
@@ -225,26 +264,22 @@ class MilterSession:
         return True
 
     def _report(self, what: str, stage: str, text: str, protocol: str) -> None:
-        self.message.note(f"milter-{what}: {stage} from {ORIGIN}: {text}{self._facts}{protocol}")
+        self.message.note(
+            f"milter-{what}: {stage} from {self._origin}: {text}{self._facts}{protocol}"
+        )
 
 
 BEFORE_RECIPIENTS = frozenset({Event.CONNECT, Event.HELO, Event.MAIL})
-HELD = Ruling(Fate.HOLD)
 
 
-def protocol_facts(envelope: bytes) -> str:
-    """Return how the client of an envelope came, for the log."""
-    proto = helo = ""
-    for kind, payload, _ in records_of(envelope):
-        if kind is RecordType.RECIPIENT:
-            break
-        if kind is RecordType.ATTRIBUTE:
-            name, _, value = payload.partition(b"=")
-            if name == b"log_protocol_name":
-                proto = f" proto={printable(value)}"
-            elif name == b"log_helo_name":
-                helo = f" helo=<{printable(value)}>"
-    return proto + helo
+def protocol_facts(known: Mapping[bytes, bytes]) -> str:
+    """Return how the client came, for the log, by the attributes of its message."""
+    text = ""
+    if b"log_protocol_name" in known:
+        text = f" proto={printable(known[b'log_protocol_name'])}"
+    if b"log_helo_name" in known:
+        text += f" helo=<{printable(known[b'log_helo_name'])}>"
+    return text
 
 
 def chunks(pieces: Iterator[bytes], size: int) -> Iterator[bytes]:

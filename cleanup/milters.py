@@ -13,7 +13,7 @@ SEE ALSO
 
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from common.config import encoded, parse_assignment
 from common.errors import ConfigError
@@ -21,6 +21,8 @@ from common.milter import Event
 from common.params import PARAMETERS, CleanupParams
 from common.tables.braces import unbraced
 from common.values import parse_string, parse_time, split_words
+
+Names = Mapping[Event, tuple[bytes, ...]]  # of macros
 
 OPTIONS = ("connect_timeout", "command_timeout", "content_timeout", "protocol", "default_action")
 
@@ -37,8 +39,17 @@ FIXED_MACROS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+CLIENT_MACROS = {
+    b"{client_name}": b"client_name",
+    b"{client_ptr}": b"reverse_client_name",
+    b"{client_addr}": b"client_address",
+    b"{client_port}": b"client_port",
+    b"{daemon_addr}": b"server_address",
+    b"{daemon_port}": b"server_port",
+}
+
+
+class Service(NamedTuple):
     """Where a Milter is, and how it is dealt with; times in seconds."""
 
     name: str  # as in the log
@@ -105,12 +116,11 @@ def parse_place(name: str) -> tuple[int, str | tuple[str, str]]:
     raise ConfigError(f'non_smtpd_milters: expected inet:host:port or unix:path: "{name}"')
 
 
-@dataclass(frozen=True, slots=True)
-class MilterRules:
+class MilterRules(NamedTuple):
     """What the configuration says about Milters."""
 
     services: tuple[Service, ...]
-    macros: Mapping[Event, tuple[bytes, ...]]  # the names that go with an event
+    macros: Names  # that go with an event
     values: Mapping[bytes, bytes]  # of macros that are the same for all messages
     defaults: Mapping[bytes, bytes]  # of macros that have no value
 
@@ -134,17 +144,36 @@ class MilterRules:
             **dict.fromkeys((Event.BODY, Event.END_OF_BODY), data),
         }
         defaults = [default_macro(text) for text in params.milter_macro_defaults]
-        values = {
-            b"j": encoded(params.myhostname),
-            b"v": encoded(params.milter_macro_v),
-            b"{daemon_name}": encoded(params.milter_macro_daemon_name),
-        }
         return cls(
             services=tuple(Service.parse(one, params) for one in params.non_smtpd_milters),
             macros={event: tuple(map(encoded, words)) for event, words in names.items()},
-            values={**FIXED_MACROS, **values},
+            values={**FIXED_MACROS, **own_macros(params)},
             defaults=dict(defaults),
         )
+
+    @classmethod
+    def handed(
+        cls, params: CleanupParams, macros: Names, defaults: Mapping[bytes, bytes]
+    ) -> "MilterRules":
+        """Return those of Milters that come with their message, and with names of macros."""
+        return cls(services=(), macros=macros, values=own_macros(params), defaults=defaults)
+
+
+def own_macros(params: CleanupParams) -> dict[bytes, bytes]:
+    """Return the macros that tell about this host."""
+    return {
+        b"j": encoded(params.myhostname),
+        b"v": encoded(params.milter_macro_v),
+        b"{daemon_name}": encoded(params.milter_macro_daemon_name),
+    }
+
+
+def client_macros(known: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
+    """Return the macros that tell about the client, by the attributes of its message."""
+    found = {macro: known[name] for macro, name in CLIENT_MACROS.items() if name in known}
+    if b"reverse_client_name" in known and b"client_address" in known:
+        found[b"_"] = b"%b [%b]" % (known[b"reverse_client_name"], known[b"client_address"])
+    return found
 
 
 def default_macro(text: str) -> tuple[bytes, bytes]:

@@ -17,7 +17,8 @@ SEE ALSO
 import enum
 import struct
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 from common.errors import PeerError
 
@@ -154,14 +155,13 @@ STAGES: tuple[tuple[Event, ...], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(NamedTuple):
     """Version, actions and steps: first what there is, then what the filter takes of it."""
 
     version: int
     actions: int = ALL_ACTIONS
     steps: int = 0
-    macros: Mapping[Event, tuple[bytes, ...]] = field(default_factory=dict)  # the filter's wish
+    macros: Mapping[Event, tuple[bytes, ...]] = MappingProxyType({})  # the filter's wish
 
     @classmethod
     def of(cls, version: int) -> "Offer":

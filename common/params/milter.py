@@ -19,6 +19,7 @@ class MilterParams(SuiteParams):
         "Milters for mail that does not come by smtpd: inet:host:port, unix:path, or"
         " { either, option=value ... }.",
     )
+    milter_header_checks: Words = parameter("", "Checks for headers that a Milter makes.")
     milter_protocol: str = parameter(
         "6", "Highest Milter protocol version.", choices=("2", "3", "4", "6")
     )

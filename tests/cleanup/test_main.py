@@ -24,7 +24,8 @@ from hypothesis import strategies as st
 
 from cleanup import __main__ as daemon
 from cleanup import trigger
-from cleanup.__main__ import PARAMS, Cleanup, Rules, prepare, serve
+from cleanup.__main__ import PARAMS, Cleanup, prepare, serve
+from cleanup.milter_desk import Rules
 from cleanup.session import Session
 from common import attribute, frame
 from common.child import AVAILABLE, LISTEN_FD, TAKEN, Child

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cleanup.__main__ import Rules
+from cleanup.milter_desk import Rules
 from common import config
 from common.errors import ConfigError
 from common.params import ChildParams

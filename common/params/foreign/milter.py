@@ -11,4 +11,3 @@ class Milter:
     """Read where Milters are spoken to."""
 
     milter_unknown_command_macros: Words = parameter("", "Macros sent for unknown commands.")
-    milter_header_checks: Words = parameter("", "Checks for headers that a Milter adds.")
