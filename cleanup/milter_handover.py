@@ -25,7 +25,7 @@ from socket import SocketType
 from typing import NamedTuple
 
 from cleanup.milter_ruling import DEFAULT_ACTIONS
-from cleanup.milters import MilterRules, Names, Service
+from cleanup.milters import MilterRules, Names, Service, macro_name
 from common import attribute
 from common.errors import PeerError
 from common.milter import Event, Offer, Step
@@ -140,7 +140,9 @@ def take_over(
     if count > COUNT_LIMIT:
         raise PeerError(f"bad count of Milters: {count}")
     texts = Texts(opening, lambda: connection.recv(READ_SIZE))
-    rules = MilterRules.handed(params, texts.macros(), texts.pairs())
+    macros = texts.macros()
+    defaults = {macro_name(name): value for name, value in texts.pairs().items()}
+    rules = MilterRules.handed(params, macros, defaults)
     found: list[HandedMilter] = []
     try:
         for _ in range(count):

@@ -171,8 +171,10 @@ def own_macros(params: CleanupParams) -> dict[bytes, bytes]:
 def client_macros(known: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
     """Return the macros that tell about the client, by the attributes of its message."""
     found = {macro: known[name] for macro, name in CLIENT_MACROS.items() if name in known}
-    if b"reverse_client_name" in known and b"client_address" in known:
-        found[b"_"] = b"%b [%b]" % (known[b"reverse_client_name"], known[b"client_address"])
+    name, reverse = known.get(b"client_name", b""), known.get(b"reverse_client_name", b"")
+    if reverse and b"client_address" in known:
+        doubt = b"" if name.lower() == reverse.lower() else b" (may be forged)"
+        found[b"_"] = b"%b [%b]%b" % (reverse, known[b"client_address"], doubt)
     return found
 
 

@@ -36,7 +36,7 @@ PLACEHOLDERS = (
     (r"inet:127\.0\.0\.1:\d+", "<MILTER>"),
     (r"\[\d+\]:", ":"),
     (r"\d\d:\d\d:\d\d", "<CLOCK>"),
-    (r"client_port=\d+", "client_port=<PORT>"),
+    (r"(client|server)_port=\d+", r"\1_port=<PORT>"),
     (r"(create_time|message_arrival_time).*", r"\1"),
     (r"\b\d{14}\.", "<STAMP>."),
     # Sizes and offsets: a file that was edited in place has others.
@@ -198,20 +198,23 @@ class Stand:
         instance, milter = self.instance, self.milter
         milter.script = dict(script)
         met, position = len(milter.conversations), instance.log_position()
-        before = set(instance.files())
         answer = qmqp.submit(instance.port, mail, SENDER, *recipients)
         instance.wait_for_log("disconnect from", position)
-        lines = instance.log_lines(position)
-        left = sorted(set(instance.files()) - before)
+        wait_for(lambda: milter.conversations[met:] or met == 0, 10, "a Milter conversation")
+        return self.outcome(f"reply {answer.payload!r}", position, milter)
+
+    def outcome(self, reply: str, position: int, *milters: Scripted) -> list[str]:
+        """Return what is seen of a message behind its reply; its queue file is removed."""
+        lines = self.instance.log_lines(position)
+        left = sorted(self.instance.files())
         ids = set(re.findall(r"\b[0-9A-F]{9,12}\b", "\n".join(lines))) | {one.name for one in left}
-        seen = [f"reply {answer.payload!r}"]
-        seen += sorted(line.split(" ", 4)[4] for line in lines if "/cleanup[" in line)
+        seen = [reply, *sorted(line.split(" ", 4)[4] for line in lines if "/cleanup[" in line)]
         for path in left:
             assert path.stat().st_mode & 0o777 == COMPLETE
             seen += [path.parent.name, *self.shown(path)]
             path.unlink()
-        wait_for(lambda: milter.conversations[met:] or met == 0, 10, "a Milter conversation")
-        seen += [f"told {event} {data!r}" for event, data in milter.told()]
+        for milter in milters:
+            seen += [f"told {event} {data!r}" for event, data in milter.told()]
         return [named(line, ids) for line in seen]
 
     def shown(self, path: object) -> list[str]:
