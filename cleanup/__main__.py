@@ -10,7 +10,6 @@ SEE ALSO
     spec/cleanup-protocol.md, spec/cleanup-behaviour.md
 """
 
-import copy
 import os
 import signal
 import socket
@@ -26,7 +25,6 @@ from cleanup.headers import HeaderRules
 from cleanup.inspection import Inspection
 from cleanup.message import Journal, Message
 from cleanup.milter_desk import MilterDesk, Rules
-from cleanup.milter_session import HEADER_LIMIT
 from cleanup.milters import MilterRules
 from cleanup.native import NativeSession
 from cleanup.session import Session
@@ -61,11 +59,8 @@ def prepare(params: CleanupParams) -> Rules:
         ConfigError: the Milters cannot be understood.
     """
     checks.prepare(params)
-    milters = MilterRules.of(params)
-    if milters and params.header_size_limit > HEADER_LIMIT:
-        params = copy.copy(params)
-        params.__dict__["header_size_limit"] = HEADER_LIMIT  # for all of what Milters see
-    return Rules(HeaderRules.of(params), milters)
+    headers, milters = HeaderRules.of(params), MilterRules.of(params)
+    return Rules(headers.for_milters() if milters else headers, milters)
 
 
 def serve(child: Child) -> None:

@@ -127,6 +127,7 @@ class EnvelopeStage:
         desk, count = self.message.desk, attribute.number(payload)
         if desk is None or not desk.expect():
             return False
+        self.rules = self.rules.for_milters()
         if count:
             desk.take_over(count, records.take_rest())
         return True

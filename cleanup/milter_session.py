@@ -28,7 +28,6 @@ from common.log import printable
 from common.milter import BODY_CHUNK, Event, Step, encode, encode_connect, encode_texts
 from common.status import Status
 
-HEADER_LIMIT = 60000  # bytes of a header, which must fit in a Milter's packet
 PACKET_LEAST = 1024 * 1024  # bytes of a Milter's packet that are taken in any case
 RECIPIENT_REFUSED = b"451 4.3.5 Server configuration error"
 

@@ -20,6 +20,11 @@ from tests.suite.reference import Postfix
 SERVICES = """\
 127.0.0.1:{port} inet n - n - - smtpd
     -o {{ smtpd_milters = {milters} }}
+127.0.0.1:{other} inet n - n - - smtpd
+    -o {{ smtpd_milters = {milters} }}
+    -o cleanup_service_name=cleanup2
+cleanup2  unix  n       -       n       -       0       cleanup
+    -o non_smtpd_milters=inet:127.0.0.1:9
 anvil     unix  -       -       n       -       1       anvil
 rewrite   unix  -       -       n       -       -       trivial-rewrite
 """
@@ -33,7 +38,6 @@ SETTINGS_BY_SMTP = {
     "smtpd_relay_restrictions": "check_client_access static:OK, reject",
     "smtpd_authorized_xclient_hosts": "127.0.0.1",
     "smtpd_peername_lookup": "no",
-    "non_smtpd_milters": "inet:127.0.0.1:9",  # nobody's: not for mail of smtpd
     "milter_end_of_data_macros": ALL_MACROS,
     "milter_macro_defaults": "a=1, {bb}=2",
     "virtual_alias_maps": "inline:{{r@to.test=one@to.test, two@to.test}}",
@@ -48,13 +52,20 @@ class SmtpStand(Stand):
     def __init__(self, instance: Instance, milters: list[Scripted]) -> None:
         super().__init__(instance, milters[0])
         self.milters = milters
-        self.port = free_port()
+        self.port, self.other_port = free_port(), free_port()
         services = ", ".join(milter.service for milter in milters)
         with (instance.config_dir / "master.cf").open("a") as master_cf:
-            master_cf.write(SERVICES.format(port=self.port, milters=services))
+            ports = {"port": self.port, "other": self.other_port}
+            master_cf.write(SERVICES.format(milters=services, **ports))
 
     def play_both(
-        self, first: Script, second: Script, mail: bytes = MAIL, name: str = "r.test"
+        self,
+        first: Script,
+        second: Script,
+        mail: bytes = MAIL,
+        *,
+        name: str = "r.test",
+        port: int = 0,
     ) -> list[str]:
         """Return what is seen when the Milters do this; name: of the client, if that is sure."""
         instance = self.instance
@@ -62,7 +73,7 @@ class SmtpStand(Stand):
             milter.script = dict(script)
             milter.conversations.clear()
         position = instance.log_position()
-        with smtplib.SMTP("127.0.0.1", self.port, "me.test", timeout=30) as client:
+        with smtplib.SMTP("127.0.0.1", port or self.port, "me.test", timeout=30) as client:
             client.docmd("XCLIENT", f"NAME={name} REVERSE_NAME=r.test ADDR=192.0.2.1 PORT=7")
             client.ehlo()
             answers = [client.mail(SENDER), *map(client.rcpt, RECIPIENTS)]
@@ -120,6 +131,13 @@ def test_milters_hear_of_a_client_whose_name_is_in_doubt(
 ) -> None:
     ours, postfixs = (stand.play_both({}, {}, name=name) for stand in stands)
     assert ours == postfixs
+
+
+def test_who_is_to_see_other_mail_does_not_see_smtpd_s(stands: list[SmtpStand]) -> None:
+    script = at_end(NEW)
+    ours, postfixs = (stand.play_both(script, {}, port=stand.other_port) for stand in stands)
+    assert ours == postfixs
+    assert "X-New: v1" in ours
 
 
 def test_a_header_beyond_the_limit_is_cut_for_smtpd_s_milters_too(stands: list[SmtpStand]) -> None:
