@@ -29,7 +29,7 @@ from common.milter import BODY_CHUNK, Event, Step, encode, encode_connect, encod
 from common.status import Status
 
 PACKET_LEAST = 1024 * 1024  # bytes of a Milter's packet that are taken in any case
-RECIPIENT_REFUSED = b"451 4.3.5 Server configuration error"
+RECIPIENT_REFUSED = b"4.3.5 Server configuration error"
 
 ONE_LINE = bytes.maketrans(b"\r\n", b"__")
 
@@ -129,6 +129,9 @@ class MilterSession:
         if not message.options & MILTER:
             return  # a check has spoken
         if not self._are_handed:
+            assert message.known_attributes is not None
+            # For the log of checks that follow: as the Milters know it.
+            message.known_attributes[b"log_message_origin"] = ORIGIN.encode()
             self._tell(Event.DATA, encode(Event.DATA))
         for client in self.clients:
             if self._is_decided():
@@ -250,15 +253,14 @@ class MilterSession:
             message.refuse(Status.CONTENT_REFUSED)  # what else comes is not looked at
         else:
             self._report("reject", stage, printable(ruling.reply[4:]), protocol)
-            reply = ruling.reply
             if event is Event.RECIPIENT:
-                reply = RECIPIENT_REFUSED
                 message.warn(
                     "milter configuration error: can't reject recipient in non-smtpd(8) submission"
                 )
                 message.warn("message not accepted, try again later")
-            if not message.options & Option.SMTP_REPLY:
-                reply = reply[4:].translate(ONE_LINE)
+                message.refuse(Status.DEFERRED, RECIPIENT_REFUSED)
+            in_smtp = message.options & Option.SMTP_REPLY
+            reply = ruling.reply if in_smtp else ruling.reply[4:].translate(ONE_LINE)
             message.refuse(Status.CONTENT_REFUSED, reply)
         return True
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from tests.suite import peers, qmqp
 from tests.suite.instance import COMPLETE, Instance
 from tests.suite.milter import CLOSE, NUMBER, Script, Scripted, negotiation, packet, texts
+from tests.suite.submission import Record, hand_over
 from tests.suite.waiting import wait_for
 
 MAIL = (
@@ -202,6 +203,16 @@ class Stand:
         instance.wait_for_log("disconnect from", position)
         wait_for(lambda: milter.conversations[met:] or met == 0, 10, "a Milter conversation")
         return self.outcome(f"reply {answer.payload!r}", position, milter)
+
+    def hand_over(self, script: Script, flags: int, records: list[Record]) -> list[str]:
+        """Return what is seen when a program hands records to cleanup, whoever hears of that."""
+        milter = self.milter
+        milter.script = dict(script)
+        milter.conversations.clear()
+        position = self.instance.log_position()
+        taken = hand_over(self.instance, "cleanup", flags, records)
+        reply = f"reply {taken.status} {taken.reason} {taken.records[1:]}"
+        return self.outcome(reply, position, *(milter for _ in milter.conversations))
 
     def outcome(self, reply: str, position: int, *milters: Scripted) -> list[str]:
         """Return what is seen of a message behind its reply; its queue file is removed."""

@@ -26,8 +26,10 @@ from tests.suite.milter_plays import (
 )
 from tests.suite.queue_file import read_records
 from tests.suite.reference import Postfix
+from tests.suite.submission import Record
 
 Build = Callable[..., Stand]
+KINDS = (Postroom, Postfix)
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +66,46 @@ def test_a_milter_gets_the_macros_that_it_asks_for(build: Build) -> None:
     assert build(Postroom, **once).play(CHOOSES_MACROS) == build(Postfix, **once).play(
         CHOOSES_MACROS
     )
+
+
+# What Postfix's own programs hand to cleanup, with the flags that they set, but for BOUNCE.
+TRACE = [(b"N", b"Received: by mx.example.test (Postfix, from userid 7)"), (b"N", b"\tid X; now")]
+BODY = [*TRACE, (b"N", b"Subject: x"), (b"N", b""), (b"N", b"body"), (b"X", b""), (b"E", b"")]
+TIME = (b"T", b"1795178498 361223")
+LOCAL = [
+    *(TIME, (b"A", b"rewrite_context=local"), (b"S", b"user")),
+    *((b"R", b"r@to.test"), (b"A", b"notify_flags=2"), (b"R", b"r@to.test"), (b"M", b"")),
+]
+NOTICE = [
+    *(TIME, (b"A", b"log_message_origin=local"), (b"A", b"trace_flags=0"), (b"S", b"")),
+    *((b"R", b"r@to.test"), (b"M", b"")),
+]
+LATE = [*BODY[:-1], (b"R", b"late@to.test"), (b"E", b"")]
+MADE: Mapping[str, tuple[int, list[Record]]] = {
+    "pickup": (626, LOCAL + BODY),
+    "pickup, recipients behind the content": (626, LOCAL + LATE),
+    "pickup without Milters": (626 - 64, LOCAL + BODY),
+    "bounce": (32, NOTICE + BODY),
+    "bounce, filtered": (32 + 64 + 2, NOTICE + BODY),
+    "verify": (544, NOTICE + BODY),
+    "a client that asks for replies in SMTP": (114 + 128, LOCAL + BODY),
+}
+PLAYED: Mapping[str, Script] = {
+    "changes": at_end(packet("h", texts(b"X-New", b"v1")), packet("+", texts(b"<n@to.test>"))),
+    "rejects": {"E": packet("y", texts(b"554 5.7.9 no such luck"))},
+    "rejects a recipient": {"R": packet("r")},
+    "discards": {"N": packet("d")},
+}
+
+
+@pytest.mark.parametrize("played", PLAYED.values(), ids=PLAYED)
+@pytest.mark.parametrize("made", MADE.values(), ids=MADE)
+def test_mail_of_other_programs_meets_the_same_milters(
+    made: tuple[int, list[Record]], played: Script, build: Build
+) -> None:
+    settings = {"milter_header_checks": "regexp:{{/^X-New/ WARN seen}}"}
+    ours, postfixs = (build(kind, **settings).hand_over(played, *made) for kind in KINDS)
+    assert ours == postfixs
 
 
 MAILS = {

@@ -4,7 +4,7 @@ SEE ALSO
     cleanup(8)
 """
 
-from tests.suite.milter import SILENCE, Script, Scripted, negotiation, packet
+from tests.suite.milter import SILENCE, Script, Scripted, negotiation, packet, texts
 from tests.suite.parameters.plays import MAIL
 from tests.suite.parameters.scenario import Play, Scenario, Trial
 
@@ -81,6 +81,7 @@ def gives_up(script: Script) -> Play:
 
 
 NONSENSE = {"M": packet("z")}
+MARKS: Script = {"E": packet("h", texts(b"X-New", b"v1")) + packet("c")}
 SILENT = {letter: {letter: SILENCE} for letter in "OME"}
 V = b"v\0Postfix 3.7.11\0"
 FIRST = b"j\0mx.example.test\0{daemon_name}\0mx.example.test\0{daemon_addr}\x00127.0.0.1\0"
@@ -88,6 +89,14 @@ UNDERSCORE = b"_\0localhost [127.0.0.1]\0"
 
 SCENARIOS = (
     Scenario("non_smtpd_milters", PLACE, met(), False, True),
+    Scenario(
+        "milter_header_checks",
+        "regexp:{{/^X-New/ REJECT no thanks}}",
+        outcome(MARKS),
+        "incoming",
+        "DError: 5.7.1 no thanks",
+        beside=BESIDE,
+    ),
     Scenario(
         "milter_protocol",
         "2",
