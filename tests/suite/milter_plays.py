@@ -9,6 +9,7 @@ DESCRIPTION
 """
 
 import re
+import socket
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -211,6 +212,10 @@ class Stand:
         milter.conversations.clear()
         position = self.instance.log_position()
         taken = hand_over(self.instance, "cleanup", flags, records)
+        # A line of Postfix's comes by its logger; one that was written later, behind it.
+        with socket.create_connection(("127.0.0.1", self.instance.port)):
+            pass
+        self.instance.wait_for_log("disconnect from", position)
         reply = f"reply {taken.status} {taken.reason} {taken.records[1:]}"
         return self.outcome(reply, position, *(milter for _ in milter.conversations))
 

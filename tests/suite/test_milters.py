@@ -54,11 +54,10 @@ def test_a_milter_has_the_effect_that_it_has_with_postfix(script: Script, build:
     assert build(Postroom).play(script) == build(Postfix).play(script)
 
 
-@pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
-def test_a_message_that_comes_as_records_meets_the_same_milter(
-    script: Script, build: Build
-) -> None:
-    assert build(Postroom, native_submission="no").play(script) == build(Postroom).play(script)
+def test_a_message_that_comes_as_records_meets_the_same_milter(build: Build) -> None:
+    for name in ("plain", "add headers", "replace the body", "change the sender", "R reject"):
+        script = SCRIPTS[name]
+        assert build(Postroom, native_submission="no").play(script) == build(Postroom).play(script)
 
 
 def test_a_milter_gets_the_macros_that_it_asks_for(build: Build) -> None:
@@ -149,11 +148,11 @@ def test_a_message_that_is_not_changed_has_the_same_records(mail: bytes, build: 
 
 
 @pytest.mark.parametrize("action", ["accept", "reject", "tempfail", "quarantine"])
-@pytest.mark.parametrize("event", "OCMRLE")
-def test_a_milter_that_fails_has_the_default_action(action: str, event: str, build: Build) -> None:
+def test_a_milter_that_fails_has_the_default_action(action: str, build: Build) -> None:
     settings = {"milter_default_action": action}
-    script: Script = {event: CLOSE}
-    assert build(Postroom, **settings).play(script) == build(Postfix, **settings).play(script)
+    for event in "OCMRLE":
+        script: Script = {event: CLOSE}
+        assert build(Postroom, **settings).play(script) == build(Postfix, **settings).play(script)
 
 
 CHANGED = {
@@ -179,12 +178,9 @@ FAULTS: Mapping[str, bytes] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-@pytest.mark.parametrize("change", CHANGED.values(), ids=CHANGED)
-def test_after_a_fault_nothing_of_the_message_stays(
-    change: bytes, fault: bytes, build: Build
-) -> None:
+def test_after_a_fault_nothing_of_the_message_stays(fault: bytes, build: Build) -> None:
     stand = build(Postroom, milter_content_timeout="1s")
-    stand.milter.script = {"E": change + fault}
+    stand.milter.script = {"E": b"".join(CHANGED.values()) + fault}
     answer = qmqp.submit(stand.instance.port, MAIL, b"s@from.test", b"r@to.test", b"bare")
     assert answer.payload == b"ZError: 4.7.1 Service unavailable - try again later"
     assert stand.instance.files() == []
