@@ -11,6 +11,7 @@ SEE ALSO
 """
 
 import enum
+import re
 
 from common.errors import PeerError
 
@@ -55,6 +56,12 @@ TEXT_TYPES = b"NL"
 CONTINUED = RecordType.CONTINUED[0]
 LINE_ENDS = b"\r\n"
 EQUAL_RUN_LIMIT = 1024  # records that are compared at a time
+SHORT_LIMIT = 32  # bytes that a short line has not
+SHORT_RUN = 8 * SHORT_LIMIT  # bytes of several, from which on it pays to look for them
+SHORT_LINES = re.compile(
+    rb"(?>%b(?>%b)){2,}+"
+    % (RecordType.TEXT, b"|".join(rb"\x%02x[^\r\n]{%d}" % (n, n) for n in range(SHORT_LIMIT)))
+)
 
 
 def encode_length(length: int) -> bytes:
@@ -146,6 +153,7 @@ class Reader:
         start = position = last = self._position
         end = len(buffer) - 1
         line_end_heads = 0  # CR and LF bytes that are lengths
+        short_limit = SHORT_LIMIT if limit >= SHORT_LIMIT else 0
         while position < end and buffer[position] in TEXT_TYPES:
             length = buffer[position + 1]
             follower = position + 2 + length
@@ -163,6 +171,13 @@ class Reader:
                 position = skip_equal(buffer, position, length)
                 last = position - length - 2
                 continue
+            elif length < short_limit and (behind := skip_short(buffer, position)):
+                # In none of these is a CR or LF but as a length.
+                line_end_heads += count_line_ends(buffer, position, behind)
+                if behind - position < SHORT_RUN:
+                    short_limit = 0  # here and there a few: no need to try again
+                last, position = position, behind
+                continue
             if length > limit or follower > end + 1:
                 break
             line_end_heads += is_line_end
@@ -170,7 +185,25 @@ class Reader:
         run = bytes(memoryview(buffer)[start:position])
         self._position = position
         self.run_is_unfinished = bool(run) and buffer[last] == CONTINUED
-        return run, run.count(b"\r") + run.count(b"\n") == line_end_heads
+        return run, count_line_ends(run, 0, len(run)) == line_end_heads
+
+
+def count_line_ends(data: bytes | bytearray, start: int, end: int) -> int:
+    """Return how many CR and LF bytes there are from start to end."""
+    return data.count(b"\r", start, end) + data.count(b"\n", start, end)
+
+
+def skip_short(buffer: bytearray, start: int) -> int:
+    """Return the place behind the run of short lines at start, 0 if there are not two.
+
+    Lines with a CR or LF do not count. Whatever has many short lines would else cost a turn
+    of the loop for each.
+    """
+    next_length = start + 3 + buffer[start + 1]
+    if next_length >= len(buffer) or buffer[next_length] >= SHORT_LIMIT:
+        return 0
+    found = SHORT_LINES.match(buffer, start)
+    return found.end() if found else 0
 
 
 def skip_equal(buffer: bytearray, start: int, length: int) -> int:

@@ -3,20 +3,24 @@
 DESCRIPTION
     Lines end at LF. A longer one than the limit becomes pieces, and so does
     what stands behind the last LF. The usual line is short, and lines come by
-    the million: they are turned into records many at a time.
+    the million: they are turned into records many at a time, in one of three
+    ways: lines of one length, very short lines, and all others.
 
 SEE ALSO
     spec/cleanup-protocol.md, section 4.1
     spec/queue-file.md, section 2
 """
 
+import pickle
 from collections.abc import Iterable, Iterator
+from io import BytesIO
 
 from common import record
 from common.record import RecordType
 
 RUN_LEAST = 4096  # bytes of text in which it pays to look for lines of one length
 TABLE_LIMIT = 8192  # longest line whose record head is kept ready
+SAMPLE, SHORT_SAMPLE = 1024, 64  # bytes of a block, and LFs in them from which on lines are short
 
 
 def text_records(pieces: Iterable[bytes], limit: int) -> Iterator[bytes]:
@@ -105,6 +109,8 @@ def mixed_lines(block: bytes, limit: int) -> bytes:
     """Return records for lines of any lengths that all end with LF."""
     if not block:
         return b""
+    if block.count(b"\n", 0, SAMPLE) >= SHORT_SAMPLE and (records := short_lines(block, limit)):
+        return records
     lines = block.split(b"\n")
     lines.pop()  # what is behind the last LF: nothing
     lengths = list(map(len, lines))
@@ -114,6 +120,26 @@ def mixed_lines(block: bytes, limit: int) -> bytes:
     out[0::2] = map(TEXT_HEADS.__getitem__, lengths)
     out[1::2] = lines
     return b"".join(out)
+
+
+def short_lines(block: bytes, limit: int) -> bytes:
+    """Return records for lines that all end with LF, nothing if one of them is not short.
+
+    A pickle of short bytes is a record but for its type: an opcode, one byte of length, the
+    bytes. So the pickler, which does this in C, makes them: in half the time, as no other call
+    of the standard library can. Where the opcode shall become TEXT and text shall stay as it is,
+    the two letters change places before and after; lines are short if no length is such a letter.
+    """
+    lines = block.translate(SWAPPED).split(b"\n")
+    lines.pop()
+    longest = len(max(lines, key=len))
+    if longest >= SHORT_LIMIT or longest > limit:
+        return b""
+    out = BytesIO()
+    pickler = pickle.Pickler(out, PICKLE_PROTOCOL)
+    pickler.fast = True  # nothing but the lines: no notes on what was seen before
+    pickler.dump(tuple(lines))
+    return out.getvalue()[PICKLE_HEAD:PICKLE_TAIL].translate(SWAPPED)
 
 
 def long_line(line: bytes, limit: int) -> bytes:
@@ -137,3 +163,12 @@ TEXT_HEADS = tuple(
         for length in range(0x80, TABLE_LIMIT + 1)
     ]
 )
+
+# The first protocol with an opcode for bytes, and the last without frames between them. Around
+# them are the protocol and a mark; the opcode that makes them a tuple, and the end.
+PICKLE_PROTOCOL = 3
+PICKLE_HEAD, PICKLE_TAIL = 3, -2
+SWAPPED = bytes.maketrans(
+    pickle.SHORT_BINBYTES + RecordType.TEXT, RecordType.TEXT + pickle.SHORT_BINBYTES
+)
+SHORT_LIMIT = min(pickle.SHORT_BINBYTES[0], KIND)
