@@ -3,24 +3,21 @@
 DESCRIPTION
     Lines end at LF. A longer one than the limit becomes pieces, and so does
     what stands behind the last LF. The usual line is short, and lines come by
-    the million: they are turned into records many at a time, in one of three
-    ways: lines of one length, very short lines, and all others.
+    the million: they are turned into records many at a time.
 
 SEE ALSO
     spec/cleanup-protocol.md, section 4.1
     spec/queue-file.md, section 2
 """
 
-import pickle
+import functools
 from collections.abc import Iterable, Iterator
-from io import BytesIO
 
 from common import record
 from common.record import RecordType
 
 RUN_LEAST = 4096  # bytes of text in which it pays to look for lines of one length
 TABLE_LIMIT = 8192  # longest line whose record head is kept ready
-SAMPLE, SHORT_SAMPLE = 1024, 64  # bytes of a block, and LFs in them from which on lines are short
 
 
 def text_records(pieces: Iterable[bytes], limit: int) -> Iterator[bytes]:
@@ -109,37 +106,17 @@ def mixed_lines(block: bytes, limit: int) -> bytes:
     """Return records for lines of any lengths that all end with LF."""
     if not block:
         return b""
-    if block.count(b"\n", 0, SAMPLE) >= SHORT_SAMPLE and (records := short_lines(block, limit)):
-        return records
     lines = block.split(b"\n")
     lines.pop()  # what is behind the last LF: nothing
-    lengths = list(map(len, lines))
-    if max(lengths) > min(limit, TABLE_LIMIT):
-        return b"".join([long_line(line + b"\n", limit) for line in lines])
+    heads = text_heads(limit)
     out = [b""] * (2 * len(lines))
-    out[0::2] = map(TEXT_HEADS.__getitem__, lengths)
+    try:
+        # A loop of this form runs faster than len() and the table as functions of map().
+        out[0::2] = [heads[len(line)] for line in lines]
+    except IndexError:
+        return b"".join([long_line(line + b"\n", limit) for line in lines])
     out[1::2] = lines
     return b"".join(out)
-
-
-def short_lines(block: bytes, limit: int) -> bytes:
-    """Return records for lines that all end with LF, nothing if one of them is not short.
-
-    A pickle of short bytes is a record but for its type: an opcode, one byte of length, the
-    bytes. So the pickler, which does this in C, makes them: in half the time, as no other call
-    of the standard library can. Where the opcode shall become TEXT and text shall stay as it is,
-    the two letters change places before and after; lines are short if no length is such a letter.
-    """
-    lines = block.translate(SWAPPED).split(b"\n")
-    lines.pop()
-    longest = len(max(lines, key=len))
-    if longest >= SHORT_LIMIT or longest > limit:
-        return b""
-    out = BytesIO()
-    pickler = pickle.Pickler(out, PICKLE_PROTOCOL)
-    pickler.fast = True  # nothing but the lines: no notes on what was seen before
-    pickler.dump(tuple(lines))
-    return out.getvalue()[PICKLE_HEAD:PICKLE_TAIL].translate(SWAPPED)
 
 
 def long_line(line: bytes, limit: int) -> bytes:
@@ -153,6 +130,12 @@ def long_line(line: bytes, limit: int) -> bytes:
     return b"".join(out)
 
 
+@functools.cache
+def text_heads(limit: int) -> tuple[bytes, ...]:
+    """Return the first bytes of text records by the length of their text, up to a limit."""
+    return TEXT_HEADS[: limit + 1]
+
+
 # The first bytes of a text record by the length of its text, as record.encode_length() has them:
 # written out, since each daemon that is executed makes them anew.
 KIND = RecordType.TEXT[0]
@@ -163,12 +146,3 @@ TEXT_HEADS = tuple(
         for length in range(0x80, TABLE_LIMIT + 1)
     ]
 )
-
-# The first protocol with an opcode for bytes, and the last without frames between them. Around
-# them are the protocol and a mark; the opcode that makes them a tuple, and the end.
-PICKLE_PROTOCOL = 3
-PICKLE_HEAD, PICKLE_TAIL = 3, -2
-SWAPPED = bytes.maketrans(
-    pickle.SHORT_BINBYTES + RecordType.TEXT, RecordType.TEXT + pickle.SHORT_BINBYTES
-)
-SHORT_LIMIT = min(pickle.SHORT_BINBYTES[0], KIND)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from common import record
 from common.errors import PeerError
-from common.record import SHORT_LIMIT, Reader, RecordType
+from common.record import ONE_BYTE_MOST, SHORT_RUN_LIMIT, Reader, RecordType
 from tests.splits import cut, splits
 
 Records = list[tuple[int, bytes]]
@@ -27,7 +27,7 @@ short = st.lists(
     st.tuples(
         st.sampled_from(list(b"NNNNNNNL")),
         st.one_of(
-            st.integers(0, SHORT_LIMIT).map(lambda length: b"y" * length),
+            st.one_of(st.integers(0, 20), st.integers(120, 145)).map(lambda length: b"y" * length),
             st.sampled_from([b"\r", b"N\0N", b"N\1", b"xx\n", b"\n" * 10]),
         ),
     ),
@@ -217,23 +217,28 @@ def test_equal_lines_are_one_run_up_to_the_first_that_differs(length: int, count
         assert run == line * count + more
 
 
-def test_short_lines_are_one_run_up_to_the_first_that_differs() -> None:
+@pytest.mark.parametrize("most", [4, 20, ONE_BYTE_MOST])
+def test_short_lines_are_one_run_up_to_the_first_that_differs(most: int) -> None:
     """Whatever ends it: the run is handed out whole, and known to be finished and clean."""
-    lines = [(ord("N"), b"z" * (n * 7 % SHORT_LIMIT)) for n in range(500)]
-    run = b"".join(encode_raw(*one) for one in lines)
+    count = 3 * SHORT_RUN_LIMIT + 5
+    run = b"".join(encode_raw(ord("N"), b"z" * (n * 7 % (most + 1))) for n in range(count))
     for follower, taken in (
         (b"", b""),
         (b"N", b""),
         (b"N\5half", b""),
         (b"X\0", b""),
         (b"L\3end", b"L\3end"),
-        (encode_raw(ord("N"), b"x" * SHORT_LIMIT), encode_raw(ord("N"), b"x" * SHORT_LIMIT)),
+        (encode_raw(ord("N"), b"x" * 128), encode_raw(ord("N"), b"x" * 128)),
+        (encode_raw(ord("N"), b"x" * 127), encode_raw(ord("N"), b"x" * 127)),
+        (encode_raw(ord("N"), b"x" * 127)[:-1], b""),
         (b"N\x80", b""),
     ):
         reader = Reader(run + follower)
         assert reader.take_text(LIMIT) == (run + taken, True)
         assert reader.run_is_unfinished == (taken[:1] == b"L")
-    assert Reader(run).take_text(SHORT_LIMIT // 2)[0] != run  # some are above that limit
+    below = Reader(run).take_text(most // 2)[0]
+    assert below != run
+    assert all(len(text) <= most // 2 for _, text in one_by_one([below]))
 
 
 @pytest.mark.parametrize("stray", [b"\r", b"\n"])

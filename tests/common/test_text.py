@@ -13,17 +13,7 @@ from hypothesis import strategies as st
 
 from common import record
 from common.record import Reader, RecordType
-from common.text import (
-    RUN_LEAST,
-    SHORT_LIMIT,
-    TABLE_LIMIT,
-    TEXT_HEADS,
-    Lines,
-    long_line,
-    short_lines,
-    text_records,
-    whole_lines,
-)
+from common.text import RUN_LEAST, TABLE_LIMIT, TEXT_HEADS, Lines, text_records, whole_lines
 from tests.splits import cut
 
 LIMIT = 2048
@@ -154,46 +144,6 @@ def test_lines_of_one_length_between_others_lose_nothing(
             content[place] = ord("\n")
     expected = [("N", line) for line in bytes(content).split(b"\n")[:-1]]
     assert parse(whole_lines(bytes(content), LIMIT)) == expected
-
-
-# What the way of short lines is about: their length, bytes that mean something on it, exceptions.
-short_texts = st.one_of(
-    st.integers(0, 24).map(lambda length: b"x" * length),
-    st.sampled_from([b"C", b"N", b"CCNN", b"N\0", b"C\3C", b"\x80\3(", b"t.", b"\0", b"\r", b"e"]),
-    st.binary(max_size=12).map(lambda line: line.replace(b"\n", b"-")),
-)
-long_texts = st.sampled_from([66, 67, 68, 77, 78, 79, 127, 128, 255, 256, 3000])
-
-
-@settings(max_examples=200, deadline=None)
-@given(
-    st.lists(short_texts, min_size=1, max_size=150),
-    st.integers(1, 20),
-    st.lists(st.tuples(st.integers(0, 150), long_texts), max_size=3),
-    st.sampled_from([1, 12, 70, 512, LIMIT]),
-)
-def test_short_lines_lose_nothing(
-    texts: list[bytes], times: int, others: list[tuple[int, int]], limit: int
-) -> None:
-    block = texts * times
-    for place, size in others:
-        block.insert(place, b"y" * size)
-    content = b"".join(line + b"\n" for line in block)
-    expected = b"".join(long_line(line + b"\n", limit) for line in block)
-    assert whole_lines(content, limit) == expected
-
-
-@pytest.mark.parametrize("most", [0, 4, 20])
-def test_short_lines_take_their_own_way(most: int) -> None:
-    lines = [b"C" * (n * 7 % (most + 1)) for n in range(3000)]
-    records = short_lines(b"".join(line + b"\n" for line in lines), LIMIT)
-    assert parse(records) == [("N", line) for line in lines]
-
-
-def test_a_line_that_is_not_short_is_none_of_them() -> None:
-    assert short_lines(b"\n" * 100 + b"x" * (SHORT_LIMIT - 1) + b"\n", LIMIT)
-    assert not short_lines(b"\n" * 100 + b"x" * SHORT_LIMIT + b"\n", LIMIT)
-    assert not short_lines(b"\n" * 100 + b"x" * 13 + b"\n", 12)
 
 
 def test_a_content_is_yielded_in_pieces_that_fit_a_write() -> None:
