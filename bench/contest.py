@@ -15,9 +15,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from bench import MEMORY
 from bench.cases import Case, Side
-from bench.load import RECIPIENT, Round, play, running
+from bench.load import RECIPIENT, Round, RoundError, play, running
 from tests.suite import peers
 from tests.suite.instance import Instance
 
@@ -25,6 +27,11 @@ HEADER_CHECKS = Path(__file__).parent / "header_checks"
 RULES = 20
 # Neither the pace of a queue manager that is not there nor a limit below the largest message.
 SETTINGS: Mapping[str, str] = {"in_flow_delay": "0", "message_size_limit": "20480000"}
+# What may happen to a case, in words of the instances, which tests use too.
+FAILURES = (
+    *(RoundError, OSError, AssertionError, subprocess.SubprocessError),
+    *(pytest.fail.Exception, pytest.skip.Exception),
+)
 ALIAS = f"{RECIPIENT} alias@to.test\n"
 
 
@@ -72,7 +79,7 @@ def compare(case: Case, rounds: int, disk: Path) -> Result:
     """Play a case; disk: a folder on a disk, where queue files may stay.
 
     Raises:
-        RoundError: a round does not count.
+        RoundError: a round does not count; or another of FAILURES.
     """
     played: dict[str, list[Round]] = {side.name: [] for side in case.sides}
     graveyard = Path(tempfile.mkdtemp(dir=disk)) if case.on_disk else None
@@ -93,13 +100,16 @@ def instances(case: Case, folder: Path) -> Iterator[list[Instance]]:
         if case.checked:
             tables = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=folder)))
             settings |= checks(tables)
-        tempfile.tempdir = str(folder)
-        yield [stack.enter_context(running(made(side, settings))) for side in case.sides]
+        yield [stack.enter_context(running(made(side, settings, folder))) for side in case.sides]
 
 
-def made(side: Side, settings: Mapping[str, str]) -> Instance:
-    """Return the instance of a side, not yet started."""
-    return side.product({**settings, **side.settings})
+def made(side: Side, settings: Mapping[str, str], folder: Path) -> Instance:
+    """Return the instance of a side below folder, not yet started."""
+    usual, tempfile.tempdir = tempfile.tempdir, str(folder)
+    try:
+        return side.product({**settings, **side.settings})
+    finally:
+        tempfile.tempdir = usual
 
 
 def checks(folder: Path) -> Mapping[str, str]:
@@ -108,7 +118,7 @@ def checks(folder: Path) -> Mapping[str, str]:
     rules = [line for line in HEADER_CHECKS.read_text().splitlines() if line[:1] == "/"][:RULES]
     (folder / "header_checks").write_text("\n".join(rules) + "\n")
     (folder / "aliases").write_text(ALIAS)
-    subprocess.run([str(peers.postmap()), f"cdb:{folder}/aliases"], check=True)
+    subprocess.run([str(peers.program("postmap")), f"cdb:{folder}/aliases"], check=True)
     for path in folder.iterdir():  # else a process that finds them new waits a moment
         os.utime(path, (1, path.stat().st_mtime - 60))
     return {

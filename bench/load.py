@@ -71,8 +71,6 @@ def play(instance: Instance, shape: Shape, graveyard: Path | None = None) -> Rou
         RoundError: something is missing of what the round should have left.
     """
     content(shape)  # not while the clock runs
-    if graveyard:
-        os.sync()  # what the round of before has left to write is not ours
     position = instance.log_position()
     before, began = machine_cpu(), time.monotonic()
     send(instance.port, shape)
