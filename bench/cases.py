@@ -32,7 +32,9 @@ class Side:
 POSTFIX = Side("Postfix", Postfix)
 FRAME = Side("frame", Postroom)
 WIRE = Side("wire", Postroom, {"native_submission": "no"})
+FAST = Side("fast", Postroom, {"fast_short_lines": "yes"})
 LASTING = Side("no max_use", Postroom, {"max_use": "1000000000"})
+SHORT = (POSTFIX, FRAME, FAST, WIRE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,8 @@ CASES = (
     Case("tmpfs/size/10M", Shape(10 * MIB, 30)),
     Case("tmpfs/sessions/1", Shape(KIB, 1500, sessions=1)),
     Case("tmpfs/sessions/50", Shape(KIB, 3000, sessions=50)),
-    Case("tmpfs/lines/0-4", Shape(MIB, 100, lines=(0, 4))),
-    Case("tmpfs/lines/0-20", Shape(MIB, 100, lines=(0, 20))),
+    Case("tmpfs/lines/0-4", Shape(MIB, 100, lines=(0, 4)), SHORT),
+    Case("tmpfs/lines/0-20", Shape(MIB, 100, lines=(0, 20)), SHORT),
     Case("tmpfs/lines/60-80", Shape(MIB, 200, lines=(60, 80))),
     Case("tmpfs/lines/76", Shape(MIB, 200, lines=(76, 76))),
     Case("tmpfs/lines/900-1000", Shape(MIB, 200, lines=(900, 1000))),

@@ -13,7 +13,7 @@ SEE ALSO
 import functools
 from collections.abc import Iterable, Iterator
 
-from common import record
+from common import fast, record
 from common.record import RecordType
 
 RUN_LEAST = 4096  # bytes of text in which it pays to look for lines of one length
@@ -106,6 +106,8 @@ def mixed_lines(block: bytes, limit: int) -> bytes:
     """Return records for lines of any lengths that all end with LF."""
     if not block:
         return b""
+    if records := fast.short_lines(block, limit):
+        return records
     lines = block.split(b"\n")
     lines.pop()  # what is behind the last LF: nothing
     heads = text_heads(limit)
