@@ -217,6 +217,19 @@ def test_equal_lines_are_one_run_up_to_the_first_that_differs(length: int, count
         assert run == line * count + more
 
 
+@pytest.mark.parametrize("count", [1, 2, 20, 1030])
+@pytest.mark.parametrize("length", [0, 10, 72, 140])
+def test_a_run_that_ends_within_a_line_is_known_as_such(count: int, length: int) -> None:
+    text = b"x" * length
+    whole, cut_off = encode_raw(ord("N"), text), encode_raw(ord("L"), text)
+    for stream, unfinished in ((whole * count + cut_off, True), (cut_off * count + whole, False)):
+        reader = Reader(stream)
+        while reader.take_text(LIMIT)[0]:
+            found = reader.run_is_unfinished
+        assert found == unfinished
+        assert not reader.buffered()
+
+
 @pytest.mark.parametrize("most", [4, 20, ONE_BYTE_MOST])
 def test_short_lines_are_one_run_up_to_the_first_that_differs(most: int) -> None:
     """Whatever ends it: the run is handed out whole, and known to be finished and clean."""
