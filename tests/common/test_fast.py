@@ -84,13 +84,16 @@ def test_other_lines_are_not() -> None:
 
 
 def test_numpy_is_not_imported_unless_asked_for_and_then_starts_no_thread() -> None:
-    """A process that forks must have none."""
+    """A process that forks must have none; and one that is locked in cannot import any more."""
     program = (
         "import sys, os, common.text, common.fast as fast;"
         "assert 'numpy' not in sys.modules;"
         "os.environ['OPENBLAS_NUM_THREADS'] = '3';"
         "assert fast.load() and 'numpy' in sys.modules;"
         "assert os.environ['OPENBLAS_NUM_THREADS'] == '3';"
+        "before = set(sys.modules);"
+        "assert fast.short_lines(b'abc\\n' * 9000, 2048);"
+        "assert set(sys.modules) == before;"
         "print(len(os.listdir('/proc/self/task')))"
     )
     done = subprocess.run(
