@@ -5,7 +5,7 @@ DESCRIPTION
     hundreds of thousands in a message. numpy finds and places the lengths of
     a whole block at once, in less than half the time.
 
-    numpy (extra fast) takes a tenth of a second to import, and 8 MB. So it
+    numpy (extra fast) takes 50 ms to import, and 8 MB. So it
     is master that does that, once for all of its children, where
     fast_short_lines asks for it. The records are the same without it.
 
