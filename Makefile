@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 INSTANCE := run
 PORT ?= 10628
 
-.PHONY: setup run demo test check lint peers bench bench-quick memory soak storm crowd logger-storm reloads generated clean
+.PHONY: setup run demo test check lint peers bench bench-quick bench-plot profile memory soak storm crowd logger-storm reloads generated clean
 
 setup: $(VENV)/.installed $(VENV)/libexec/postroom
 
@@ -52,12 +52,25 @@ lint: setup
 
 check: lint test
 
-# Postroom beside Postfix, as root on a quiet machine: several minutes.
+# Postroom beside Postfix, as root on a quiet machine: a quarter of an hour. CASES="'tmpfs/*'" chooses;
+# all cases give the picture in the README.
 bench: setup peers
-	$(BIN)/python -P -m bench --json bench.json
+	$(BIN)/python -P -m bench --json bench.json $(CASES)
+	@$(if $(CASES),,$(MAKE) --no-print-directory bench-plot)
 
+# The same in a minute, for a first look.
 bench-quick: setup peers
-	$(BIN)/python -P -m bench --quick --rounds 3
+	$(BIN)/python -P -m bench --quick
+
+# That picture, from what was measured before.
+bench-plot: setup
+	@$(BIN)/python -c 'import matplotlib' 2>/dev/null || \
+	  $(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	$(BIN)/python -P -m bench.plot bench.json docs/bench.png
+
+# Where the time of a message goes: by process, system call and function.
+profile: setup peers
+	$(BIN)/python -P -m bench.profile $(PROFILE)
 
 # Private memory of workers that never leave, after up to 100,000 messages: a minute or two.
 memory: setup peers

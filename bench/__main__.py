@@ -1,132 +1,90 @@
-"""bench - rates and costs of QMQP intake, Postroom against Postfix
+"""bench - rates and costs of QMQP intake, Postroom beside Postfix
 
 SYNOPSIS
-    python -P -m bench [--rounds N] [--json FILE] [--quick]
+    python -P -m bench [--rounds N] [--json FILE] [--disk DIR] [--quick] [--list] [CASE...]
 
 DESCRIPTION
-    Both run as private instances on tmpfs, both log to a file, neither has a
-    queue manager. Rounds are interleaved, one of each in turn, after a
-    warm-up, so that whatever else the machine does hits both. Reported are
-    medians and their ratio; absolute figures mean little elsewhere.
+    Private instances of Debian's Postfix and of Postroom, the latter once
+    with frames between its daemons and once with Postfix's records, take the
+    same messages in turn. All log to a file, none has a queue manager, none
+    waits for one (in_flow_delay = 0). For each case the table shows the
+    medians of all rounds but the first and what they are to Postfix's; the
+    spread is that of the rates, lowest to highest. Absolute figures mean
+    little on another machine.
+
+    CASE is a pattern of the shell: 'tmpfs/size/*' (bench/cases.py). --disk
+    names a folder on a disk, for a while, with room for 10 GB. The exit
+    status is 1 if a round did not count: something was missing in a queue or
+    a log. The other cases are played all the same.
 
     Needs root, and Debian's postfix.
 """
 
 import argparse
-import json
-import statistics
 import sys
 import tempfile
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from bench import MEMORY
-from bench.load import Round, Shape, play, running
-from tests.suite.instance import Instance, Postroom
-from tests.suite.reference import Postfix
+from bench import report
+from bench.cases import QUICK, Case, chosen
+from bench.contest import FAILURES, compare
 
-SETTINGS: Mapping[str, str] = {"in_flow_delay": "0"}
-SESSIONS = 10
-SHAPES = {
-    "1 KiB": Shape(1024, 3000, SESSIONS),
-    "50 KiB": Shape(50 * 1024, 1500, SESSIONS),
-    "1 MiB": Shape(1024 * 1024, 200, SESSIONS),
-}
-QUICK_PART = 4  # a quick run sends so many times fewer messages
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """The medians of one shape."""
-
-    shape: str
-    postfix: Round
-    postroom: Round
-
-    @property
-    def rate_ratio(self) -> float:
-        """How many times faster Postroom is."""
-        return self.postroom.rate / self.postfix.rate
-
-    @property
-    def cpu_ratio(self) -> float:
-        """What a message costs in Postroom, Postfix being 1."""
-        return self.postroom.cpu / self.postfix.cpu
+DISK = Path("/var/tmp")
+QUICK_PART = 3  # a quick run sends so many times fewer messages
+QUICK_ROUNDS = 3
 
 
 def main() -> int:
     """Measure, print a table, write JSON."""
     options = parse_options()
-    tempfile.tempdir = MEMORY
-    with running(Postfix(SETTINGS)) as postfix, running(Postroom(SETTINGS)) as postroom:
-        results = [
-            compare(name, shape, postfix, postroom, options.rounds)
-            for name, shape in shapes(quick=options.quick)
-        ]
-    print(table(results))
-    if options.json:
-        options.json.write_text(json.dumps([as_json(one) for one in results], indent=2) + "\n")
-    return 0
+    cases = list(cases_of(options))
+    if options.list:
+        print("\n".join(case.name for case in cases))
+        return 0
+    results, failed = [], False
+    print(report.HEAD)
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=options.disk) as folder:
+        disk = Path(folder)
+        disk.chmod(0o755)  # workers without privileges pass through
+        for case in cases:
+            try:
+                result = compare(case, options.rounds, disk)
+            except FAILURES as error:
+                print(f"{case.name}: does not count: {error}", flush=True)
+                failed = True
+                continue
+            print("\n".join(report.rows(result)), flush=True)
+            results.append(result)
+            if options.json:
+                options.json.write_text(report.as_json(results))
+    return int(failed)
 
 
 def parse_options() -> argparse.Namespace:
     """Return the command line's options."""
     parser = argparse.ArgumentParser(prog="bench", description="Postroom beside Postfix")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--quick", action="store_true", help="fewer messages, for a first look")
-    return parser.parse_args()
+    parser.add_argument("--rounds", type=int, help="that count, each case")
+    parser.add_argument("--json", type=Path, help="where results go for programs")
+    parser.add_argument("--disk", type=Path, default=DISK, help="a folder on a disk")
+    parser.add_argument("--quick", action="store_true", help="little of everything: a minute")
+    parser.add_argument("--list", action="store_true", help="name the cases, and measure nothing")
+    parser.add_argument("cases", nargs="*", metavar="CASE", help="a name, or a pattern of names")
+    options = parser.parse_args()
+    options.rounds = options.rounds or (QUICK_ROUNDS if options.quick else 5)
+    return options
 
 
-def shapes(*, quick: bool) -> list[tuple[str, Shape]]:
-    """Return what is measured."""
-    part = QUICK_PART if quick else 1
-    return [
-        (name, Shape(shape.size, shape.messages // part, shape.sessions))
-        for name, shape in SHAPES.items()
-    ]
-
-
-def compare(
-    name: str, shape: Shape, postfix: Instance, postroom: Instance, rounds: int
-) -> Comparison:
-    """Play rounds in turn; the first of each is a warm-up."""
-    seen: dict[Instance, list[Round]] = {postfix: [], postroom: []}
-    for count in range(rounds + 1):
-        for instance, results in seen.items():
-            result = play(instance, shape)
-            if count:
-                results.append(result)
-        print(f"{name}: round {count} of {rounds}", file=sys.stderr)
-    return Comparison(name, median(seen[postfix]), median(seen[postroom]))
-
-
-def median(rounds: list[Round]) -> Round:
-    """Return the medians of rate and cost."""
-    return Round(
-        statistics.median(one.rate for one in rounds), statistics.median(one.cpu for one in rounds)
-    )
-
-
-def table(results: list[Comparison]) -> str:
-    """Return the results for people."""
-    lines = [
-        f"{'':8} {'Postfix':>18} {'Postroom':>18} {'ratio':>14}",
-        f"{'size':8} {'msg/s':>9} {'CPU us':>8} {'msg/s':>9} {'CPU us':>8} {'rate':>7} {'CPU':>6}",
-    ]
-    for one in results:
-        lines.append(
-            f"{one.shape:8} {one.postfix.rate:9.0f} {one.postfix.cpu:8.0f}"
-            f" {one.postroom.rate:9.0f} {one.postroom.cpu:8.0f}"
-            f" {one.rate_ratio:6.2f}x {one.cpu_ratio:5.2f}x"
-        )
-    return "\n".join(lines)
-
-
-def as_json(one: Comparison) -> dict[str, object]:
-    """Return one result for programs."""
-    return {**asdict(one), "rate_ratio": one.rate_ratio, "cpu_ratio": one.cpu_ratio}
+def cases_of(options: argparse.Namespace) -> Iterator[Case]:
+    """Yield what is to be measured."""
+    try:
+        cases = chosen(options.cases or (QUICK if options.quick else ()))
+    except ValueError as error:
+        sys.exit(f"bench: {error}")
+    for case in cases:
+        part = QUICK_PART if options.quick else 1
+        yield replace(case, shape=replace(case.shape, messages=case.shape.messages // part))
 
 
 if __name__ == "__main__":

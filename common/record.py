@@ -52,9 +52,13 @@ class RecordType(bytes, enum.Enum):
 
 
 TEXT_TYPES = b"NL"
-CONTINUED = RecordType.CONTINUED[0]
+TEXT, CONTINUED = TEXT_TYPES
 LINE_ENDS = b"\r\n"
-EQUAL_RUN_LIMIT = 1024  # records that are compared at a time
+CR, LF = LINE_ENDS
+ONE_BYTE_MOST = 0x7F  # the largest length that takes one byte
+EQUAL_RUN_LEAST = 8  # lines of one length from which on it pays to compare many at a time
+EQUAL_RUN_LIMIT = 1024  # that are compared at a time
+SHORT_RUN_LIMIT = 64  # lines that are passed until the next look for equal ones
 
 
 def encode_length(length: int) -> bytes:
@@ -149,46 +153,86 @@ class Reader:
         or not whole. The flag tells that no payload holds a CR or LF.
         """
         buffer = self._buffer
-        start = position = last = self._position
-        end = len(buffer) - 1
+        start = position = self._position
         line_end_heads = 0  # CR and LF bytes that are lengths
-        while position < end and buffer[position] in TEXT_TYPES:
-            length = buffer[position + 1]
-            follower = position + 2 + length
-            is_line_end = length in LINE_ENDS
-            if length >= 0x80:
-                if position + 2 > end:
+        kind = TEXT
+        while True:
+            behind = skip_equal(buffer, position, limit)
+            behind, line_ends = skip_short(buffer, behind, limit)
+            if behind > position:
+                kind = TEXT
+            else:
+                behind, line_ends = skip_text(buffer, position, limit)
+                if behind == position:
                     break
-                high = buffer[position + 2]
-                if high >= 0x80:
-                    break
-                length += (high << 7) - 0x80
-                follower = position + 3 + length
-                is_line_end = high in LINE_ENDS
-            elif follower < end and buffer[follower + 1] == length <= limit and not is_line_end:
-                position = skip_equal(buffer, position, length)
-                last = position - length - 2
-                continue
-            if length > limit or follower > end + 1:
-                break
-            line_end_heads += is_line_end
-            last, position = position, follower
+                kind = buffer[position]
+            position = behind
+            line_end_heads += line_ends
         run = bytes(memoryview(buffer)[start:position])
         self._position = position
-        self.run_is_unfinished = bool(run) and buffer[last] == CONTINUED
+        self.run_is_unfinished = kind == CONTINUED
         return run, run.count(b"\r") + run.count(b"\n") == line_end_heads
 
 
-def skip_equal(buffer: bytearray, start: int, length: int) -> int:
-    """Return the place behind the whole text records of that length that begin at start.
+def skip_equal(buffer: bytearray, start: int, limit: int) -> int:
+    """Return the place behind the lines of one length that begin at start, start if they are few.
 
-    There is at least one. Bodies in base64 are made of such records, and this
-    looks at all of them in a few calls.
+    Bodies in base64 are made of such lines, and this looks at all of them in a few calls.
     """
+    if start + 1 >= len(buffer):
+        return start
+    length = buffer[start + 1]
     stride = length + 2
+    probe = start + EQUAL_RUN_LEAST * stride + 1
+    if probe >= len(buffer) or buffer[probe] != length:
+        return start
+    if length > min(limit, ONE_BYTE_MOST) or length in LINE_ENDS:
+        return start
     count = min((len(buffer) - start) // stride, EQUAL_RUN_LIMIT)
     end = start + count * stride
     lengths = buffer[start + 1 : end : stride]
     same = len(lengths) - len(lengths.lstrip(lengths[:1]))
     kinds = buffer[start : start + same * stride : stride]
-    return start + (len(kinds) - len(kinds.lstrip(TEXT_TYPES))) * stride
+    return start + (len(kinds) - len(kinds.lstrip(RecordType.TEXT))) * stride
+
+
+def skip_short(buffer: bytearray, start: int, limit: int) -> tuple[int, int]:
+    """Return the place behind a few dozen lines that begin at start, or fewer, or none.
+
+    They are those whose length is one byte. The second number is how many of these bytes look
+    like CR or LF. Most mail is made of such lines: each step of this loop costs.
+    """
+    position, line_ends = start, 0
+    most = min(limit, ONE_BYTE_MOST)
+    last_start = len(buffer) - 2 - most  # what begins here is whole, whatever its length
+    for _ in range(SHORT_RUN_LIMIT):
+        if position > last_start or buffer[position] != TEXT:
+            break
+        length = buffer[position + 1]
+        if length > most:
+            break
+        if length == LF or length == CR:  # noqa: SIM109 - half the time of a search
+            line_ends += 1
+        position += length + 2
+    return position, line_ends
+
+
+def skip_text(buffer: bytearray, start: int, limit: int) -> tuple[int, int]:
+    """Return the place behind the text record at start, start if it is not whole or too long.
+
+    The second number is 1 if one of the bytes of its length looks like CR or LF.
+    """
+    head = buffer[start : start + 3]
+    if len(head) < 2 or head[0] not in TEXT_TYPES:
+        return start, 0
+    length = last = head[1]
+    size = 2
+    if length >= 0x80:
+        if len(head) < 3 or head[2] >= 0x80:
+            return start, 0
+        last, size = head[2], 3
+        length += (last << 7) - 0x80
+    behind = start + size + length
+    if length > limit or behind > len(buffer):
+        return start, 0
+    return behind, int(last in LINE_ENDS)

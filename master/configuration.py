@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from common import macro
+from common import fast, macro
 from common.cleanup_client import native_path
 from common.config import MainCf
 from common.errors import ConfigError
@@ -66,6 +66,7 @@ class Configuration:
         main_cf, postponed = keep_fixed(reading.parse_main_cf(), fixed)
         params = main_cf.load(MasterParams)
         check_log(main_cf, params)
+        load_fast(main_cf, params)
         path = reading.services_path
         found = services.parse(reading.master_cf, path, defaults(main_cf, params))
         network = Network.of(main_cf, params, names)
@@ -89,6 +90,17 @@ class Configuration:
     def directory(self) -> Path:
         """Where the two files are."""
         return self.main_cf.directory
+
+
+def load_fast(main_cf: MainCf, params: MasterParams) -> None:
+    """Import what our workers shall have beside what they need, if that is asked for.
+
+    Raises:
+        ConfigError: it is not installed.
+    """
+    if params.fast_short_lines and not fast.load():
+        origin = main_cf.origin("fast_short_lines")
+        raise ConfigError(f"{origin}: parameter fast_short_lines: there is no numpy (extra fast)")
 
 
 def defaults(main_cf: MainCf, params: MasterParams) -> Defaults:

@@ -67,3 +67,9 @@ class MasterParams(InterfaceParams):
         least=0,
         ours=True,
     )
+    fast_short_lines: bool = parameter(
+        "no",
+        "Import numpy (extra fast), by which our workers cut bodies of very short lines faster;"
+        " it stays until a restart.",
+        ours=True,
+    )

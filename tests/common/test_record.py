@@ -10,24 +10,32 @@ from hypothesis import strategies as st
 
 from common import record
 from common.errors import PeerError
-from common.record import Reader, RecordType
+from common.record import ONE_BYTE_MOST, SHORT_RUN_LIMIT, Reader, RecordType
 from tests.splits import cut, splits
 
 Records = list[tuple[int, bytes]]
 
 types = st.sampled_from(list(b"NLNLNLXTSRAEMpw\0\xff"))
-# Runs of equal lengths, as bodies in base64 have, among records of any kind.
-records = st.lists(
-    st.one_of(
-        st.tuples(types, st.binary(max_size=300), st.just(1)),
-        st.tuples(
-            st.sampled_from(list(b"NL")),
-            st.sampled_from([b"", b"abc", b"x" * 10, b"y" * 13, b"z" * 72, b"a\nb", b"c\r" * 64]),
-            st.integers(1, 30),
+# Runs of equal lengths, as bodies in base64 have, and of short ones, among records of any kind.
+one_of_any_kind = st.tuples(types, st.binary(max_size=300)).map(lambda found: [found])
+equal = st.tuples(
+    st.sampled_from(list(b"NL")),
+    st.sampled_from([b"", b"abc", b"x" * 10, b"y" * 13, b"z" * 72, b"a\nb", b"c\r" * 64]),
+    st.integers(1, 30),
+).map(lambda found: [found[:2]] * found[2])
+short = st.lists(
+    st.tuples(
+        st.sampled_from(list(b"NNNNNNNL")),
+        st.one_of(
+            st.one_of(st.integers(0, 20), st.integers(120, 145)).map(lambda length: b"y" * length),
+            st.sampled_from([b"\r", b"N\0N", b"N\1", b"xx\n", b"\n" * 10]),
         ),
     ),
-    max_size=8,
-).map(lambda runs: [(kind, text) for kind, text, count in runs for _ in range(count)])
+    max_size=40,
+)
+records = st.lists(st.one_of(one_of_any_kind, equal, short), max_size=8).map(
+    lambda runs: [found for run in runs for found in run]
+)
 LIMIT = 140  # of take_text; needs two length bytes
 
 
@@ -207,6 +215,52 @@ def test_equal_lines_are_one_run_up_to_the_first_that_differs(length: int, count
         while part := reader.take_text(LIMIT)[0]:
             run += part
         assert run == line * count + more
+
+
+@pytest.mark.parametrize("count", [1, 2, 20, 1030])
+@pytest.mark.parametrize("length", [0, 10, 72, 140])
+def test_a_run_that_ends_within_a_line_is_known_as_such(count: int, length: int) -> None:
+    text = b"x" * length
+    whole, cut_off = encode_raw(ord("N"), text), encode_raw(ord("L"), text)
+    for stream, unfinished in ((whole * count + cut_off, True), (cut_off * count + whole, False)):
+        reader = Reader(stream)
+        while reader.take_text(LIMIT)[0]:
+            found = reader.run_is_unfinished
+        assert found == unfinished
+        assert not reader.buffered()
+
+
+@pytest.mark.parametrize("most", [4, 20, ONE_BYTE_MOST])
+def test_short_lines_are_one_run_up_to_the_first_that_differs(most: int) -> None:
+    """Whatever ends it: the run is handed out whole, and known to be finished and clean."""
+    count = 3 * SHORT_RUN_LIMIT + 5
+    run = b"".join(encode_raw(ord("N"), b"z" * (n * 7 % (most + 1))) for n in range(count))
+    for follower, taken in (
+        (b"", b""),
+        (b"N", b""),
+        (b"N\5half", b""),
+        (b"X\0", b""),
+        (b"L\3end", b"L\3end"),
+        (encode_raw(ord("N"), b"x" * 128), encode_raw(ord("N"), b"x" * 128)),
+        (encode_raw(ord("N"), b"x" * 127), encode_raw(ord("N"), b"x" * 127)),
+        (encode_raw(ord("N"), b"x" * 127)[:-1], b""),
+        (b"N\x80", b""),
+    ):
+        reader = Reader(run + follower)
+        assert reader.take_text(LIMIT) == (run + taken, True)
+        assert reader.run_is_unfinished == (taken[:1] == b"L")
+    below = Reader(run).take_text(most // 2)[0]
+    assert below != run
+    assert all(len(text) <= most // 2 for _, text in one_by_one([below]))
+
+
+@pytest.mark.parametrize("stray", [b"\r", b"\n"])
+@pytest.mark.parametrize("place", [0, 1, 300, 498, 499])
+def test_a_stray_line_end_is_seen_among_short_lines(stray: bytes, place: int) -> None:
+    lines = [b"z" * (n * 7 % 20 + 1) for n in range(500)]
+    lines[place] = stray + lines[place][1:]
+    stream = b"".join(encode_raw(ord("N"), one) for one in lines)
+    assert Reader(stream).take_text(LIMIT) == (stream, False)
 
 
 @pytest.mark.parametrize("stray", [b"\r", b"\n"])

@@ -444,6 +444,20 @@ def test_a_program_with_a_form_of_its_own_has_a_private_socket_for_it(files: Fil
     assert not plans["628"].program.native
 
 
+def test_what_is_asked_for_beside_what_is_needed_must_be_there(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files.write(f"{MAIN_CF}fast_short_lines = yes\n")
+    for found in (True, False):
+        monkeypatch.setattr("common.fast.load", lambda found=found: found)
+        if found:
+            files.load()
+        else:
+            assert files.complaint().endswith(
+                "main.cf, line 6: parameter fast_short_lines: there is no numpy (extra fast)"
+            )
+
+
 def test_loading_leaves_no_descriptor_behind(files: Files) -> None:
     files.load()
     before = os.listdir("/proc/self/fd")

@@ -4,7 +4,19 @@ SEE ALSO
     bench.memory, bench.soak, for the long runs
 """
 
-from bench.memory import CHUNK, LARGEST, SETTINGS, private, send, usages
+import pytest
+
+from bench.memory import (
+    CHUNK,
+    LARGE_MESSAGE,
+    LARGEST,
+    LARGEST_PEAK,
+    SETTINGS,
+    peaks,
+    private,
+    send,
+    usages,
+)
 from bench.soak import GROWTH, slope
 from tests.suite.instance import Postroom
 
@@ -30,6 +42,16 @@ def test_master_does_not_grow_with_the_workers_that_come_and_go() -> None:
         first = private(master)
         send(instance, CHUNK)
         assert private(master) - first < SLACK
+
+
+@pytest.mark.parametrize("native", ["yes", "no"])
+def test_a_large_message_does_not_make_large_workers(native: str) -> None:
+    with Postroom({**SETTINGS, "native_submission": native}) as instance:
+        most = peaks(instance.start())
+    print(most)
+    assert max(most.values()) < LARGEST_PEAK, most
+    assert most["qmqpd"] > LARGE_MESSAGE  # it keeps the message until it is whole
+    assert most["cleanup"] < LARGE_MESSAGE  # it does not
 
 
 def test_growth_is_seen() -> None:

@@ -55,6 +55,17 @@ def is_ours(program: str) -> Look:
     return look
 
 
+def has(library: str) -> Look:
+    """Whether a worker has a library in its memory."""
+
+    def look(stand: Stand) -> bool:
+        accepts()(stand)
+        found = stand.instance.children("cleanup")
+        return any(library in (processes.PROC / f"{one.pid}/maps").read_text() for one in found)
+
+    return look
+
+
 def title(pattern: str) -> Look:
     """Whether the command line of a qmqpd process holds the pattern."""
 
@@ -229,6 +240,7 @@ def ours(stand: Stand, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 SCENARIOS = (
+    Whole("fast_short_lines", "yes", When.RELOAD, has("numpy"), False, True, reference=False),
     Whole("default_process_limit", "1", When.RELOAD, title(" -l "), False, True),
     Whole("master_service_disable", "inet", When.RELOAD, accepts(), True, False),
     Whole(

@@ -1,0 +1,1 @@
+"""tests of cleanup/, one module for each of its modules"""
