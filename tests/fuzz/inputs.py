@@ -6,13 +6,15 @@ from io import BufferedReader
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+PIECES_LIMIT = 100
 MEMORY = Path("/dev/shm")  # files there cost no disk
 
 
 def pieces(data: bytes, size: int) -> list[bytes]:
-    """Return data in pieces of that size, whole if it is 0."""
+    """Return data in pieces of that size, or larger ones if they would be many; whole for 0."""
     if not size:
         return [data]
+    size = max(size, len(data) // PIECES_LIMIT)
     return [data[place : place + size] for place in range(0, len(data), size)] or [data]
 
 

@@ -17,7 +17,7 @@ TOKENS = (
 BUG = Bug("common.macro", "_evaluate", "if depth > NESTING_LIMIT:", "if False:")
 
 PATH = Path("/nowhere/main.cf")
-MOST = 20  # settings that are looked at
+MOST = 5  # settings that are looked at
 
 
 def check(data: bytes) -> None:
