@@ -4,6 +4,7 @@ DESCRIPTION
     The first byte says how the frame is cut, the second how much is allowed.
 """
 
+import sys
 from dataclasses import replace
 
 from common import frame
@@ -28,11 +29,13 @@ def check(data: bytes) -> None:
     """Take a frame apart, give it to cleanup whole and in pieces; read an answer."""
     (size, choice), data = control(data, 2)
     check_verdict(data)
-    found = decoded(data, LIMITS[choice % len(LIMITS)])
+    limit = LIMITS[choice % len(LIMITS)]
+    found = decoded(data, sys.maxsize)
     if found:
         handover, end, content = found
+        assert decoded(data, limit) == (found if end <= limit else None)
         check_facts(data, handover, end, content)
-        data = data[: end + content]
+        data = data[: end + content]  # what is behind it is nobody's
     whole = outcome([data])
     assert outcome(pieces(data, size)) == whole
 
