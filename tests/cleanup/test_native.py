@@ -397,6 +397,14 @@ def test_a_frame_of_another_version_ends_the_conversation_at_once(size: int) -> 
         feed(session, cut(whole[: frame.HEAD.size], range(0, len(whole), size)))
 
 
+def test_a_stranger_is_refused_at_once_however_his_bytes_are_cut() -> None:
+    for opening in (b"x", b"PoX", b"PoR2"):
+        for parts in splits(opening):
+            session = Relay().session()
+            with pytest.raises(PeerError, match="unexpected frame"):
+                feed(session, parts)
+
+
 def test_a_time_that_no_calendar_knows_ends_the_conversation() -> None:
     head = list(frame.HEAD.unpack(Relay().frame(Sent())[: frame.HEAD.size]))
     head[2] = 2**64 - 1
