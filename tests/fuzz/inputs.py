@@ -6,7 +6,7 @@ from io import BufferedReader
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-PIECES_LIMIT = 100
+PIECES_LIMIT = 50
 MEMORY = Path("/dev/shm")  # files there cost no disk
 
 

@@ -22,7 +22,7 @@ TOKENS = (
 )
 BUG = Bug("cleanup.native", "NativeSession._cleaned", 'b"\\r", b" "', 'b"\\r", b""')
 
-STRIDE = 8  # bytes
+STRIDE, CUTS = 32, 20  # bytes between two cuts at least, and cuts of a long text
 FACTS = 600  # that stand in front of the text, at most
 SENDERS = (b"s@from.test", b"", b"list-@from.test-@[]", b'q"q@x')
 CONFIGURATIONS: tuple[tuple[dict[str, str], dict[str, int]], ...] = (
@@ -57,6 +57,7 @@ def check(data: bytes) -> None:
     """Hand the message over both ways; verdict, file and log must be the same."""
     (size, choice, sender), text = control(data, 3)
     sent = Sent(text, SENDERS[sender % len(SENDERS)], (b"r@to.test", b"bob")[: 1 + choice % 2])
-    places = range(size * STRIDE, FACTS + len(text), size * STRIDE) if size else ()
+    step = max(size * STRIDE, len(text) // CUTS)
+    places = range(step, FACTS + len(text), step) if size else ()
     result = check_both_ways(relay(choice % len(CONFIGURATIONS)), sent, places)
     assert len(result.file) < 4096 + 8 * len(text)
