@@ -23,7 +23,7 @@ class TooSlowError(Exception):
 class Limited:
     """A check whose costs are watched."""
 
-    def __init__(self, check: Callable[[bytes], None]) -> None:
+    def __init__(self, check: Callable[[bytes], object]) -> None:
         self._check = check
         self.executions = 0
         self.slowest = 0.0  # seconds

@@ -83,6 +83,12 @@ def check_file(data: bytes) -> None:
     assert kinds[0] == "C"
     assert kinds[-1] == "E"
     assert "p" not in kinds  # it would lead a reader where the client wants
+    check_readable(data)
+
+
+def check_readable(data: bytes) -> None:
+    """Check that a listing finds every recipient, and no damage."""
+    kinds = [kind for kind, _ in parse(data)]
     status = os.stat_result((stat.S_IFREG | 0o700, 1, 1, 1, 0, 0, len(data), 0, 0, 0))
     with memory_file(data) as file:
         summary = read_summary(RecordFile(file), status)
