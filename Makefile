@@ -79,7 +79,7 @@ reloads: setup
 	$(BIN)/python -P -m pytest -q -s --long tests/suite/test_without_downtime.py
 
 # Inputs of all kinds for whatever reads what others send, for TIME seconds in all; crashes are
-# kept in .fuzz. Without a wheel of atheris for this Python, Hypothesis makes the inputs.
+# kept in .fuzz. Without a wheel of atheris for this Python, chance alone makes the inputs.
 TIME := 600
 fuzz: $(VENV)/.fuzz
 	$(BIN)/python -P -m tests.fuzz --time $(TIME)

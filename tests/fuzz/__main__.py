@@ -1,13 +1,14 @@
 """fuzz - make fuzz: all targets, for a while
 
 SYNOPSIS
-    python -P -m tests.fuzz [--time SECONDS] [--runs N] [--folder FOLDER] [TARGET...]
+    python -P -m tests.fuzz [--time SECONDS] [--runs N] [--plain] [--folder FOLDER] [TARGET...]
     python -P -m tests.fuzz TARGET --input FILE...
 
 DESCRIPTION
     Shares the time between the targets, each a process of its own, as many at
     a time as there are processors. With --runs a target ends earlier, when it
-    has taken so many inputs.
+    has taken so many inputs. Inputs are led by the branches that others took,
+    if atheris is installed; --plain does without, and is faster.
 
     An input that crashes a target, takes more than a second of the processor,
     or is left behind in memory, is a fault: its file is named, and --input
@@ -42,6 +43,7 @@ class Plan:
     folder: Path
     seconds: int
     runs: int
+    plain: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def main() -> int:
     cores = len(os.sched_getaffinity(0))
     seconds = max(1, options.time * min(cores, len(names)) // len(names))
     options.folder.mkdir(parents=True, exist_ok=True)
-    plan = Plan(options.folder.resolve(), seconds, options.runs)
+    plan = Plan(options.folder.resolve(), seconds, options.runs, options.plain)
     print(f"{len(names)} targets, {seconds} s each; what they find is kept in {plan.folder}")
     with ThreadPoolExecutor(cores) as pool:
         results = list(pool.map(lambda name: run(name, plan), names))
@@ -75,6 +77,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=", ".join(NAMES))
     parser.add_argument("--time", type=int, default=600, help="seconds in all")
     parser.add_argument("--runs", type=int, default=0, help="inputs for each target")
+    parser.add_argument("--plain", action="store_true", help="by chance alone")
     parser.add_argument("--folder", type=Path, default=Path(".fuzz"))
     parser.add_argument("--input", type=Path, nargs="+", help="take these files only")
     options = parser.parse_args()
@@ -85,7 +88,7 @@ def parse() -> argparse.Namespace:
 
 def run(name: str, plan: Plan) -> Result:
     """Run one target to its end."""
-    words = (name, str(plan.folder), str(plan.seconds), str(plan.runs))
+    words = (name, str(plan.folder), str(plan.seconds), str(plan.runs), *["plain"] * plan.plain)
     note, log = plan.folder / f"{name}.json", plan.folder / f"{name}.log"
     note.unlink(missing_ok=True)
     with log.open("wb") as output:

@@ -1,12 +1,12 @@
 """engine - one target, for as long as it is let
 
 SYNOPSIS
-    python -P -m tests.fuzz.engine TARGET FOLDER SECONDS RUNS
+    python -P -m tests.fuzz.engine TARGET FOLDER SECONDS RUNS [plain]
 
 DESCRIPTION
     Feeds inputs to a target until one fails, or time or runs are over (0: no
-    limit). With atheris the branches that an input takes lead to the next;
-    without it Hypothesis makes inputs of the seeds.
+    limit). With atheris the branches that an input takes lead to the next.
+    Without it, or plain, chance alone makes the inputs, three times as many.
 
     FOLDER/TARGET.json tells how far it is, FOLDER/inputs/TARGET holds inputs
     that took new branches, FOLDER/TARGET-crash-... the one that failed.
@@ -25,17 +25,17 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from random import Random
 
 from tests.fuzz.bounds import Limited
+from tests.fuzz.mutation import LONGEST, Chance
 from tests.fuzz.target import Target, load
 
 PRODUCT = ["cleanup", "commands", "common", "master", "qmqpd"]
 
 HANG_SECONDS = 30  # on the clock: then it does not end at all
 MEMORY_LIMIT = 1024  # megabytes
-LONGEST = 8192  # bytes of an input: above 4300 digits Python makes no number of a text
 NOTE_EVERY = 2.0  # seconds between two accounts
-BATCH = 1_000  # inputs that Hypothesis makes in a row
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,11 @@ class Engine:
         (self.folder / f"{self.target.name}.json").write_text(json.dumps(asdict(account)))
 
     @property
+    def inputs(self) -> Path:
+        """The folder of inputs that took new branches."""
+        return self.folder / "inputs" / self.target.name
+
+    @property
     def is_over(self) -> bool:
         """Whether time or runs are used up."""
         executions = self._check.executions
@@ -98,8 +103,7 @@ def run_atheris(engine: Engine) -> None:
     """Let libFuzzer choose the inputs; does not return."""
     import atheris
 
-    inputs = engine.folder / "inputs" / engine.target.name
-    inputs.mkdir(parents=True, exist_ok=True)
+    engine.inputs.mkdir(parents=True, exist_ok=True)
     words = engine.folder / f"{engine.target.name}.dict"
     words.write_text("".join(map(dictionary_line, engine.target.tokens)))
     options = {
@@ -112,7 +116,9 @@ def run_atheris(engine: Engine) -> None:
         "artifact_prefix": engine.folder / f"{engine.target.name}-",
     }
     arguments = [f"-{name}={value}" for name, value in options.items()]
-    atheris.Setup([sys.argv[0], *arguments, str(inputs), str(engine.target.corpus)], engine.take)
+    atheris.Setup(
+        [sys.argv[0], *arguments, str(engine.inputs), str(engine.target.corpus)], engine.take
+    )
     atheris.Fuzz()
 
 
@@ -121,46 +127,37 @@ def dictionary_line(token: bytes) -> str:
     return '"' + "".join(f"\\x{byte:02x}" for byte in token) + '"\n'
 
 
-def run_hypothesis(engine: Engine) -> None:
-    """Let Hypothesis make the inputs."""
-    from hypothesis import HealthCheck, Phase, given, settings
-
-    from tests.fuzz.mutation import inputs
-
-    def take(data: bytes) -> None:
+def run_chance(engine: Engine) -> None:
+    """Let chance make the inputs, of the seeds and of what atheris has found before."""
+    seeds = engine.target.seeds()
+    seeds += [path.read_bytes() for path in sorted(engine.inputs.glob("*"))]
+    chance = Chance(engine.target, seeds, Random())
+    while not engine.is_over:
+        data = next(chance)
         try:
             engine.take(data)
         except BaseException:
             print(f"kept as {engine.keep(data)}", file=sys.stderr)
             raise
-
-    how = settings(
-        max_examples=BATCH,
-        deadline=None,
-        database=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    batch = how(given(inputs(engine.target))(take))
-    while not engine.is_over:
-        batch()
     engine.note()
 
 
-def prepare(name: str) -> tuple[Target, Callable[[Engine], None]]:
+def prepare(name: str, *, plain: bool) -> tuple[Target, Callable[[Engine], None]]:
     """Load a target so that its branches can be seen, if there is somebody to see them."""
     try:
+        if plain:
+            return load(name), run_chance
         import atheris
     except ImportError:
-        return load(name), run_hypothesis
+        return load(name), run_chance
     with atheris.instrument_imports(include=PRODUCT):
         return load(name), run_atheris
 
 
 def main() -> None:
     """Run one target."""
-    name, folder, seconds, runs = sys.argv[1:]
-    target, run = prepare(name)
+    name, folder, seconds, runs, *plain = sys.argv[1:]
+    target, run = prepare(name, plain=bool(plain))
     with contextlib.suppress(KeyboardInterrupt):
         run(Engine(target, Path(folder), int(seconds), int(runs)))
 

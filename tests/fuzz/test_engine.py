@@ -10,7 +10,7 @@ from tests.fuzz import bounds
 from tests.fuzz.__main__ import Result, report
 from tests.fuzz.bounds import Limited, TooSlowError
 from tests.fuzz.bug import Bug
-from tests.fuzz.engine import Account, Engine, run_hypothesis
+from tests.fuzz.engine import Account, Engine, run_chance
 from tests.fuzz.target import Target, load
 
 NAME = "attributes"
@@ -29,7 +29,7 @@ def target(name: str = NAME) -> Target:
 
 def test_an_input_that_fails_is_kept(tmp_path: Path) -> None:
     with pytest.raises(AssertionError):
-        run_hypothesis(Engine(target(), tmp_path, 60, 0))
+        run_chance(Engine(target(), tmp_path, 60, 0))
     (kept,) = tmp_path.glob(f"{NAME}-crash-*")
     with pytest.raises(AssertionError):
         refuse_long(kept.read_bytes())
@@ -37,7 +37,7 @@ def test_an_input_that_fails_is_kept(tmp_path: Path) -> None:
 
 def test_the_account_is_written_when_the_runs_are_over(tmp_path: Path) -> None:
     seen: list[bytes] = []
-    run_hypothesis(Engine(replace(target(), check=seen.append), tmp_path, 60, 50))
+    run_chance(Engine(replace(target(), check=seen.append), tmp_path, 60, 50))
     account = Account(**json.loads((tmp_path / f"{NAME}.json").read_text()))
     assert account.executions == len(seen) >= 50
 

@@ -14,7 +14,7 @@ from tests.fuzz.mutation import inputs
 from tests.fuzz.target import CORPUS, NAMES, Target, load
 
 EXAMPLES = 100  # for each target
-SEARCH = 4_000  # until a planted bug must have shown
+SEARCH = 10_000  # until a planted bug must have shown
 
 QUICK = settings(
     max_examples=EXAMPLES,

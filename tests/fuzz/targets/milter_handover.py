@@ -50,9 +50,7 @@ def check(data: bytes) -> None:
     assert outcome(pieces(stream, size), count % 3) == whole
     texts = Texts(stream, lambda: b"")
     try:
-        name = texts.next()
-        texts = Texts(stream, lambda: b"")
-        assert 0 <= texts.number(name) <= NUMBER_LIMIT
+        assert 0 <= texts.number(b"size") <= NUMBER_LIMIT
         assert len(texts.pairs()) <= len(stream)
     except PeerError as error:
         assert str(error)
