@@ -9,7 +9,7 @@ from io import BufferedReader
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from common.params import SuiteParams
@@ -246,7 +246,6 @@ def test_a_file_cut_anywhere_is_damaged(tmp_path: Path) -> None:
             assert found(tmp_path, WHOLE[:length]).damage
 
 
-@settings(deadline=None)
 @given(st.one_of(st.binary(max_size=300), st.binary(max_size=9).map(lambda end: WHOLE[:-9] + end)))
 def test_no_file_breaks_the_reader(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     path = put(tmp_path_factory.getbasetemp() / "any", data)

@@ -18,7 +18,6 @@ SEARCH = 10_000  # until a planted bug must have shown
 
 QUICK = settings(
     max_examples=EXAMPLES,
-    deadline=None,
     suppress_health_check=list(HealthCheck),
 )
 # The same inputs each time: whether the bug is found is no matter of luck.
