@@ -117,16 +117,16 @@ def run(name: str, plan: Plan) -> Result:
 def report(results: list[Result]) -> int:
     """Print the account of all targets; return the exit status."""
     print(
-        f"\n{'target':<12} {'inputs':>10} {'a second':>9} {'slowest':>8} {'growth':>7} {'peak':>7}"
+        f"\n{'target':<16} {'inputs':>10} {'a second':>9} {'slowest':>8} {'growth':>7} {'peak':>7}"
     )
     for one in results:
         found = one.account
         rate = found.executions / found.seconds if found.seconds else 0
         print(
-            f"{one.name:<12} {found.executions:>10} {rate:>9.0f} {found.slowest:>6.3f} s"
+            f"{one.name:<16} {found.executions:>10} {rate:>9.0f} {found.slowest:>6.3f} s"
             f" {found.growth:>7} {found.peak:>4} MB"
         )
-    print(f"{'in all':<12} {sum(one.account.executions for one in results):>10}")
+    print(f"{'in all':<16} {sum(one.account.executions for one in results):>10}")
     failed = [one for one in results if one.failure]
     for one in failed:
         print(f"\n{one.name}: {one.failure}")
