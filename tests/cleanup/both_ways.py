@@ -52,13 +52,14 @@ class Relay:
     numbers: Mapping[str, int] = field(default_factory=dict)
     queue_id: str = QUEUE_ID
     flags: int = 0  # more options than qmqpd asks for
+    journal: Journal = field(default_factory=Journal)  # of tables
     rules: HeaderRules = field(init=False)
     handover: HandoverRules = field(init=False)
 
     def __post_init__(self) -> None:
         params = load(CleanupParams, **self.texts)
         params = replace(params, **self.numbers)  # type: ignore[arg-type]  # names of numbers only
-        inspection = Inspection.of(params, main_cf(**{**BASE, **self.texts}), Journal())
+        inspection = Inspection.of(params, main_cf(**{**BASE, **self.texts}), self.journal)
         self.rules = replace(HeaderRules.of(params), inspection=inspection)
         asked = load(QmqpdParams, **self.texts)
         self.handover = replace(

@@ -9,7 +9,6 @@ from dataclasses import replace
 from functools import cache
 
 from tests.cleanup.both_ways import Relay, Sent, check_both_ways
-from tests.common.journal import Journal
 from tests.common.settings import BASE, main_cf
 from tests.fuzz.bug import Bug
 from tests.fuzz.inputs import control
@@ -48,8 +47,10 @@ def relay(choice: int) -> Relay:
     texts, numbers = CONFIGURATIONS[choice]
     found = Relay(texts, numbers)
     settings = main_cf(**{**BASE, **texts})
-    addresses = found.rules.address_rules.open(settings, Journal())
-    found.rules = replace(found.rules, addresses=addresses)
+    addresses = found.rules.address_rules.open(settings, found.journal)
+    if addresses:
+        addresses.begin()
+        found.rules = replace(found.rules, addresses=addresses)
     return found
 
 
@@ -59,5 +60,7 @@ def check(data: bytes) -> None:
     sent = Sent(text, SENDERS[sender % len(SENDERS)], (b"r@to.test", b"bob")[: 1 + choice % 2])
     step = max(size * STRIDE, len(text) // CUTS)
     places = range(step, FACTS + len(text), step) if size else ()
-    result = check_both_ways(relay(choice % len(CONFIGURATIONS)), sent, places)
+    host = relay(choice % len(CONFIGURATIONS))
+    host.journal.kept.lines.clear()
+    result = check_both_ways(host, sent, places)
     assert len(result.file) < 4096 + 8 * len(text)
