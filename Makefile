@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 INSTANCE := run
 PORT ?= 10628
 
-.PHONY: setup run demo test check lint peers bench bench-quick bench-plot profile memory soak storm crowd logger-storm reloads generated clean
+.PHONY: setup run demo test check lint peers bench bench-quick bench-plot profile memory soak storm crowd logger-storm reloads fuzz generated clean
 
 setup: $(VENV)/.installed $(VENV)/libexec/postroom
 
@@ -98,10 +98,20 @@ logger-storm: setup peers
 reloads: setup
 	$(BIN)/python -P -m pytest -q -s --long tests/suite/test_without_downtime.py
 
+# Inputs of all kinds for whatever reads what others send, for TIME seconds in all; crashes are
+# kept in .fuzz. Without a wheel of atheris for this Python, chance alone makes the inputs.
+TIME := 600
+fuzz: $(VENV)/.fuzz
+	$(BIN)/python -P -m tests.fuzz --time $(TIME)
+
+$(VENV)/.fuzz: $(VENV)/.installed
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
+	@touch $@
+
 # Files made from the table of parameters; tests compare them with it.
 generated: setup
 	$(BIN)/python -P -m commands.sample > etc/main.cf
 	$(BIN)/python -P -m commands.manual
 
 clean:
-	rm -rf $(VENV) .peers build dist
+	rm -rf $(VENV) .peers .fuzz build dist

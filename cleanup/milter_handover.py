@@ -43,6 +43,7 @@ MACROS: Mapping[bytes, tuple[Event, ...]] = {
     b"unk_macros": (),
 }
 TEXT_LIMIT = 64 * 1024  # bytes of one name or value
+NUMBER_LIMIT = 2**31 - 1  # of seconds, too; the kernel waits for no more
 COUNT_LIMIT = 1000  # of Milters, of macros with defaults
 READ_SIZE = 32 * 1024
 NEXT = attribute.encode([(b"dummy", b"")])
@@ -94,7 +95,7 @@ class Texts:
             PeerError: it is none, or the name another.
         """
         number = attribute.number(self.value(name))
-        if number < 0:
+        if not 0 <= number <= NUMBER_LIMIT:
             raise PeerError(f"bad {name.decode()} of a Milter")
         return number
 

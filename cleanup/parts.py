@@ -217,8 +217,11 @@ class PartsStage:
     @property
     def may_pass_soon(self) -> bool:
         """Whether what follows the headers of a part may pass."""
-        return not (self._inspection.stripped or self._inspection.refused) and not (
-            self.message.checked and self._checks and self._checks.body
+        return not (
+            self._inspection.stripped
+            or self._inspection.refused
+            or self._splitter.minds(Fault.BODY)
+            or (self.message.checked and self._checks and self._checks.body)
         )
 
     def pass_text(self, records: bytes, *, ends_line: bool) -> None:

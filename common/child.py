@@ -15,6 +15,7 @@ import functools
 import grp
 import os
 import pwd
+import re
 import socket
 import struct
 from collections.abc import Sequence
@@ -34,6 +35,8 @@ STATUS_FD = 5
 LISTEN_FD = 6
 
 DESCRIPTOR_LIMIT = 2**31 - 1
+
+NUMBER = re.compile(r"[0-9]{1,10}\Z", re.ASCII)  # of an account or a group
 
 STATUS_MESSAGE = struct.Struct("iIi")  # pid, generation, availability
 TAKEN, AVAILABLE = 0, 1
@@ -56,7 +59,7 @@ class Identity:
         Raises:
             ConfigError: it does not exist.
         """
-        if name.isdigit():
+        if NUMBER.match(name):
             return cls(name, int(name), int(name), (int(name),))
         try:
             found = pwd.getpwnam(name)
@@ -72,7 +75,7 @@ def group_id(name: str) -> int:
     Raises:
         ConfigError: it does not exist.
     """
-    if name.isdigit():
+    if NUMBER.match(name):
         return int(name)
     try:
         return grp.getgrnam(name).gr_gid

@@ -47,9 +47,9 @@ def encode(handover: Handover, content_size: int) -> bytes:
 
 
 def facts_size(buffer: bytes | bytearray) -> int:
-    """Return how many bytes stand in front of the content; of a short buffer, those of the head."""
+    """Return how many bytes stand in front of the content, or up to where more can be told."""
     if len(buffer) < HEAD.size:
-        return HEAD.size
+        return HEAD.size if len(buffer) >= len(MAGIC) else len(buffer) + 1
     *_, a, b, c, d, e, f, count, total, _ = HEAD.unpack_from(buffer)
     size: int = HEAD.size + a + b + c + d + e + f + 4 * count + total
     return size

@@ -25,6 +25,7 @@ __all__ = ["BLANKS", "NESTING_LIMIT", "MacroError", "expand", "level", "names"]
 Lookup = Callable[[str], str | None]
 
 NESTING_LIMIT = 100  # deeper references can only be a value that names itself
+REFERENCE_LIMIT = 10_000  # in one text: twenty values that each name the next twice make a million
 LARGEST_NUMBER = 2**63 - 1
 LARGEST_LEVEL = (2**43 - 1, 1023, 1023)
 
@@ -44,8 +45,26 @@ def expand(text: str, lookup: Lookup, depth: int = 0) -> str:
     """Return text with every reference replaced by lookup's answer.
 
     Raises:
-        MacroError: bad syntax, or a value that refers to itself.
+        MacroError: bad syntax, a value that refers to itself, or references without end.
     """
+    if "$" not in text and depth <= NESTING_LIMIT:
+        return text
+    return _expand(text, _limited(lookup), depth)
+
+
+def _limited(lookup: Lookup) -> Lookup:
+    """Return a lookup that can be asked so often only."""
+    left = iter(range(REFERENCE_LIMIT))
+
+    def answer(name: str) -> str | None:
+        if next(left, None) is None:
+            raise MacroError(f'unreasonable macro call nesting: "{name}"')
+        return lookup(name)
+
+    return answer
+
+
+def _expand(text: str, lookup: Lookup, depth: int) -> str:
     if "$" not in text and depth <= NESTING_LIMIT:
         return text
     return "".join(_evaluate(piece, lookup, depth) for piece in parse(text))
@@ -106,16 +125,16 @@ def _evaluate(piece: Piece, lookup: Lookup, depth: int) -> str:
     if isinstance(piece, Reference):
         value = lookup(piece.name) or ""  # whether it has one is told by the text, not expanded
         if not piece.choice:
-            return expand(value, lookup, depth + 1)
+            return _expand(value, lookup, depth + 1)
     else:
         value = "true" if _holds(piece, lookup, depth + 1) else ""
         if not piece.choice:
             return value
-    return expand((piece.choice.yes if value else piece.choice.no) or "", lookup, depth + 1)
+    return _expand((piece.choice.yes if value else piece.choice.no) or "", lookup, depth + 1)
 
 
 def _holds(piece: Comparison, lookup: Lookup, depth: int) -> bool:
-    sides = [expand(side, lookup, depth) for side in (piece.left, piece.right)]
+    sides = [_expand(side, lookup, depth) for side in (piece.left, piece.right)]
     keys: list[Any] = sides
     if piece.by_level:
         keys = [level(side) for side in sides]

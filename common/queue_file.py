@@ -18,12 +18,13 @@ from typing import NamedTuple
 from common.record import LENGTH_BYTES_LIMIT, RecordType
 
 FORCED_EXPIRE = 0o010  # mode bit set by the operator: return the mail at the next attempt
-REVERSE_JUMP_LIMIT = 10_000  # pointers backwards; more can only be a loop
+REVERSE_JUMP_LIMIT = 10_000  # pointers backwards
 DECIMAL_LIMIT = 2**63 - 1  # the largest file offset
+DIGITS_LIMIT = 1000  # of a number; of some thousands Python makes none
 
 BLANKS = b" \t\n\v\f\r"
 # As C reads a number at the front of a text: what follows it does not matter.
-LEADING_NUMBER = re.compile(rb"[ \t-\r]*([+-]?[0-9]+)")
+LEADING_NUMBER = re.compile(rb"[ \t-\r]*([+-]?[0-9]{1,%d})" % DIGITS_LIMIT)
 SIZE_FIELDS = re.compile(rb"[0-9 ]*\Z")
 
 
@@ -42,12 +43,13 @@ class Record(NamedTuple):
 class RecordFile:
     """The records of an open queue file, in order, or from wherever a jump leads."""
 
-    __slots__ = ("_file", "_jumped_to", "_reverse_jumps", "offset")
+    __slots__ = ("_file", "_jumped_to", "_reverse_jumps", "_targets", "offset")
 
     def __init__(self, file: BufferedReader) -> None:
         self._file = file
         self._jumped_to = 0
         self._reverse_jumps = 0
+        self._targets: set[int] = set()  # of all jumps
         self.offset = 0  # of the next record
 
     def seek(self, offset: int) -> None:
@@ -110,20 +112,23 @@ class RecordFile:
         """Follow a pointer record; offset 0 is a place holder and leads on.
 
         Raises:
-            DamageError: no number, or jumping backwards without end.
+            DamageError: no number, or jumping backwards without end: what leads twice to
+                the same place would do so for ever.
             OSError: the file cannot seek.
         """
         text = text_of(target).lstrip(BLANKS)
-        offset = int(text) if text.isdigit() else -1 if text else 0
+        is_number = text.isdigit() and len(text) <= DIGITS_LIMIT
+        offset = int(text) if is_number else -1 if text else 0
         if not 0 <= offset <= DECIMAL_LIMIT:
             raise DamageError(f"malformed pointer record value: {text.decode('latin-1')}")
         if offset == 0:
             return
         if offset <= self._jumped_to:
             self._reverse_jumps += 1
-            if self._reverse_jumps > REVERSE_JUMP_LIMIT:
+            if self._reverse_jumps > REVERSE_JUMP_LIMIT or offset in self._targets:
                 raise DamageError("too many reverse jump records")
         self._jumped_to = offset
+        self._targets.add(offset)
         self.seek(offset)
 
 

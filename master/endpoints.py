@@ -25,6 +25,7 @@ from master.services import Service, Transport
 
 WILDCARDS = ("0.0.0.0", "::")
 LOOPBACKS = ("127.0.0.1", "::1")
+DIGITS_LIMIT = 10  # of a port
 INTERFACE_WORDS = {"all": WILDCARDS, "loopback-only": LOOPBACKS}
 
 
@@ -155,7 +156,7 @@ class Network:
     def _port_number(self, port: str, service: Service) -> int:
         text = self.ports.get(port, port)
         if text.isascii() and text.isdigit():
-            number = int(text)
+            number = int(text) if len(text) <= DIGITS_LIMIT else 0
         else:
             try:
                 number = socket.getservbyname(text, "tcp")

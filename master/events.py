@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 READ, WRITE = select.EPOLLIN, select.EPOLLOUT
+PATIENCE_LIMIT = 86400.0  # seconds; epoll refuses to wait for more than 24 days
 
 Callback = Callable[[], None]
 
@@ -131,7 +132,9 @@ class Loop:
         """Return how long nothing is due, None for ever."""
         while self._timers and self._timers[0].cancelled:
             heapq.heappop(self._timers)
-        return max(0.0, self._timers[0].when - time.monotonic()) if self._timers else None
+        if not self._timers:
+            return None
+        return min(max(0.0, self._timers[0].when - time.monotonic()), PATIENCE_LIMIT)
 
     def _call_due_timers(self) -> None:
         now = time.monotonic()

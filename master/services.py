@@ -20,8 +20,8 @@ from common.config import BLANKS, LogicalLine, logical_lines, strange_start
 from common.errors import ConfigError
 from master.arguments import split_arguments
 
-WAKEUP = re.compile(r"([0-9]+)(\?)?\Z", re.ASCII)
-NUMBER = re.compile(r"[0-9]+\Z", re.ASCII)
+WAKEUP = re.compile(r"([0-9]{1,10})(\?)?\Z", re.ASCII)
+NUMBER = re.compile(r"[0-9]{1,10}\Z", re.ASCII)  # more is no number of seconds, nor of processes
 COLUMN_END = re.compile(f"[{BLANKS}]+")
 COLUMNS = 8
 

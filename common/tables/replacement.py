@@ -10,6 +10,7 @@ from common.config import decoded
 
 NAME = re.compile(r"[A-Za-z0-9_]*", re.ASCII)
 NUMBER = re.compile(r"[0-9]+\Z", re.ASCII)
+DIGITS_LIMIT = 1000  # of some thousands Python makes no number
 C_LONG_MAX = 2**63 - 1  # a longer index counts as -1
 
 Groups = list[bytes | None]  # of a match, the first one first
@@ -82,7 +83,7 @@ def group_number(name: str, zero: str) -> int:
     """
     if not NUMBER.match(name):
         raise IndexError(f'non-numeric replacement index "{name}"')
-    number = int(name)
+    number = int(name) if len(name) <= DIGITS_LIMIT else C_LONG_MAX
     if number == 0:
         raise IndexError(f'{zero} replacement index "0"')
     return number if number < C_LONG_MAX else -1

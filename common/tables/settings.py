@@ -15,7 +15,7 @@ from common.config import MainCf, logical_lines, parse_assignment
 from common.errors import ConfigError
 from common.tables.source import SourceFile
 from common.tables.table import Options
-from common.values import split_words
+from common.values import DIGITS, split_words
 
 INTEGER = re.compile(r"[+-]?[0-9]+\Z", re.ASCII)
 
@@ -71,7 +71,7 @@ class Settings:
         value = self._value(name)
         if value is None:
             return default
-        if not INTEGER.match(value):
+        if not INTEGER.match(value) or len(value) > DIGITS:
             raise ConfigError(self._complaint("bad numerical configuration", name, value))
         if least is not None and int(value) < least:
             where = f"{self.name}: " if self.file else ""

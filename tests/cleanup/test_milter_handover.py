@@ -126,6 +126,7 @@ def test_the_client_hears_that_each_has_come_and_then_that_all_have(
         HEAD.replace(b"size\x002", b"size\x001000000000"),
         HEAD.replace(b"}", b"]") + PLAIN,
         HEAD + PLAIN.replace(b"milter_version\x006", b"milter_version\0-1"),
+        HEAD + PLAIN.replace(b"cmd_timeout\x0031", b"cmd_timeout\x0099999999999"),
         HEAD + PLAIN.replace(b"accept", b"retry"),
         HEAD + PLAIN[:-1] + b"more\0\0",
         b"x" * (TEXT_LIMIT * 3),

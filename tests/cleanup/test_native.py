@@ -15,34 +15,28 @@ import socket
 import struct
 import time
 import tracemalloc
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from random import Random
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cleanup.headers import HeaderRules
-from cleanup.inspection import Inspection
-from cleanup.native import FACTS_LEAST, NativeSession
-from cleanup.session import Session
+from cleanup.native import FACTS_LEAST
 from common import frame
 from common.client import Client
 from common.errors import PeerError
-from common.params import CleanupParams, QmqpdParams
 from common.status import Status
-from qmqpd.handover import HandoverRules, Parcel, option_flags
-from qmqpd.session import RECIPIENT_COST, RECIPIENTS_ROOM, Submission
-from tests.cleanup.stream import ARRIVAL, QUEUE_ID, SIZE_RECORD, parse
+from qmqpd.session import RECIPIENT_COST, RECIPIENTS_ROOM
+from tests.cleanup.both_ways import CLIENT, Relay, Sent, check_both_ways, feed, outcome
+from tests.cleanup.stream import QUEUE_ID, SIZE_RECORD, parse
 from tests.common.journal import Journal
-from tests.common.settings import BASE, load, main_cf
 from tests.common.zone import local_zone
 from tests.splits import cut, splits
 from tests.suite import check_cases
 
 READ_SIZE = 32 * 1024
-CLIENT = Client(socket.AF_INET, "192.0.2.7", 4711, "client.test")
 MEGABYTE = 1024 * 1024
 
 
@@ -50,110 +44,6 @@ MEGABYTE = 1024 * 1024
 def universal_time() -> Iterator[None]:
     with local_zone("UTC0"):
         yield
-
-
-@dataclass(frozen=True)
-class Sent:
-    """A message as a client of qmqpd submits it."""
-
-    content: bytes = b"Subject: x\n\nb\n"
-    sender: bytes = b"s@from.test"
-    recipients: tuple[bytes, ...] = (b"r@to.test",)
-    client: Client = field(default_factory=lambda: CLIENT)
-
-
-@dataclass(frozen=True)
-class Result:
-    """What came of a message."""
-
-    verdict: tuple[int, bytes]
-    lines: list[str]
-    file: bytes  # empty if there is none
-    held: bool
-
-
-@dataclass
-class Relay:
-    """A qmqpd and a cleanup with the same configuration; numbers may be smaller than allowed."""
-
-    texts: Mapping[str, str] = field(default_factory=dict)
-    numbers: Mapping[str, int] = field(default_factory=dict)
-    queue_id: str = QUEUE_ID
-    flags: int = 0  # more options than qmqpd asks for
-    rules: HeaderRules = field(init=False)
-    handover: HandoverRules = field(init=False)
-
-    def __post_init__(self) -> None:
-        params = load(CleanupParams, **self.texts)
-        params = replace(params, **self.numbers)  # type: ignore[arg-type]  # names of numbers only
-        inspection = Inspection.of(params, main_cf(**{**BASE, **self.texts}), Journal())
-        self.rules = replace(HeaderRules.of(params), inspection=inspection)
-        asked = load(QmqpdParams, **self.texts)
-        self.handover = replace(
-            HandoverRules.of(asked),
-            line_length_limit=self.rules.params.line_length_limit,
-            options=option_flags(asked) | self.flags,
-        )
-
-    def parcel(self, sent: Sent) -> Parcel:
-        """Return what qmqpd makes of a message."""
-        pieces = cut(sent.content, range(0, len(sent.content), 16_384)) if sent.content else []
-        submission = Submission(pieces, sent.sender, list(sent.recipients))
-        return Parcel(self.handover, sent.client, ARRIVAL * 1_000_000 + 799_325, submission)
-
-    def by_records(self, sent: Sent) -> Result:
-        """Hand the message over as any cleanup takes it."""
-        session = Session(self.rules, Journal(), self.queue_id, ARRIVAL)
-        return outcome(session, self.parcel(sent).records(self.queue_id))
-
-    def by_frame(self, sent: Sent, places: Iterable[int] = ()) -> Result:
-        """Hand the message over as our own takes it, cut at these places; below 0: from the end."""
-        session = NativeSession(self.rules, Journal(), self.queue_id, ARRIVAL)
-        whole = self.frame(sent)
-        return outcome(session, cut(whole, [place % len(whole) for place in places]))
-
-    def frame(self, sent: Sent) -> bytes:
-        """Return the whole frame."""
-        return b"".join(self.parcel(sent).frame())
-
-    def session(self) -> NativeSession:
-        """Return a session that has heard nothing."""
-        return NativeSession(self.rules, Journal(), self.queue_id, ARRIVAL)
-
-
-def feed(session: NativeSession, parts: Iterable[bytes]) -> bytes:
-    """Pass parts; return what is written."""
-    return b"".join([session.receive_data(part) for part in parts])
-
-
-def outcome(session: Session | NativeSession, parts: Iterable[bytes]) -> Result:
-    """Return what comes of a message; at its last byte, and not before, it must be finished."""
-    written = b""
-    for part in parts:
-        assert not session.finished
-        written += session.receive_data(part)
-    assert session.finished
-    message = session.message
-    assert isinstance(message.log, Journal)
-    stored = not message.verdict() and not message.discard
-    return Result(
-        verdict=(message.verdict(), message.reason),
-        lines=message.log.lines(),
-        file=message.size_record() + written[SIZE_RECORD:] if stored else b"",
-        held=message.hold,
-    )
-
-
-def check_both_ways(relay: Relay, sent: Sent, places: Iterable[int] = ()) -> Result:
-    """Check that it makes no difference how the message is handed over."""
-    expected = relay.by_records(sent)
-    seen = relay.by_frame(sent, places)
-    assert seen.verdict == expected.verdict
-    assert seen.lines == expected.lines
-    if seen.file != expected.file:
-        assert parse(seen.file) == parse(expected.file)
-    assert seen == expected
-    return seen
 
 
 # Any message.
@@ -505,6 +395,14 @@ def test_a_frame_of_another_version_ends_the_conversation_at_once(size: int) -> 
     session = Relay().session()
     with pytest.raises(PeerError, match="unexpected frame b'PoR2'"):
         feed(session, cut(whole[: frame.HEAD.size], range(0, len(whole), size)))
+
+
+def test_a_stranger_is_refused_at_once_however_his_bytes_are_cut() -> None:
+    for opening in (b"x", b"PoX", b"PoR2"):
+        for parts in splits(opening):
+            session = Relay().session()
+            with pytest.raises(PeerError, match="unexpected frame"):
+                feed(session, parts)
 
 
 def test_a_time_that_no_calendar_knows_ends_the_conversation() -> None:

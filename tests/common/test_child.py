@@ -93,8 +93,9 @@ def test_an_account_is_known_by_name_or_the_operator_must_act() -> None:
     root = Identity.of("root")
     assert (root.uid, root.gid) == (0, 0)
     assert group_id("root") == 0
-    with pytest.raises(ConfigError, match="mail_owner: unknown user name value: no-such-one"):
-        Identity.of("no-such-one")
+    for name in ("no-such-one", "²", "9" * 5000):
+        with pytest.raises(ConfigError, match=f"mail_owner: unknown user name value: {name}"):
+            Identity.of(name)
     with pytest.raises(ConfigError, match="setgid_group: unknown group name: no-such-one"):
         group_id("no-such-one")
 

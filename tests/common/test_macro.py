@@ -176,6 +176,16 @@ def test_what_cannot_be_expanded_is_named(text: str, complaint: str) -> None:
     assert str(found.value) == complaint
 
 
+def test_values_that_name_others_twice_are_refused_before_they_are_millions() -> None:
+    values = {f"a{place}": f"$a{place + 1}$a{place + 1}" for place in range(60)}
+    with pytest.raises(MacroError, match="unreasonable macro call nesting"):
+        expand("$a0", values.get)
+
+
+def test_a_text_may_have_thousands_of_references() -> None:
+    assert expand("$a," * 5000, {"a": "$b", "b": "x"}.get) == "x," * 5000
+
+
 @pytest.mark.parametrize("text", ["$self", "$ping", "${none:$self}"])
 def test_a_value_that_names_itself_is_refused(text: str) -> None:
     with pytest.raises(MacroError, match="unreasonable macro call nesting"):

@@ -1,5 +1,6 @@
 """The queue directory: where files are, what is taken for one, what a damaged one does."""
 
+import io
 import os
 import pwd
 import stat
@@ -256,6 +257,56 @@ def test_a_loop_of_pointers_ends(tmp_path: Path) -> None:
     reader = records(tmp_path, encode(RecordType.POINTER, b"%15d" % 17) * 2)
     with pytest.raises(DamageError, match="too many reverse jump records"):
         reader.next_record()
+
+
+class Counting(io.BufferedReader):
+    """A file that counts how often it is read."""
+
+    reads = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.reads += 1
+        return super().read(size)
+
+
+def test_a_loop_of_pointers_ends_when_it_begins_anew(tmp_path: Path) -> None:
+    # Else a short file would be gone through ten thousand times, and its recipients kept.
+    head = encode(RecordType.TIME, b"1 2") + encode(RecordType.SENDER, b"s")
+    back = encode(RecordType.POINTER, b"%15d" % len(head))
+    path = put(tmp_path / "loop", head + encode(RecordType.RECIPIENT, b"r") * 500 + back)
+    with Counting(io.FileIO(path)) as file:
+        summary = read_summary(RecordFile(file), path.stat())
+        assert file.reads < 3 * 3 * 500
+    assert summary.damage == "too many reverse jump records"
+    assert len(summary.recipients) == 1000
+
+
+def test_pointers_may_lead_back_to_many_places(tmp_path: Path) -> None:
+    # As a file has them in which headers were exchanged: each new one stands at the end.
+    away, home = len(encode(RecordType.POINTER, b"%15d" % 0)), len(encode(RecordType.TEXT, b"new"))
+    count = 50
+    there = [
+        encode(RecordType.POINTER, b"%15d" % (count * away + 2 + n * (home + away)))
+        for n in range(count)
+    ]
+    back = [
+        encode(RecordType.TEXT, b"new") + encode(RecordType.POINTER, b"%15d" % ((n + 1) * away))
+        for n in range(count)
+    ]
+    reader = records(tmp_path, b"".join([*there, encode(RecordType.END), *back]))
+    seen = []
+    while (one := reader.next_record()) and one.kind != RecordType.END:
+        seen.append(one.payload)
+    assert seen == [b"new"] * count
+
+
+@pytest.mark.parametrize("digits", [b"9" * 20, b"9" * 5000, b"0" * 5000 + b"1"])
+def test_a_number_may_have_any_count_of_digits(digits: bytes, tmp_path: Path) -> None:
+    with pytest.raises(DamageError, match="malformed pointer record value"):
+        records(tmp_path, encode(RecordType.POINTER, digits)).next_record()
+    data = encode(RecordType.SIZE, digits) + encode(RecordType.TIME, digits)
+    data += encode(RecordType.SENDER, b"s")
+    assert found(tmp_path, data).damage == "missing end record"
 
 
 def test_records_have_their_offsets(tmp_path: Path) -> None:

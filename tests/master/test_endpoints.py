@@ -81,6 +81,7 @@ def test_ports_have_names(name: str, port: int) -> None:
     [
         ("0", {}, "master.cf, line 1: unknown service: 0/tcp"),
         ("65536", {}, "master.cf, line 1: unknown service: 65536/tcp"),
+        ("9" * 5000, {}, f"master.cf, line 1: unknown service: {'9' * 5000}/tcp"),
         ("nosuchport", {}, "master.cf, line 1: unknown service: nosuchport/tcp"),
         ("host:", {}, 'master.cf, line 1: missing port in "host:"'),
         ("[]:1", {}, 'master.cf, line 1: missing port in "[]:1"'),

@@ -30,6 +30,15 @@ def test_a_timer_may_set_another() -> None:
     assert time.monotonic() - begin >= 0.02
 
 
+def test_a_timer_may_be_due_in_years() -> None:
+    loop, years = Loop(), 1e9  # seconds
+    here, there = socket.socketpair()
+    there.send(b"x")
+    loop.call_later(years, lambda: None)
+    loop.watch(here.fileno(), loop.stop)
+    loop.run()
+
+
 def test_descriptors_are_watched_until_forgotten() -> None:
     loop, called = Loop(), list[bytes]()
     here, there = socket.socketpair()

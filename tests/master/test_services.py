@@ -65,6 +65,14 @@ def test_lines_continue_and_comments_are_passed_over() -> None:
         ("a unix n - Y - - x", 'invalid chroot field "Y" in "a unix n - Y - - x"'),
         ("a unix n - - 60x - x", 'invalid wakeup field "60x" in "a unix n - - 60x - x"'),
         ("a unix n - - - -1 x", 'invalid process_limit field "-1" in "a unix n - - - -1 x"'),
+        (
+            f"a unix n - - {'9' * 5000} - x",
+            f'invalid wakeup field "{"9" * 5000}" in "a unix n - - {"9" * 5000} - x"',
+        ),
+        (
+            f"a unix n - - - {'9' * 5000} x",
+            f'invalid process_limit field "{"9" * 5000}" in "a unix n - - - {"9" * 5000} x"',
+        ),
         ("a unix n - - - ١ x", 'invalid process_limit field "١" in "a unix n - - - ١ x"'),
         ("a  unix n - - -  - -", 'invalid command field "-" in "a unix n - - - - -"'),
         ("/a unix n - - - - x", 'invalid service name field "/a" in "/a unix n - - - - x"'),
