@@ -1,7 +1,7 @@
 #!/bin/sh
 # Gets the programs of others that the tests compare with: Debian's postfix with all its types of
 # tables, and nullmailer's QMQP client, unpacked below .peers because Debian allows only one of the
-# two packages; database servers, and the two libraries that are built here. No service is started.
+# two packages; database servers, what faults are made with, and the two libraries that are built here. No service is started.
 # Says what is missing where it cannot; with CI set that is an error.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -25,8 +25,9 @@ have_servers() {
     command -v memcached && command -v redis-server && command -v slapd && command -v mariadbd &&
         ls /usr/lib/postgresql/*/bin/initdb
 } >/dev/null 2>&1
+have_tools() { command -v mkfs.ext4 && command -v losetup && command -v strace; } >/dev/null 2>&1
 have_libraries() { $PYTHON -c 'import berkeleydb, ldap'; } 2>/dev/null
-have_all() { have_postfix && have_nullmailer && have_tables && have_servers && have_libraries; }
+have_all() { have_postfix && have_nullmailer && have_tables && have_servers && have_libraries && have_tools; }
 
 have_all && exit 0
 
@@ -58,6 +59,7 @@ install_all() (
     # shellcheck disable=SC2086  # a list of words
     have_tables || install $(printf 'postfix-%s ' $TABLES)
     have_servers || install memcached redis-server slapd mariadb-server postgresql
+    have_tools || install e2fsprogs mount strace
     have_libraries || install_libraries
 )
 
@@ -89,6 +91,7 @@ have_nullmailer || missing="${missing:+$missing, }nullmailer"
 have_tables || missing="${missing:+$missing, }some of postfix-{$(echo "$TABLES" | tr " " ,)}"
 have_servers || missing="${missing:+$missing, }database servers"
 have_libraries || missing="${missing:+$missing, }berkeleydb and python-ldap"
+have_tools || missing="${missing:+$missing, }mkfs.ext4, losetup or strace"
 [ -z "$missing" ] && exit 0
 echo "Missing peers: $missing. Root on Debian gets them by running this script (tests/peers.sh)."
 if [ -n "${CI:-}" ]; then

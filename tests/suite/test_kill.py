@@ -6,13 +6,13 @@ SEE ALSO
 
 import socket
 import stat
-from pathlib import Path
 
 import pytest
 
 from tests.cleanup.stream import message, options
 from tests.suite.instance import Postroom
 from tests.suite.load import Load, lost
+from tests.suite.mistakes import ANSWERED_TOO_SOON, NOBODY_TAKES_BACK, make
 from tests.suite.relay import Relay
 from tests.suite.storm import GAP_LIMIT, NOTHING_LEAVES, Pace, await_success, rage
 from tests.suite.waiting import wait_for
@@ -20,28 +20,6 @@ from tests.suite.waiting import wait_for
 pytestmark = pytest.mark.alone
 
 STEADY, QUICK, FIERCE = Pace(5, 10), Pace(10, 4), Pace(50, 4)
-
-# Mistakes that daemons could make, put into them as they start.
-ANSWERED_TOO_SOON = """
-from cleanup.__main__ import Cleanup
-
-complete, answer = Cleanup._complete, Cleanup._answer
-Cleanup._complete = lambda self, session: None
-
-def too_soon(self, connection, session):
-    connection.sendall(session.verdict())
-    complete(self, session)
-    self.file.release()
-    self.file.reveal()
-    self.file = None
-
-Cleanup._answer = too_soon
-"""
-NOBODY_TAKES_BACK = """
-from common.claim import Claim
-
-Claim.remove = lambda self: []
-"""
 
 
 @pytest.mark.parametrize("pace", [STEADY, FIERCE], ids=["steady", "fierce"])
@@ -64,10 +42,9 @@ def test_killed_programs_of_postfix_cost_none_either() -> None:
     [(ANSWERED_TOO_SOON, "lost"), (NOBODY_TAKES_BACK, "retried_but_stored")],
     ids=["answers too soon", "nobody takes back"],
 )
-def test_a_daemon_with_a_mistake_is_found_out(mistake: str, found: str, tmp_path: Path) -> None:
-    (tmp_path / "sitecustomize.py").write_text(mistake)
+def test_a_daemon_with_a_mistake_is_found_out(mistake: str, found: str) -> None:
     with Postroom() as instance:
-        instance.within = ["env", f"PYTHONPATH={tmp_path}"]
+        make(instance, mistake)
         toll = rage(instance.start(), QUICK, patience=0.0)
     assert found in " ".join(toll.complaints(steady=False)), toll
 

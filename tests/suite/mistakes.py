@@ -1,0 +1,42 @@
+"""mistakes - that daemons could make, put into them as they start
+
+DESCRIPTION
+    Each is the text of a sitecustomize.py, which every Python of an instance
+    runs first. A test of faults that does not notice them proves nothing.
+"""
+
+from tests.suite.instance import Instance
+
+ANSWERED_TOO_SOON = """
+from cleanup.__main__ import Cleanup
+
+complete, answer = Cleanup._complete, Cleanup._answer
+Cleanup._complete = lambda self, session: None
+
+def too_soon(self, connection, session):
+    connection.sendall(session.verdict())
+    complete(self, session)
+    self.file.release()
+    self.file.reveal()
+    self.file = None
+
+Cleanup._answer = too_soon
+"""
+NOBODY_TAKES_BACK = """
+from common.claim import Claim
+
+Claim.remove = lambda self: []
+"""
+NOTHING_SYNCED = """
+import os
+
+os.fsync = lambda descriptor: None
+"""
+
+
+def make(instance: Instance, mistake: str) -> None:
+    """Let the programs of an instance that is started from now on make a mistake."""
+    folder = instance.top / "mistakes"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(mistake)
+    instance.within = ["env", f"PYTHONPATH={folder}"]
