@@ -1,8 +1,8 @@
 #!/bin/sh
 # Gets the programs of others that the tests compare with: Debian's postfix with all its types of
 # tables, and nullmailer's QMQP client, unpacked below .peers because Debian allows only one of the
-# two packages; database servers, what faults are made with, and the two libraries that are built here. No service is started.
-# Says what is missing where it cannot; with CI set that is an error.
+# two packages; database servers, what faults are made with, and the two libraries that are built
+# here. No service is started. Says what is missing where it cannot; with CI set that is an error.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -27,7 +27,9 @@ have_servers() {
 } >/dev/null 2>&1
 have_tools() { command -v mkfs.ext4 && command -v losetup && command -v strace; } >/dev/null 2>&1
 have_libraries() { $PYTHON -c 'import berkeleydb, ldap'; } 2>/dev/null
-have_all() { have_postfix && have_nullmailer && have_tables && have_servers && have_libraries && have_tools; }
+have_all() {
+    have_postfix && have_nullmailer && have_tables && have_servers && have_tools && have_libraries
+}
 
 have_all && exit 0
 
