@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 INSTANCE := run
 PORT ?= 10628
 
-.PHONY: setup run demo test check lint peers bench bench-quick memory soak storm logger-storm reloads powercut generated clean
+.PHONY: setup run demo test check lint peers bench bench-quick memory soak storm logger-storm reloads powercut faults generated clean
 
 setup: $(VENV)/.installed $(VENV)/libexec/postroom
 
@@ -84,6 +84,10 @@ OWN_HOST := unshare --net --mount --pid --fork --kill-child --mount-proc
 powercut: setup peers
 	@command -v mkfs.xfs >/dev/null || apt-get install -y -q --no-install-recommends xfsprogs
 	$(OWN_HOST) $(BIN)/python -P -m tests.suite.powercut
+
+# Every system call on a message's way fails once, as root: some minutes.
+faults: setup peers
+	$(BIN)/python -P -m tests.suite.faults
 
 # Files made from the table of parameters; tests compare them with it.
 generated: setup

@@ -79,7 +79,7 @@ def test_a_process_without_room_for_a_client_leaves_and_says_why(
         def refuse(*arguments: object) -> NoReturn:
             raise OSError(number, os.strerror(number))
 
-        worker_module.accept = refuse
+        pytest.MonkeyPatch().setattr(worker_module, "accept", refuse)
         serve_each(child, PARAMS, echo)
 
     with Forked(run, [listener]) as process, socket.socket(socket.AF_UNIX) as client:

@@ -374,7 +374,8 @@ def test_a_client_for_whom_there_is_no_memory_is_sent_away_alone(setup: Setup) -
                 raise MemoryError
             return plain(session, data)
 
-        plain, Session.receive_data = Session.receive_data, receive  # type: ignore[method-assign]
+        plain = Session.receive_data
+        pytest.MonkeyPatch().setattr(Session, "receive_data", receive)
         Worker(child, make_service(child.log)).run()
 
     with Forked(run, [setup.server]) as process:

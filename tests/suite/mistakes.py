@@ -32,6 +32,24 @@ import os
 
 os.fsync = lambda descriptor: None
 """
+ERRORS_PASSED_OVER = """
+import os
+
+plain = os.fsync
+
+def fsync(descriptor):
+    try:
+        plain(descriptor)
+    except OSError:
+        pass
+
+os.fsync = fsync
+"""
+NOTHING_REMOVED = """
+from cleanup.writer import QueueFile
+
+QueueFile.withdraw = lambda self: self._claim.strike()
+"""
 
 
 def make(instance: Instance, mistake: str) -> None:
