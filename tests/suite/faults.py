@@ -60,6 +60,12 @@ FAULTS: Mapping[str, frozenset[str]] = {
 }
 # Whoever passes an error of these over has acknowledged what may be lost.
 ESSENTIAL = {"rename", "writev", "pwrite64", "fchmod", "fsync"}
+# The verdict does not arrive: cleanup is killed where it says it, or qmqpd cannot read it.
+DOUBTFUL = {
+    ("cleanup", "sendto", KILL),
+    ("qmqpd", "recvfrom", "error=EIO"),
+    ("qmqpd", "recvfrom", "error=ENOMEM"),
+}
 HARMLESS = {"error=EINTR", KILL}
 # Settings that let each message take the same way.
 SETTINGS = {"smtpd_peername_lookup": "no", "max_use": "100000", "max_idle": "3600s"}
@@ -169,8 +175,7 @@ class Trial:
             self.account.complaints.append(f"{what}: the error was passed over")
         if verdict == "K" and count != 1:
             self.account.complaints.append(f"{what}: stored {count} times")
-        # Killed between the two, cleanup has accepted what it could not answer for.
-        doubtful = injection.fault == KILL and injection.call == "sendto"
+        doubtful = (program, injection.call, injection.fault) in DOUBTFUL
         if verdict in ("Z", "D") and count and not doubtful:
             self.account.complaints.append(f"{what}: stored all the same")
         if not holds_within(lambda: not unfinished(self._instance), 1):
