@@ -51,6 +51,13 @@ from cleanup.writer import QueueFile
 QueueFile.withdraw = lambda self: self._claim.strike()
 """
 
+# No mistake: what would take a minute takes a second.
+HURRY = """
+from master import leftovers
+
+leftovers.AGE, leftovers.LOOK_AFTER = 0.5, 1.0
+"""
+
 
 def make(instance: Instance, mistake: str) -> None:
     """Let the programs of an instance that is started from now on make a mistake."""

@@ -6,13 +6,14 @@ SEE ALSO
 
 import socket
 import stat
+from pathlib import Path
 
 import pytest
 
 from tests.cleanup.stream import message, options
 from tests.suite.instance import Postroom
 from tests.suite.load import Load, lost
-from tests.suite.mistakes import ANSWERED_TOO_SOON, NOBODY_TAKES_BACK, make
+from tests.suite.mistakes import ANSWERED_TOO_SOON, HURRY, NOBODY_TAKES_BACK, make
 from tests.suite.relay import Relay
 from tests.suite.storm import GAP_LIMIT, NOTHING_LEAVES, Pace, await_success, rage
 from tests.suite.waiting import wait_for
@@ -53,14 +54,44 @@ def test_the_unfinished_file_of_a_killed_process_is_removed_and_the_log_says_so(
     postroom: Postroom,
 ) -> None:
     with socket.socket(socket.AF_UNIX) as client:
-        client.connect(str(postroom.spool / "public/cleanup"))
-        client.sendall(options() + message()[:40])
-        (path,) = wait_for(lambda: postroom.files("incoming"), 10, "a file")
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        path = begin_message(postroom, client)
         for worker in postroom.children("cleanup"):
             worker.kill()
         wait_for(lambda: not path.exists(), 1, "the end of the file")
     postroom.wait_for_log(rf"removed incoming/{path.name}: process pid \d+ had not finished it")
+
+
+def test_what_a_killed_mail_system_left_goes_when_it_is_back_and_what_is_written_stays() -> None:
+    with Postroom() as instance, socket.socket(socket.AF_UNIX) as first:
+        make(instance, HURRY)
+        instance.start()
+        left = begin_message(instance, first)
+        for process in instance.note_processes():
+            process.kill()
+        wait_for(lambda: not instance.master(), 5, "the end of master")
+        instance.start()
+        with socket.socket(socket.AF_UNIX) as second:
+            written = begin_message(instance, second)
+            wait_for(lambda: not left.exists(), 10, "the end of the file")
+            instance.wait_for_log(rf"removed incoming/{left.name}: unfinished, and nobody is at it")
+            assert written.exists()
+            second.sendall(message()[40:])
+            wait_for(lambda: written.name in instance.queue_files(), 5, "the message")
+
+
+def begin_message(instance: Postroom, client: socket.socket) -> Path:
+    """Send cleanup half a message; return its file."""
+    before = instance.files("incoming")
+    client.connect(str(instance.spool / "public/cleanup"))
+    client.sendall(options() + message()[:40])
+
+    def made() -> list[Path]:
+        found = {*instance.files("incoming")} - {*before}
+        return [one for one in found if "." not in one.name]  # that was its first name
+
+    (path,) = wait_for(made, 10, "a file")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    return path
 
 
 def test_the_service_is_back_at_once_after_all_its_workers_were_killed(postroom: Postroom) -> None:
