@@ -30,7 +30,6 @@ from tests.suite.instance import Instance, Postroom
 from tests.suite.load import numbered, stored_numbers
 from tests.suite.processes import Process
 from tests.suite.qmqp import submit
-from tests.suite.storm import unfinished
 from tests.suite.waiting import holds_within, wait_for
 
 KILL = "signal=KILL"
@@ -178,7 +177,7 @@ class Trial:
         doubtful = (program, injection.call, injection.fault) in DOUBTFUL
         if verdict in ("Z", "D") and count and not doubtful:
             self.account.complaints.append(f"{what}: stored all the same")
-        if not holds_within(lambda: not unfinished(self._instance), 1):
+        if not holds_within(lambda: not self._instance.unfinished_files(), 1):
             self.account.complaints.append(f"{what}: an unfinished file is left")
 
     def _accepted(self, number: int) -> bool:

@@ -25,7 +25,6 @@ from tests.suite.instance import Postroom
 from tests.suite.load import numbered, stored_numbers
 from tests.suite.powercut import living_at
 from tests.suite.qmqp import submit
-from tests.suite.storm import unfinished
 from tests.suite.system_host import bring_up, mount
 from tests.suite.waiting import holds_within, wait_for
 
@@ -94,7 +93,7 @@ class Stage:
         end = time.monotonic()
         holds_within(lambda: self.submit() == "K", RECOVERY)
         recovery = time.monotonic() - end
-        holds_within(lambda: not unfinished(self.instance), 2.0)
+        holds_within(lambda: not self.instance.unfinished_files(), 2.0)
         stored = stored_numbers(self.instance)
         astray = [number for number, count in stored.items() if count != 1]
         return Outcome(
@@ -102,7 +101,7 @@ class Stage:
             max(times),
             gone,
             recovery,
-            unfinished(self.instance),
+            len(self.instance.unfinished_files()),
             sorted({*astray, *(self._acknowledged ^ stored.keys())}),
             self.instance.log_lines(begun),
         )
