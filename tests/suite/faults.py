@@ -177,7 +177,7 @@ class Trial:
         doubtful = (program, injection.call, injection.fault) in DOUBTFUL
         if verdict in ("Z", "D") and count and not doubtful:
             self.account.complaints.append(f"{what}: stored all the same")
-        if not holds_within(lambda: not self._instance.unfinished_files(), 1):
+        if not holds_within(lambda: not self._instance.unfinished_files(), PATIENCE):
             self.account.complaints.append(f"{what}: an unfinished file is left")
 
     def _accepted(self, number: int) -> bool:

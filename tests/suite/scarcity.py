@@ -32,7 +32,7 @@ SIZE, INODES = "24m", 2000
 RECOVERY = 10.0  # seconds that are waited for a success; how long it took is told
 BODIES = (b"body\n", b"a line of a large message\n" * 40_000)
 FORKS = "clone,clone3,fork,vfork"
-SETTINGS = {"smtpd_peername_lookup": "no", "qmqpd_cleanup_timeout": "1s"}
+SETTINGS = {"smtpd_peername_lookup": "no", "qmqpd_cleanup_timeout": "2s"}
 
 # What daemons lack as long as there is a file of that name in the instance's folder: descriptors
 # for clients, memory for large messages.

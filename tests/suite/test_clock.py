@@ -26,7 +26,7 @@ HOUR, DAY = 3600, 86400
 JUMPS = (-HOUR, 3 * DAY, 0, 3 * DAY, -HOUR, 0)  # seconds ahead of the machine's clock
 MESSAGES = 20  # between two jumps
 SLACK = 60  # seconds that the test may take
-GAP = 5.0  # seconds without success that nobody calls stuck
+GAP = 10.0  # seconds without success that nobody calls stuck
 OFFSET = 8  # bytes
 
 JUMPING = """
