@@ -154,8 +154,10 @@ class Cleanup:
         self.desk = MilterDesk(self.rules, session.message, connection)
         try:
             return self._converse(connection, session, opening)
-        except (PeerError, OSError) as error:
+        except (PeerError, OSError, MemoryError) as error:
+            # Whose message takes too much memory gets no answer; the next one may.
             reason = error.strerror if isinstance(error, OSError) else error
+            reason = "out of memory" if isinstance(error, MemoryError) else reason
             session.message.warn(f"{reason} while reading from the cleanup client")
             return False
         finally:

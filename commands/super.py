@@ -108,10 +108,7 @@ def become(owner: int, params: CleanupParams) -> None:
         return
     if os.geteuid() != 0:
         raise ConfigError("use of this command is reserved for the superuser")
-    account = Identity.of(params.mail_owner)
-    os.setgid(account.gid)
-    os.setgroups(account.groups)
-    os.setuid(account.uid)
+    Identity.of(params.mail_owner).assume()
 
 
 class Voice:

@@ -68,6 +68,12 @@ class Identity:
         groups = os.getgrouplist(name, found.pw_gid)
         return cls(name, found.pw_uid, found.pw_gid, tuple(groups))
 
+    def assume(self) -> None:
+        """Become this account for good; for root only."""
+        os.setgid(self.gid)
+        os.setgroups(self.groups)
+        os.setuid(self.uid)
+
 
 def group_id(name: str) -> int:
     """Return the number of the group in setgid_group, which may be a number itself.

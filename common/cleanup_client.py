@@ -14,8 +14,11 @@ SEE ALSO
 """
 
 import enum
+import fcntl
 import select
 import socket
+import struct
+import termios
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -32,6 +35,7 @@ PATIENCE = 0.02  # seconds that advance() may block on a cleanup that is at work
 CONNECT_RETRY = 0.05  # seconds between attempts while cleanup's backlog is full
 READ_SIZE = 4096
 PROTOCOL = b"cleanup_protocol"
+OUTSTANDING = struct.Struct("i")
 
 
 T = TypeVar("T")
@@ -118,6 +122,8 @@ class Delivery:
     _socket: SocketType | None = None
     _was_kept: bool = False  # the connection has carried messages before
     _waited: bool = False  # the caller watched for events
+    _sent: int = 0  # bytes, on this connection
+    _attended: bool = False  # somebody at the other end has greeted us, or read what we sent
 
     def __init__(
         self,
@@ -177,8 +183,21 @@ class Delivery:
                 raise
             self._was_kept = False
             self._drop_connection()
-            self._unsent = memoryview(b"")
+            self._unsent, self._sent = memoryview(b""), 0
             self.step = Step.CONNECT
+
+    def expire(self) -> bool:
+        """Give the message up at its deadline; False if cleanup turns out to be at work.
+
+        A frame is written before anybody has accepted the connection: whether somebody
+        reads it is what a greeting would tell.
+        """
+        if self._socket and not self._attended and unread(self._socket) < self._sent:
+            self._attended = True
+            self._extend()
+            return False
+        self.fail("timeout")
+        return True
 
     def fail(self, reason: str) -> None:
         """Give the message up."""
@@ -233,6 +252,7 @@ class Delivery:
         if protocol != PROTOCOL:
             raise PeerError(f"unexpected protocol {protocol!r}")
         self._know(queue_id.decode("latin-1"))
+        self._attended = True
         if self._parcel is None:
             self.close()
         else:
@@ -254,7 +274,8 @@ class Delivery:
             while self._unsent:
                 sent = self._connection().send(self._unsent)
                 self._unsent = self._unsent[sent:]
-                self.deadline = time.monotonic() + self._service.io_timeout
+                self._sent += sent
+                self._extend()
             piece = next(self._pieces, None)
             if piece is None:
                 break
@@ -277,7 +298,12 @@ class Delivery:
 
     def _progress(self, step: Step) -> None:
         self.step = step
-        self.deadline = time.monotonic() + self._service.io_timeout
+        self._extend()
+
+    def _extend(self) -> None:
+        """Give cleanup more time, if it is there."""
+        if self._attended:
+            self.deadline = time.monotonic() + self._service.io_timeout
 
     def _read(self, decode: Callable[[bytes], tuple[T, int] | None]) -> T:
         """Return one whole answer; nothing may follow it."""
@@ -289,6 +315,12 @@ class Delivery:
         answer, length = found
         self._received = self._received[length:]
         return answer
+
+
+def unread(connection: SocketType) -> int:
+    """Return how much of what was sent the other end has not read; at least so many bytes."""
+    answer = fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(OUTSTANDING.size))
+    return int(OUTSTANDING.unpack(answer)[0])
 
 
 # By step.

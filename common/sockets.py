@@ -1,5 +1,6 @@
 """sockets - what the socket module leaves to the caller"""
 
+import errno
 import functools
 import select
 import socket
@@ -8,6 +9,9 @@ from socket import SocketType
 from typing import Any
 
 TIMEVAL = struct.Struct("@ll")
+
+# Why no connection can be accepted for now: no room, here or in the system.
+EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
 def accept(listener: SocketType, family: int) -> tuple[SocketType, Any]:

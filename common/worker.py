@@ -2,9 +2,9 @@
 
 DESCRIPTION
     serve_each() accepts, reports, serves, reports, and leaves after max_use
-    connections, max_idle seconds without one, or when master closes the
-    status channel. A request that runs longer than daemon_timeout is ended
-    by the system, with its process.
+    connections, max_idle seconds without one, when it has no room for another,
+    or when master closes the status channel. A request that runs longer than
+    daemon_timeout is ended by the system, with its process.
 
 SEE ALSO
     spec/master-protocol.md, sections 3.2 and 4.3
@@ -18,7 +18,7 @@ from socket import SocketType
 
 from common.child import AVAILABLE, LISTEN_FD, STATUS_FD, TAKEN, Child
 from common.params import ChildParams
-from common.sockets import accept
+from common.sockets import EXHAUSTED, accept
 
 Serve = Callable[[SocketType], None]
 
@@ -62,6 +62,12 @@ def serve_each(
                 connection, _ = accept(listeners[descriptors[0]], families[descriptors[0]])
             except (BlockingIOError, ConnectionAbortedError):
                 continue  # another process was faster
+            except OSError as error:
+                if error.errno not in EXHAUSTED:
+                    raise
+                # Whatever has used the room up, a new process has some, or master waits.
+                child.log.warning(f"accept connection: {error.strerror}")
+                return
             used += 1
             if not serve_one(child, params, serves[descriptors[0]], connection):
                 return

@@ -19,7 +19,7 @@ SEE ALSO
 import gc
 import os
 import signal
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -111,15 +111,10 @@ class Nursery:
         changed = plan.main_cf.changed()
         if self._signals is None:
             self._signals = changed_signals()
-        # A signal for the child must not find master's handlers there: they would wake master.
-        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, self._signals)
-        try:
-            pid = os.fork()
-            if pid == 0:
-                self._live(plan, child, descriptors, claim, losses, changed=changed)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-        return pid
+        return fork(
+            self._signals,
+            lambda: self._live(plan, child, descriptors, claim, losses, changed=changed),
+        )
 
     def _live(
         self,
@@ -213,6 +208,24 @@ class Nursery:
             inherited = LISTEN_FD + plan.listener_count
             sink = FileSink(inherited, is_socket=self._log_is_socket)
         return open_log(plan.params, plan.service.command, inherited=sink)
+
+
+def fork(signals: Iterable[int], live: Callable[[], NoReturn]) -> int:
+    """Make a copy of this process, which lives so; return its pid.
+
+    signals: those that have handlers here. They must not be called there: they would wake master.
+
+    Raises:
+        OSError: the system has no room for it.
+    """
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        pid = os.fork()
+        if pid == 0:
+            live()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+    return pid
 
 
 def changed_signals() -> list[int]:

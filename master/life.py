@@ -67,12 +67,12 @@ def run(
         journal.log.warning(complaint)
     adopt_environment(configuration)
     nursery = Nursery(journal.descriptor, verbose=verbose)
-    supervisor = Supervisor(configuration, names, journal, nursery)
+    supervisor = Supervisor(configuration, names, journal, nursery, owner)
     supervisor.manager = manager
     control = Control(supervisor.loop, journal.log)
     orders = Orders(supervisor, Upgrade(supervisor, control, own))
     orders.listen_to_signals()
-    supervisor.open(owner, sockets)
+    supervisor.open(sockets)
     control.open(f"{params.process_id_directory}/control", orders.handle)
     ready()
     supervisor.tell_manager()
@@ -123,7 +123,7 @@ class Successor:
             flow=(state.flow[0], state.flow[1]),
             generation=state.generation,
         )
-        self.supervisor = supervisor = Supervisor(configuration, names, journal, nursery)
+        self.supervisor = supervisor = Supervisor(configuration, names, journal, nursery, owner)
         supervisor.started = state.started
         supervisor.manager = Notifier(state.notify, state.watchdog)
         self.control = Control(supervisor.loop, journal.log)

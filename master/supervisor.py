@@ -36,6 +36,7 @@ from master.endpoints import Endpoint, Names
 from master.events import Loop
 from master.handover import Done, Handover
 from master.journal import Journal
+from master.leftovers import Leftovers
 from master.listeners import Listeners
 from master.lock import Lock
 from master.notify import Notifier
@@ -81,7 +82,12 @@ class Supervisor:
     """The running mail system."""
 
     def __init__(
-        self, configuration: Configuration, names: Names, journal: Journal, nursery: Nursery
+        self,
+        configuration: Configuration,
+        names: Names,
+        journal: Journal,
+        nursery: Nursery,
+        owner: Identity | None,
     ) -> None:
         self.configuration = configuration
         self.phase = Phase.RUNNING
@@ -95,9 +101,11 @@ class Supervisor:
         self.nursery = nursery
         self.journal = journal
         self.names = names
+        self.leftovers = Leftovers(self.loop, self.log, owner)
+        self._owner = owner
         self._handovers: list[Handover] = []
 
-    def open(self, owner: Identity | None, sockets: Iterable[socket.socket] = ()) -> None:
+    def open(self, sockets: Iterable[socket.socket] = ()) -> None:
         """Take the locks, open every listener, start the first processes.
 
         sockets: listeners of the service manager, to be used where they belong.
@@ -109,9 +117,9 @@ class Supervisor:
         params = self.configuration.params
         self.locks: tuple[int, ...] = (
             Lock.acquire(Path(params.process_id_directory, "master.pid")).descriptor,
-            Lock.acquire(Path(params.data_directory, "master.lock"), owner).descriptor,
+            Lock.acquire(Path(params.data_directory, "master.lock"), self._owner).descriptor,
         )
-        self.listeners = Listeners(owner)
+        self.listeners = Listeners(self._owner)
         wanted = list(listeners.wanted(self.configuration.plans.values()))
         given, complaints = activation.assign(sockets, [one.endpoint for one in wanted])
         for complaint in complaints:
@@ -120,6 +128,7 @@ class Supervisor:
         self.listeners.open(wanted, BIND_PATIENCE)
         self._prepare_to_fork()
         self._run_plans()
+        self.leftovers.expect()  # of whatever ended the mail system before
         self._announce("daemon started")
 
     def adopt(self, locks: Sequence[int], all_listeners: Listeners, pools: Iterable[Pool]) -> None:
@@ -137,6 +146,7 @@ class Supervisor:
         """Start processes of our own in the place of those that were adopted."""
         self._prepare_to_fork()
         self._announce("upgrade")
+        self.leftovers.expect()
         self._put_in_force(lift_throttles=False)
 
     def helper_left(self) -> None:
@@ -190,6 +200,7 @@ class Supervisor:
             self.phase = Phase.DRAINING
         for key in self.pools.keys() - {self._log_service}:
             self._dismiss(key)
+        self.leftovers.end()
         if self.helper:
             self.helper.end(f"the mail system is {self.phase.value}")
         # Whoever is still at work logs until the end.
@@ -223,9 +234,13 @@ class Supervisor:
                 return
             if self.helper and self.helper.reap(pid, status):
                 continue
+            if self.leftovers.reap(pid, status):
+                continue
             for pool in self.all_pools():
                 if pool.reap(pid, status, silently=expected):
                     break
+            if status and self.phase is Phase.RUNNING:
+                self.leftovers.expect()
 
     def hand_over(self, done: Done) -> None:
         """Call back when no process that was told to leave accepts connections any more."""

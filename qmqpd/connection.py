@@ -256,8 +256,7 @@ class Connection:
     def _expire_delivery(self) -> None:
         """Give up a silent cleanup; before that, only an attempt to connect is due again."""
         delivery = self._delivery
-        if delivery and time.monotonic() >= delivery.deadline:
-            delivery.fail("timeout")
+        if delivery and time.monotonic() >= delivery.deadline and delivery.expire():
             self._report(delivery.status, delivery.reason)
 
     def _report(self, status: int, reason: bytes) -> None:

@@ -12,7 +12,6 @@ SEE ALSO
     spec/master-protocol.md, section 3
 """
 
-import errno
 import os
 import select
 import signal
@@ -22,14 +21,13 @@ from itertools import islice
 
 from common.child import AVAILABLE, LISTEN_FD, STATUS_FD, TAKEN, Child
 from common.client import Client
-from common.sockets import accept
+from common.sockets import EXHAUSTED, accept
 from qmqpd.capacity import Capacity, Excess
 from qmqpd.connection import Connection, Wait
 from qmqpd.parking import Parking
 from qmqpd.service import Service
 
 ACCEPT_PAUSE = 1.0  # seconds without accepting when the system is out of descriptors or memory
-EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 EXPIRE_LIMIT = 100  # clients in one turn: those that come at one time may expire at one time
 CROWDED = 100  # clients; ordinary traffic stays with the workers that are warm
 PATS = 3  # of the watchdog, while nothing hangs
@@ -76,7 +74,7 @@ class Worker:
         if listener := self._listeners.get(descriptor):
             self._accept(listener, self._families[descriptor])
         elif connection := self._parking.watching(descriptor):
-            self._settle(connection, connection.advance())
+            self._settle(connection, advanced(connection))
         elif descriptor == STATUS_FD:
             self._drain(self.params.qmqpd_drain_timeout)
         elif descriptor == self._signals:
@@ -117,7 +115,7 @@ class Worker:
     def _take(self, accepted: socket.SocketType, client: Client) -> None:
         connection = Connection(self.service, accepted, client)
         if self._make_room(connection):
-            self._settle(connection, connection.advance())
+            self._settle(connection, advanced(connection))
 
     def _make_room(self, connection: Connection) -> bool:
         """Dismiss silent clients as far as needed; tell whether the new one may stay."""
@@ -149,7 +147,7 @@ class Worker:
     def _continue_named(self) -> None:
         for address in self.service.resolver.collect():
             for connection in self._parking.nameless(address):
-                self._settle(connection, connection.advance())
+                self._settle(connection, advanced(connection))
 
     def _check_time(self) -> None:
         """Act on what did not happen in time."""
@@ -233,6 +231,16 @@ class Worker:
         self._reported = availability
         if self._leave_at is None:  # else master has closed its end
             self.child.report(availability)
+
+
+def advanced(connection: Connection) -> Wait | None:
+    """Let a client go on, as Connection.advance(); without memory for it, it must come back."""
+    try:
+        return connection.advance()
+    except MemoryError:
+        pass  # from here on nothing holds what was made up to there
+    connection.dismiss("out of memory")
+    return None
 
 
 def open_signals() -> int:

@@ -63,7 +63,7 @@ class QmqpdParams(ChildParams):
     )
     qmqpd_cleanup_timeout: Seconds = parameter(
         "30s",
-        "Longest wait for cleanup's greeting; then the client is told to retry.",
+        "Longest wait until cleanup greets, or reads; then the client is told to retry.",
         least=1,
         ours=True,
     )

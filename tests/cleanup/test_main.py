@@ -488,6 +488,19 @@ def test_a_disk_that_fails_later_is_told_with_a_status(
     assert any(os.strerror(number) in line for line in result.lines)
 
 
+def test_a_message_that_takes_too_much_memory_costs_itself_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def exhaust(session: Session, data: bytes) -> bytes:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "receive_data", exhaust)
+        result = converse(options() + message())
+    assert (result.status, result.files) == (None, {})
+    assert result.lines[-1].endswith("out of memory while reading from the cleanup client")
+
+
 def test_a_missing_hold_queue_is_told_with_a_status() -> None:
     Path("hold").rmdir()
     result = converse(options(114 | HOLD) + message())

@@ -413,7 +413,7 @@ class Fault:
 
     CALLS = (
         *((os, name) for name in ("open", "writev", "pwrite", "fsync", "fchmod", "rename")),
-        *((os, name) for name in ("fstat", "unlink", "close")),
+        *((os, name) for name in ("fstat", "unlink", "close", "utime")),
         (fcntl, "flock"),
     )
 

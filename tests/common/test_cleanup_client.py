@@ -620,18 +620,34 @@ def test_an_answer_that_is_none_is_no_success(
     assert conversation.read() == b""
 
 
+@pytest.mark.parametrize("size", [1, 40_000, 4_000_000])
 def test_our_own_cleanup_that_hangs_has_its_time_and_no_more(
-    native: FakeCleanup, clock: Clock
+    native: FakeCleanup, clock: Clock, size: int
 ) -> None:
-    client, conversation = begin(native, [b"facts"])
-    clock.now += IO_TIMEOUT - 1
-    assert not client.delivery.advance()
-    assert client.delivery.deadline == 1000 + IO_TIMEOUT  # not put off
-    client.delivery.fail("timeout")
-    assert client.outcome() == (Status.WRITE_FAILED, b"")
-    assert client.warnings == ["timeout while reading cleanup's status"]
+    client, conversation = begin(native, [b"x" * size])
     conversation.read()
-    assert conversation.read() == b""
+    clock.now = client.delivery.deadline
+    assert not client.delivery.expire()
+    assert client.delivery.deadline == 1000 + GREETING_TIMEOUT + IO_TIMEOUT
+    clock.now = client.delivery.deadline
+    assert client.delivery.expire()
+    assert client.outcome() == (Status.WRITE_FAILED, b"")
+    assert client.warnings[0].startswith("timeout while ")
+
+
+@pytest.mark.parametrize("size", [1, 40_000, 4_000_000])
+def test_a_frame_that_nobody_reads_is_given_up_as_soon_as_a_missing_greeting(
+    native: FakeCleanup, clock: Clock, size: int
+) -> None:
+    client = Client([b"x" * size], native=True)
+    assert not client.delivery.advance()
+    clock.now += 29
+    assert not client.delivery.advance()
+    assert client.delivery.deadline == 1000 + GREETING_TIMEOUT  # not put off
+    clock.now += 1
+    assert client.delivery.expire()
+    assert client.outcome() == (Status.WRITE_FAILED, b"")
+    assert client.warnings[0].startswith("timeout while ")
 
 
 def test_a_large_frame_goes_on_as_our_own_cleanup_reads_it(
@@ -642,8 +658,11 @@ def test_a_large_frame_goes_on_as_our_own_cleanup_reads_it(
     turns = 0
     while client.delivery.step is Step.RECORDS:
         assert client.delivery.events() == select.EPOLLOUT
-        clock.now += 3000  # each piece has its own time
         conversation.read()
+        if not turns:
+            clock.now = client.delivery.deadline
+            assert not client.delivery.expire()
+        clock.now += 3000  # each piece has its own time
         assert not client.delivery.advance()
         turns += 1
     assert client.delivery.deadline > clock.now

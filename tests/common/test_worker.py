@@ -1,14 +1,18 @@
 """Promises of common.worker, kept by a process of its own."""
 
+import errno
+import os
 import signal
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from socket import SocketType
+from typing import NoReturn
 
 import pytest
 
+from common import worker as worker_module
 from common.child import AVAILABLE, LISTEN_FD, TAKEN, Child
 from common.params import ChildParams, Seconds
 from common.worker import Serve, serve_each
@@ -63,6 +67,25 @@ def test_each_connection_is_served_between_taken_and_available(listener: socket.
             assert process.report() == (process.pid, 4, TAKEN)
             assert process.report() == (process.pid, 4, AVAILABLE)
         assert not process.reported()
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM])
+def test_a_process_without_room_for_a_client_leaves_and_says_why(
+    listener: socket.socket, number: int
+) -> None:
+    """Were it a crash, a service that had served nobody yet would be throttled."""
+
+    def run(child: Child) -> None:
+        def refuse(*arguments: object) -> NoReturn:
+            raise OSError(number, os.strerror(number))
+
+        pytest.MonkeyPatch().setattr(worker_module, "accept", refuse)
+        serve_each(child, PARAMS, echo)
+
+    with Forked(run, [listener]) as process, socket.socket(socket.AF_UNIX) as client:
+        client.connect("service")
+        assert process.wait() == 0
+        assert process.log() == [f"warning: accept connection: {os.strerror(number)}"]
 
 
 def test_taken_is_said_before_the_client_is_served(listener: socket.socket) -> None:

@@ -22,6 +22,7 @@ from common.child import AVAILABLE, TAKEN, Child
 from common.netstring import encode
 from qmqpd import capacity
 from qmqpd import worker as worker_module
+from qmqpd.session import Session, Submission
 from qmqpd.worker import Worker
 from tests.common.fake_cleanup import QUEUE_ID, FakeCleanup
 from tests.common.forked import Forked
@@ -29,6 +30,7 @@ from tests.qmqpd.service import PACKET, make_service
 from tests.suite.waiting import wait_for
 
 ACCEPTED = encode(b"KOk: queued as " + QUEUE_ID.encode())
+LARGE = b"9000000:"  # the beginning of a packet
 GOOD, BAD = "127.0.0.1", "127.0.0.66"  # BAD is not among the authorised clients
 
 
@@ -415,6 +417,29 @@ def test_a_worker_out_of_descriptors_pauses_and_recovers(setup: Setup) -> None:
             last.say(PACKET)
             setup.cleanup.serve()
             assert last.hear() == ACCEPTED
+
+
+def test_a_client_for_whom_there_is_no_memory_is_sent_away_alone(setup: Setup) -> None:
+    def run(child: Child) -> None:
+        def receive(session: Session, data: bytes) -> Submission | None:
+            if data.startswith(LARGE):
+                raise MemoryError
+            return plain(session, data)
+
+        plain = Session.receive_data
+        pytest.MonkeyPatch().setattr(Session, "receive_data", receive)
+        Worker(child, make_service(child.log)).run()
+
+    with Forked(run, [setup.server]) as process:
+        (other,) = parked(process, setup, 1, PACKET[:5])
+        with setup.client() as client:
+            client.say(LARGE)
+            assert client.hear() == encode(b"ZError: out of memory, try again later")
+        with other:
+            other.say(PACKET[5:])
+            setup.cleanup.serve()
+            assert other.hear() == ACCEPTED
+        assert any("out of memory" in line for line in process.log())
 
 
 # Leaving.

@@ -97,6 +97,10 @@ class Load:
         times = sorted(sent.took for sent in self.sent)
         return times[int(share * (len(times) - 1))]
 
+    def message(self, number: int) -> bytes:
+        """Return the message of this number."""
+        return numbered(number, self._body)
+
     def _run(self) -> None:
         while not self._stopping.is_set():
             with self._lock:
@@ -110,7 +114,7 @@ class Load:
     def _submit(self, number: int) -> Sent:
         begin = time.monotonic()
         try:
-            message = numbered(number, self._body)
+            message = self.message(number)
             source = self._sources[number % len(self._sources)]
             answer = submit(self._port, message, b"s@from.test", self._recipient, source=source)
         except OSError as error:

@@ -1,6 +1,7 @@
 """namespaces - a program that has a whole host to itself"""
 
 import json
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -13,14 +14,19 @@ from tests.suite.instance import run
 NAMESPACES = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
 
 
+def confined(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a module of tests on a host of its own, which ends with it; return what came of it."""
+    peers.superuser("namespaces")
+    return run([*NAMESPACES, sys.executable, "-P", "-m", module, *arguments])
+
+
 def live(module: str) -> dict[str, Any]:
     """Run a module of tests on a host of its own; return what it prints as JSON."""
-    peers.superuser("namespaces")
     peers.program("postfix")
     # No folder of pytest's: those are closed to daemons without privileges, again and again.
     with tempfile.TemporaryDirectory(prefix="pr-") as folder:
         Path(folder).chmod(0o755)
-        done = run([*NAMESPACES, sys.executable, "-P", "-m", module, folder])
+        done = confined(module, folder)
     assert done.returncode == 0, done.stderr
     found = dict(json.loads(done.stdout))
     print(found["log"], done.stderr)

@@ -37,9 +37,14 @@ def missing(what: str) -> NoReturn:
 
 def program(name: str) -> Path:
     """Return the path of one of Debian's Postfix programs."""
+    return system_program(name, "postfix")
+
+
+def system_program(name: str, package: str) -> Path:
+    """Return the path of a command of Debian's that is no part of a mail system."""
     path = shutil.which(name, path=SEARCH)
     if path is None:
-        missing(f"{name} (Debian package postfix)")
+        missing(f"{name} (Debian package {package})")
     return Path(path)
 
 

@@ -13,45 +13,18 @@ import pytest
 from tests.cleanup.stream import message, options
 from tests.suite.instance import Postroom
 from tests.suite.load import Load, lost
+from tests.suite.mistakes import (
+    ANSWERED_TOO_SOON,
+    HURRY,
+    NOBODY_CLOSES,
+    NOBODY_TAKES_BACK,
+    make,
+)
 from tests.suite.relay import Relay
 from tests.suite.storm import GAP_LIMIT, NOTHING_LEAVES, Pace, await_success, rage
 from tests.suite.waiting import wait_for
 
 STEADY, QUICK, FIERCE = Pace(5, 8), Pace(10, 4), Pace(50, 4)
-
-# Mistakes that daemons could make, put into them as they start.
-ANSWERED_TOO_SOON = """
-from cleanup.__main__ import Cleanup
-
-complete, answer = Cleanup._complete, Cleanup._answer
-Cleanup._complete = lambda self, session: None
-
-def too_soon(self, connection, session):
-    connection.sendall(session.verdict())
-    complete(self, session)
-    self.file.release()
-    self.file.reveal()
-    self.file = None
-
-Cleanup._answer = too_soon
-"""
-NOBODY_TAKES_BACK = """
-from common.claim import Claim
-
-Claim.remove = lambda self: []
-"""
-NOBODY_CLOSES = """
-import os
-from master.pool import Pool
-
-wind_up = Pool._wind_up
-
-def forgetful(self, pid):
-    os.pidfd_open(os.getpid())
-    wind_up(self, pid)
-
-Pool._wind_up = forgetful
-"""
 
 
 @pytest.mark.alone
@@ -80,10 +53,9 @@ def test_killed_programs_of_postfix_cost_none_either() -> None:
     ],
     ids=["answers too soon", "nobody takes back", "nobody closes"],
 )
-def test_a_daemon_with_a_mistake_is_found_out(mistake: str, found: str, tmp_path: Path) -> None:
-    (tmp_path / "sitecustomize.py").write_text(mistake)
+def test_a_daemon_with_a_mistake_is_found_out(mistake: str, found: str) -> None:
     with Postroom() as instance:
-        instance.within = ["env", f"PYTHONPATH={tmp_path}"]
+        make(instance, mistake)
         toll = rage(instance.start(), QUICK, patience=0.0)
     assert found in " ".join(toll.complaints(steady=False)), toll
 
@@ -93,14 +65,44 @@ def test_the_unfinished_file_of_a_killed_process_is_removed_and_the_log_says_so(
     postroom: Postroom,
 ) -> None:
     with socket.socket(socket.AF_UNIX) as client:
-        client.connect(str(postroom.spool / "public/cleanup"))
-        client.sendall(options() + message()[:40])
-        (path,) = wait_for(lambda: postroom.files("incoming"), 10, "a file")
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        path = begin_message(postroom, client)
         for worker in postroom.children("cleanup"):
             worker.kill()
         wait_for(lambda: not path.exists(), 1, "the end of the file")
     postroom.wait_for_log(rf"removed incoming/{path.name}: process pid \d+ had not finished it")
+
+
+def test_what_a_killed_mail_system_left_goes_when_it_is_back_and_what_is_written_stays() -> None:
+    with Postroom() as instance, socket.socket(socket.AF_UNIX) as first:
+        make(instance, HURRY)
+        instance.start()
+        left = begin_message(instance, first)
+        for process in instance.note_processes():
+            process.kill()
+        wait_for(lambda: not instance.master(), 5, "the end of master")
+        instance.start()
+        with socket.socket(socket.AF_UNIX) as second:
+            written = begin_message(instance, second)
+            wait_for(lambda: not left.exists(), 10, "the end of the file")
+            instance.wait_for_log(rf"removed incoming/{left.name}: unfinished, and nobody is at it")
+            assert written.exists()
+            second.sendall(message()[40:])
+            wait_for(lambda: written.name in instance.queue_files(), 5, "the message")
+
+
+def begin_message(instance: Postroom, client: socket.socket) -> Path:
+    """Send cleanup half a message; return its file."""
+    before = instance.files("incoming")
+    client.connect(str(instance.spool / "public/cleanup"))
+    client.sendall(options() + message()[:40])
+
+    def made() -> list[Path]:
+        found = {*instance.files("incoming")} - {*before}
+        return [one for one in found if "." not in one.name]  # that was its first name
+
+    (path,) = wait_for(made, 10, "a file")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    return path
 
 
 @pytest.mark.alone
