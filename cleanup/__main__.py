@@ -26,19 +26,31 @@ from cleanup.message import Journal, Message
 from cleanup.native import NativeSession
 from cleanup.session import Session
 from cleanup.trigger import wake_queue_manager
-from cleanup.writer import QueueFile, StaleLogs
+from cleanup.writer import HOLD, INCOMING, LOG_DIRECTORIES, QueueFile, StaleLogs
 from common.child import FLOW_READ_FD, FLOW_WRITE_FD, Child
 from common.claim import Claim
 from common.errors import PeerError, QueueError
 from common.log import Log
 from common.params import CleanupParams
+from common.sandbox.confinement import confine
+from common.sandbox.needs import FULL, Access, Needs
 from common.sockets import set_io_timeout, wait_readable
 from common.status import Status
+from common.tables import needs_of_tables
 from common.worker import serve_each
 
 PARAMS = CleanupParams
 NATIVE = True  # there is a socket for frames beside the public one
 CLAIMS = True  # queue files are written here
+
+# Folders of the queue, and what cleanup does there.
+NEEDS = Needs(
+    (
+        *((INCOMING, FULL), (HOLD, FULL)),
+        *((folder, Access.REMOVE) for folder in LOG_DIRECTORIES),
+        ("public", Access.WRITE),  # the queue manager's FIFO, which may be made anew
+    )
+)
 
 # What Postfix's cleanup does to a message and ours does not, by the parameters that ask for it.
 MISSING = (*("smtpd_milters", "non_smtpd_milters", "milter_header_checks"),)
@@ -65,7 +77,7 @@ def serve(child: Child) -> None:
     addresses = rules.address_rules.open(child.main_cf, child.log)
     inspection = Inspection.of(params, child.main_cf, child.log)
     rules = replace(rules, addresses=addresses, inspection=inspection)
-    child.drop_privileges(params.mail_owner, params.queue_directory)
+    confine(child, params, NEEDS | needs_of_tables())
     cleanup = Cleanup(rules, child.log, child.claim)
     signal.signal(signal.SIGTERM, cleanup.terminate)
     signal.signal(signal.SIGALRM, cleanup.expire)

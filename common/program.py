@@ -5,7 +5,8 @@ DESCRIPTION
     parameters, and serve(child). It may have prepare(params), which makes
     what all of its processes need of their parameters; TRANSPORTS, if it
     serves others than inet and unix; NATIVE, if there is a socket for frames
-    beside its own; MISSING, parameters that ask for what it does not do.
+    beside its own; NEEDS, what its processes need when they serve; MISSING,
+    parameters that ask for what it does not do.
 
 SEE ALSO
     master.children, which forks it
@@ -20,6 +21,7 @@ from typing import Any
 from common.child import Child
 from common.config import MainCf
 from common.params import SuiteParams
+from common.sandbox.needs import NOTHING, Needs
 
 UNSET = ("", "no")  # texts of a parameter that asks for nothing
 USUAL_TRANSPORTS = ("inet", "unix")
@@ -35,6 +37,7 @@ class Program:
     prepare: Callable[[Any], object]
     transports: tuple[str, ...]  # that it can serve
     native: bool = False  # it has a second socket, for our own daemons' form of its protocol
+    needs: Needs = NOTHING  # when it serves
     claims: bool = False  # it writes queue files, and notes which
     missing: tuple[str, ...] = ()  # parameters that ask for what it does not do
 
@@ -51,6 +54,7 @@ class Program:
             prepare=getattr(module, "prepare", lambda params: None),
             transports=getattr(module, "TRANSPORTS", USUAL_TRANSPORTS),
             native=getattr(module, "NATIVE", False),
+            needs=getattr(module, "NEEDS", NOTHING),
             claims=getattr(module, "CLAIMS", False),
             missing=getattr(module, "MISSING", ()),
         )

@@ -28,6 +28,7 @@ from common.claim import Claim
 from common.errors import ConfigError
 from common.log import Log, log_end, open_log
 from common.outage import Losses, Outage
+from common.sandbox.layers import Told
 from common.sinks import FileSink, SyslogSink, refers_to_socket
 from master import foreign
 from master.plan import NativePlan, Plan
@@ -52,6 +53,7 @@ class Birth:
     generation: int
     claim: Claim | None = None
     losses: Losses | None = None
+    told: Told | None = None
 
 
 class Nursery:
@@ -91,15 +93,21 @@ class Nursery:
             environment = {**os.environ, "GENERATION": f"{self.generation:o}"}
             pid = foreign.execute(plan.program_path, words, environment, descriptors)
             return Birth(pid, self.generation)
-        claim, losses = Claim.shared() if plan.program.claims else None, Losses()
-        pid = self._fork(plan, descriptors, claim, losses)
+        claim, losses, told = Claim.shared() if plan.program.claims else None, Losses(), Told()
+        pid = self._fork(plan, descriptors, claim, losses, told)
         losses.keep()
+        told.keep()
         if claim:
             claim.keep()
-        return Birth(pid, self.generation, claim, losses)
+        return Birth(pid, self.generation, claim, losses, told)
 
     def _fork(
-        self, plan: NativePlan, descriptors: list[int], claim: Claim | None, losses: Losses
+        self,
+        plan: NativePlan,
+        descriptors: list[int],
+        claim: Claim | None,
+        losses: Losses,
+        told: Told,
     ) -> int:
         """Make a copy of master that lives as the child; return its pid."""
         if self.log_descriptor is not None:
@@ -116,7 +124,7 @@ class Nursery:
         try:
             pid = os.fork()
             if pid == 0:
-                self._live(plan, child, descriptors, claim, losses, changed=changed)
+                self._live(plan, child, descriptors, claim, losses, told, changed=changed)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         return pid
@@ -128,6 +136,7 @@ class Nursery:
         descriptors: list[int],
         claim: Claim | None,
         losses: Losses,
+        told: Told,
         *,
         changed: bool,
     ) -> NoReturn:
@@ -143,7 +152,7 @@ class Nursery:
             os.environ["GENERATION"] = f"{self.generation:o}"
             if changed or plan.personal or not self._log_is_simple(plan):
                 child = self._own_child(plan)
-            child.claim = claim
+            child.claim, child.told = claim, told
             log = child.log
             log.share(self._outage, losses)
             log.renew()

@@ -25,6 +25,7 @@ from common.errors import ConfigError
 from common.options import Options
 from common.params import MasterParams
 from common.program import Program, own_settings
+from common.sandbox import confinement
 from master import services
 from master.arguments import parse_options
 from master.endpoints import Endpoint, Names, Network
@@ -77,6 +78,7 @@ class Configuration:
             notices += remarks(made)
         refuse_shared_endpoints(plans.values())
         notices += log_remarks(plans.values(), params)
+        notices += sandbox_remarks(plans.values())
         warnings = (*main_cf.warnings, *found.warnings, *notices)
         return cls(reading, main_cf, params, plans, warnings, postponed)
 
@@ -147,6 +149,7 @@ def native_plan(
         endpoints += (Endpoint(Transport.UNIX, native_path(service.name)),)
     own_params = own.load(program.params)
     check_log(own, own_params)
+    confinement.prepare(own_params, program.needs)
     prefork = getattr(params, f"{service.command}_prefork_count", params.default_prefork_count)
     return NativePlan(
         service=service,
@@ -189,6 +192,15 @@ def log_remarks(plans: Iterable[Plan], params: MasterParams) -> Iterator[str]:
     foreign = any(not isinstance(one, NativePlan) for one in plans)
     if params.maillog_file and foreign and name not in served:
         yield f"service {name} is missing: Postfix's programs cannot log to maillog_file"
+
+
+def sandbox_remarks(plans: Iterable[Plan]) -> Iterator[str]:
+    """Yield what this machine lacks for daemons to shut themselves in, if any would."""
+    native = (one for one in plans if isinstance(one, NativePlan))
+    if any(confinement.wanted(one.params) for one in native):
+        lacking = "; ".join(confinement.missing())
+        if lacking:
+            yield f"sandbox: {lacking}: daemons go on without"
 
 
 def load_program(service: Service) -> Program:

@@ -14,12 +14,15 @@ SEE ALSO
     master.channel, by which processes report and are told to leave
 """
 
+import functools
+import operator
 import os
 import select
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from common.log import Log
+from common.sandbox.layers import Layer
 from master import policy
 from master.channel import Channel, Process
 from master.children import Birth, Nursery
@@ -63,6 +66,13 @@ class Pool:
         """Every process, the oldest configuration's first."""
         channels = [*self.retired, self.channel] if self.channel else self.retired
         return ((one, process) for one in channels for process in one.processes.values())
+
+    @property
+    def layers(self) -> Layer | None:
+        """What each process has shut itself in with; None if none has said so yet."""
+        told = (birth.told.heard() for birth in self._births.values() if birth.told)
+        heard = [layers for layers in told if layers is not None]
+        return functools.reduce(operator.and_, heard) if heard else None
 
     def run(
         self,

@@ -9,7 +9,9 @@ import resource
 
 from common.child import Child
 from common.params import QmqpdParams
-from common.tables import import_types
+from common.sandbox.confinement import confine
+from common.sandbox.needs import NAMES, Needs
+from common.tables import import_types, needs_of_tables
 from qmqpd.access import Access
 from qmqpd.experience import Experience
 from qmqpd.names import Resolver
@@ -17,6 +19,7 @@ from qmqpd.service import Rules, Service
 from qmqpd.worker import Worker
 
 PARAMS = QmqpdParams
+NEEDS = NAMES | Needs(threads=True)
 
 EXPERIENCE = Experience()  # of all workers: made once, in master, and forked with them
 SPARE_DESCRIPTORS = 64  # beside one for each client and one for its conversation with cleanup
@@ -32,10 +35,11 @@ def serve(child: Child) -> None:
     """Serve clients until it is time to leave."""
     rules: Rules = child.prepared
     params = rules.params
-    allow_descriptors(2 * params.qmqpd_worker_connection_limit + SPARE_DESCRIPTORS)
+    descriptors = 2 * params.qmqpd_worker_connection_limit + SPARE_DESCRIPTORS
+    allow_descriptors(descriptors)
     access = Access(params, child.main_cf, child.log)
     resolver = Resolver(child.log, access.permits_address, EXPERIENCE)
-    child.drop_privileges(params.mail_owner, params.queue_directory)
+    confine(child, params, NEEDS | Needs(descriptors=descriptors) | needs_of_tables())
     service = Service(rules, child.log, access, resolver, verbosity=int(child.verbose))
     Worker(child, service).run()
 

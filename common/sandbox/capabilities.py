@@ -1,0 +1,51 @@
+"""capabilities - giving up what root can do, also for programs that might be executed
+
+SEE ALSO
+    capabilities(7), prctl(2)
+"""
+
+import ctypes
+import errno
+
+from common.sandbox.libc import LIBC, check
+
+PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 24, 38
+PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
+VERSION_3 = 0x20080522  # of the structures: two sets of 32 bits each
+LIMIT = 64  # numbers that a capability can have
+
+
+def empty_bounding_set() -> None:
+    """See that no program executed from now on gets any; to be done while we have them.
+
+    Raises:
+        OSError: the system refuses.
+    """
+    for number in range(LIMIT):
+        try:
+            check(LIBC.prctl(PR_CAPBSET_DROP, number, 0, 0, 0))
+        except OSError as error:
+            if error.errno == errno.EINVAL:
+                return  # the kernel has no more
+            raise
+
+
+def clear() -> None:
+    """Have none, and hand none on.
+
+    Raises:
+        OSError: the system refuses.
+    """
+    check(LIBC.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0))
+    header = (ctypes.c_uint32 * 2)(VERSION_3, 0)
+    nothing = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable, twice
+    check(LIBC.capset(header, nothing))
+
+
+def forbid_new_privileges() -> None:
+    """Let no set-user-id bit of a program count any more.
+
+    Raises:
+        OSError: the system refuses.
+    """
+    check(LIBC.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
