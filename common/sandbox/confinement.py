@@ -18,6 +18,7 @@ SEE ALSO
 import os
 import resource
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 
 from common.child import Child
@@ -52,10 +53,10 @@ def wanted(params: SuiteParams) -> bool:
 
 def prepare(params: SuiteParams, needs: Needs) -> None:
     """Make in master what its children load: it takes longer than all they do."""
-    if wanted(params) and not seccomp.trouble():
+    if wanted(params):
         needs |= of_log(params)
-        seccomp.compiled(needs)
-        seccomp.compiled(needs | SERVER)  # as its tables may need
+        make_filter(needs)
+        make_filter(needs | SERVER)  # as its tables may need
 
 
 def missing() -> Iterator[str]:
@@ -82,13 +83,14 @@ def of_log(params: SuiteParams) -> Needs:
 def shut_in(child: Child, needs: Needs) -> Layer:
     """Put on every lock there is; return those that hold."""
     known = landlock.version()
+    make_filter(needs)  # while files may be written
     # In this order: the last two need the second, and the last one forbids all of them.
     locks: tuple[tuple[Layer, bool, Callable[[], None]], ...] = (
         (Layer.CAPABILITIES, child.unprivileged, capabilities.clear),
         (Layer.NO_NEW_PRIVILEGES, True, capabilities.forbid_new_privileges),
         (Layer.LIMITS, True, partial(limit, needs, isinstance(child.log.sink, FileSink))),
         (landlock.layers(known), known > 0, partial(landlock.restrict, needs, known)),
-        (Layer.SYSTEM_CALLS, not seccomp.trouble(), partial(load_filter, needs)),
+        (Layer.SYSTEM_CALLS, not seccomp.trouble(), lambda: seccomp.load(seccomp.compiled(needs))),
     )
     held = NONE
     for layers, is_here, lock in locks:
@@ -116,6 +118,7 @@ def limit(needs: Needs, logs_to_file: bool) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
 
-def load_filter(needs: Needs) -> None:
-    """Leave no system calls but those that are needed."""
-    seccomp.load(seccomp.compiled(needs))
+def make_filter(needs: Needs) -> None:
+    """Make what is loaded later; trouble is heard of then."""
+    with suppress(OSError):
+        seccomp.compiled(needs)

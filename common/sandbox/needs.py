@@ -36,7 +36,7 @@ class Needs:
     ports: frozenset[int] = frozenset()  # that TCP connections may be made to
     any_port: bool = False
     threads: bool = False
-    descriptors: int = 1024  # at most; a soft limit that is lower stays
+    descriptors: int = 1024  # that may be open at once
 
     def __or__(self, other: "Needs") -> "Needs":
         """Return what serves both."""
