@@ -16,6 +16,7 @@ import os
 import socket
 import termios
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from common.sandbox.needs import Needs
 
@@ -96,8 +97,21 @@ LOCAL = (socket.AF_UNIX,)
 INTERNET = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6)
 
 
-def allowed(needs: Needs) -> tuple[Rule, ...]:
-    """Return the calls that these needs take."""
+class Kind(NamedTuple):
+    """All that matters of some needs here."""
+
+    network: bool
+    threads: bool
+    changes_files: bool
+
+    @classmethod
+    def of(cls, needs: Needs) -> "Kind":
+        """Return what matters."""
+        return cls(needs.network, needs.threads, needs.changes_files)
+
+
+def allowed(needs: Kind) -> list[Rule]:
+    """Return the calls that needs of this kind take."""
     names = (*MEMORY, *TIMES, *PROCESS, *DESCRIPTORS, *PATHS, *CONNECTIONS)
     rules: list[Rule] = [(name, ()) for name in names]
     rules += [("ioctl", (Condition(1, one),)) for one in DEVICE_CONTROLS]
@@ -111,4 +125,4 @@ def allowed(needs: Needs) -> tuple[Rule, ...]:
     else:
         rules.append(("open", (Condition(1, 0, OPEN_CHANGING),)))
         rules.append(("openat", (Condition(2, 0, OPEN_CHANGING),)))
-    return tuple(rules)
+    return rules

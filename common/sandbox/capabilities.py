@@ -7,12 +7,16 @@ SEE ALSO
 import ctypes
 import errno
 
-from common.sandbox.libc import LIBC, check
+from common.sandbox.libc import capset, check, prctl
 
 PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 24, 38
 PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
 VERSION_3 = 0x20080522  # of the structures: two sets of 32 bits each
 LIMIT = 64  # numbers that a capability can have
+
+# Made here, in master: memory that a child touches first is copied.
+HEADER = (ctypes.c_uint32 * 2)(VERSION_3, 0)
+NOTHING = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable, twice
 
 
 def empty_bounding_set() -> None:
@@ -23,7 +27,7 @@ def empty_bounding_set() -> None:
     """
     for number in range(LIMIT):
         try:
-            check(LIBC.prctl(PR_CAPBSET_DROP, number, 0, 0, 0))
+            check(prctl(PR_CAPBSET_DROP, number, 0, 0, 0))
         except OSError as error:
             if error.errno == errno.EINVAL:
                 return  # the kernel has no more
@@ -36,10 +40,8 @@ def clear() -> None:
     Raises:
         OSError: the system refuses.
     """
-    check(LIBC.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0))
-    header = (ctypes.c_uint32 * 2)(VERSION_3, 0)
-    nothing = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable, twice
-    check(LIBC.capset(header, nothing))
+    check(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0))
+    check(capset(HEADER, NOTHING))
 
 
 def forbid_new_privileges() -> None:
@@ -48,4 +50,4 @@ def forbid_new_privileges() -> None:
     Raises:
         OSError: the system refuses.
     """
-    check(LIBC.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+    check(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))

@@ -18,7 +18,6 @@ SEE ALSO
 import os
 import resource
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from functools import partial
 
 from common.child import Child
@@ -55,14 +54,14 @@ def prepare(params: SuiteParams, needs: Needs) -> None:
     """Make in master what its children load: it takes longer than all they do."""
     if wanted(params):
         needs |= of_log(params)
-        make_filter(needs)
-        make_filter(needs | SERVER)  # as its tables may need
+        made_filter(needs)
+        made_filter(needs | SERVER)  # as its tables may need
 
 
 def missing() -> Iterator[str]:
     """Yield what this machine does not have, and why."""
-    if reason := seccomp.trouble():
-        yield f"no seccomp ({reason})"
+    if not made_filter(NOTHING):
+        yield f"no seccomp ({seccomp.trouble() or 'libseccomp makes no filter'})"
     known = landlock.version()
     absent = [NAMES[one] for one in landlock.layers(landlock.ENOUGH) & ~landlock.layers(known)]
     if absent:
@@ -83,14 +82,14 @@ def of_log(params: SuiteParams) -> Needs:
 def shut_in(child: Child, needs: Needs) -> Layer:
     """Put on every lock there is; return those that hold."""
     known = landlock.version()
-    make_filter(needs)  # while files may be written
+    program = made_filter(needs)  # while files may be written
     # In this order: the last two need the second, and the last one forbids all of them.
     locks: tuple[tuple[Layer, bool, Callable[[], None]], ...] = (
         (Layer.CAPABILITIES, child.unprivileged, capabilities.clear),
         (Layer.NO_NEW_PRIVILEGES, True, capabilities.forbid_new_privileges),
         (Layer.LIMITS, True, partial(limit, needs, isinstance(child.log.sink, FileSink))),
         (landlock.layers(known), known > 0, partial(landlock.restrict, needs, known)),
-        (Layer.SYSTEM_CALLS, not seccomp.trouble(), lambda: seccomp.load(seccomp.compiled(needs))),
+        (Layer.SYSTEM_CALLS, bool(program), partial(seccomp.load, program)),
     )
     held = NONE
     for layers, is_here, lock in locks:
@@ -118,7 +117,9 @@ def limit(needs: Needs, logs_to_file: bool) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
 
-def make_filter(needs: Needs) -> None:
-    """Make what is loaded later; trouble is heard of then."""
-    with suppress(OSError):
-        seccomp.compiled(needs)
+def made_filter(needs: Needs) -> bytes:
+    """Return the filter that is loaded in the end, nothing if there can be none."""
+    try:
+        return b"" if seccomp.trouble() else seccomp.compiled(needs)
+    except OSError:
+        return b""

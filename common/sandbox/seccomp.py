@@ -17,7 +17,7 @@ import functools
 import os
 
 from common.sandbox import calls
-from common.sandbox.libc import LIBC, call
+from common.sandbox.libc import call, prctl
 from common.sandbox.needs import Needs
 
 LIBRARY = "libseccomp.so.2"
@@ -70,7 +70,7 @@ def trouble() -> str:
     if library() is None:
         return f"{LIBRARY} is not installed"
     # A kernel that has filters looks for one where there is none.
-    LIBC.prctl(PR_SET_SECCOMP, MODE_FILTER, None, 0, 0)
+    prctl(PR_SET_SECCOMP, MODE_FILTER, None, 0, 0)
     return "" if ctypes.get_errno() == errno.EFAULT else "this kernel has no filters"
 
 
@@ -80,11 +80,11 @@ def compiled(needs: Needs) -> bytes:
     Raises:
         OSError: the library is not there, or does not work.
     """
-    return _compiled(calls.allowed(needs))
+    return _compiled(calls.Kind.of(needs))
 
 
 @functools.cache
-def _compiled(rules: tuple[calls.Rule, ...]) -> bytes:
+def _compiled(kind: calls.Kind) -> bytes:
     seccomp = library()
     if seccomp is None:
         raise OSError(trouble())
@@ -97,7 +97,7 @@ def _compiled(rules: tuple[calls.Rule, ...]) -> bytes:
         seccomp.seccomp_attr_set(context, ATTRIBUTE_OPTIMIZE, ctypes.c_uint32(BINARY_TREE))
         for name in calls.FATAL:
             add(seccomp, context, KILL_PROCESS, name, ())
-        for name, conditions in rules:
+        for name, conditions in calls.allowed(kind):
             add(seccomp, context, ALLOW, name, conditions)
         with open(os.memfd_create("filter"), "r+b") as file:
             answer(seccomp.seccomp_export_bpf(context, file.fileno()))

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from common.sandbox import calls, needs
+from common.sandbox.calls import Kind
 from common.sandbox.needs import FULL, NAMES, NOTHING, SERVER, Access, NameFiles, Needs
 from common.tables import Options, needs_of_tables, open_table, opening
 from tests.common.journal import Journal
@@ -67,15 +68,17 @@ def test_a_table_that_cannot_be_opened_needs_nothing() -> None:
 
 
 def test_only_who_changes_files_has_the_calls_for_it() -> None:
-    plain = {name for name, conditions in calls.allowed(NAMES) if not conditions}
-    changing = {name for name, conditions in calls.allowed(Needs((("x", FULL),))) if not conditions}
+    plain = {name for name, conditions in calls.allowed(Kind.of(NAMES)) if not conditions}
+    changing = {
+        name for name, conditions in calls.allowed(Kind.of(Needs((("x", FULL),)))) if not conditions
+    }
     assert changing - plain == set(calls.CHANGES)
     assert not plain & set(calls.CHANGES)
 
 
 def test_no_call_is_both_allowed_and_fatal() -> None:
     everything = SERVER | Needs((("/", FULL),), threads=True)
-    assert not {name for name, _ in calls.allowed(everything)} & set(calls.FATAL)
+    assert not {name for name, _ in calls.allowed(Kind.of(everything))} & set(calls.FATAL)
 
 
 def test_a_file_that_was_replaced_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
