@@ -2,6 +2,7 @@
 
 SEE ALSO
     tests.suite.test_hostile, for what they can do no more
+    tests.commands.test_map_servers, for tables of databases
 """
 
 import json
@@ -30,7 +31,6 @@ pytestmark = pytest.mark.usefixtures("_as_root")
 
 ALL = dict.fromkeys(NAMES.values(), True)
 NOTHING = dict.fromkeys(NAMES.values(), False)
-SQL = "query = SELECT v FROM t WHERE k = '%s'\nuser = mail\ndbname = mail\n"
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,6 @@ def test_tables_of_all_servers_are_asked(stopped: Postroom) -> None:
         folder = stopped.top / "tables"
         folder.mkdir()
         names = [
-            tables_of_databases(running, folder),
             tables_of_caches(running, folder),
             table_in_a_file(folder),
         ]
@@ -135,26 +134,8 @@ def test_tables_of_all_servers_are_asked(stopped: Postroom) -> None:
         records = read_records(stopped.queue_files()[answer.queue_id])
     found = {one.value.partition("@")[0] for one in records if one.kind == "R"}
     assert [one.value for one in records if one.kind == "S"] == ["account@y.org"]
-    assert found == {"mysql", "pgsql", "ldap", "redis", "memcache", "sqlite", "tcp"}
+    assert found == {"redis", "memcache", "sqlite", "tcp"}
     assert sandboxes(stopped)["cleanup"] == ALL
-
-
-def tables_of_databases(running: ExitStack, folder: Path) -> str:
-    """Return names of tables of three kinds of databases."""
-    postgres = running.enter_context(databases.postgres())
-    mariadb = running.enter_context(databases.mariadb())
-    ldap = running.enter_context(databases.ldap())
-    for server in (postgres, mariadb):
-        server.folder.chmod(0o755)
-    settings = {
-        "pgsql": f"hosts = unix:{postgres.folder}\n{SQL}result_format = pgsql@y.org\n",
-        "mysql": f"hosts = unix:{mariadb.socket}\npassword = secret\noption_group =\n"
-        f"{SQL}result_format = mysql@y.org\n",
-        "ldap": f"server_host = ldap://127.0.0.1:{ldap.port}\nbind = no\nresult_attribute = mail\n"
-        "search_base = dc=example,dc=com\nquery_filter = (cn=a)\nresult_format = ldap@y.org\n",
-    }
-    pgsql, mysql, ldap_table = (written(folder, kind, text) for kind, text in settings.items())
-    return f"{pgsql},{mysql},{for_one_key(ldap_table)}"
 
 
 def tables_of_caches(running: ExitStack, folder: Path) -> str:
@@ -166,9 +147,10 @@ def tables_of_caches(running: ExitStack, folder: Path) -> str:
     for server in (store, cache):
         server.folder.chmod(0o755)
         server.socket.chmod(0o777)
+    backup = "inline:{user@example.com=memcache@y.org}"
     settings = {
         "redis": f"server = unix:{store.socket}\n",
-        "memcache": f"memcache = unix:{cache.socket}\nbackup = inline:{{user@example.com=memcache@y.org}}\n",
+        "memcache": f"memcache = unix:{cache.socket}\nbackup = {backup}\n",
     }
     return ",".join(written(folder, kind, text) for kind, text in settings.items())
 
