@@ -9,6 +9,7 @@ SEE ALSO
     spec/queue-file.md, sections 3 and 4
 """
 
+import copy
 import enum
 import sys
 from typing import Protocol
@@ -43,7 +44,7 @@ class Option(enum.IntFlag):
 
 HOLD, DISCARD = Option.HOLD.value, Option.DISCARD.value
 FILTER, BCC_OK = Option.FILTER.value, Option.BCC_OK.value
-MAP_OK = Option.MAP_OK.value
+MAP_OK, MILTER = Option.MAP_OK.value, Option.MILTER.value
 SMTPUTF8, AUTOUTF8 = Option.SMTPUTF8.value, Option.AUTOUTF8.value
 LATE_OPTIONS = HOLD | DISCARD  # what a client may add in the middle
 SEEN_OPTIONS = LATE_OPTIONS | SMTPUTF8
@@ -69,6 +70,26 @@ class Journal(Protocol):
         """Note trouble."""
 
 
+class MilterDesk(Protocol):
+    """Where Milters come from that a client brings along."""
+
+    def expect(self) -> bool:
+        """Make ready for them; False if it is too late for that."""
+
+    def take_over(self, count: int, opening: bytes) -> None:
+        """Take so many from the client, which has sent this much of them."""
+
+
+class Milters(Protocol):
+    """Who is to see the message before it is queued."""
+
+    def recipient(self, address: bytes) -> None:
+        """Note a recipient that the client has named, completed and mapped."""
+
+    def envelope(self) -> None:
+        """Look at the envelope, which is complete; the message may be refused then."""
+
+
 class Message:
     """One message between its client and its queue file."""
 
@@ -84,6 +105,8 @@ class Message:
     notify_flags: int = 0  # of all recipients together
     utf8: Utf8 = Utf8.NONE
     encoding: bytes = b""  # of the body, as its header names it
+    milters: Milters | None = None
+    desk: MilterDesk | None = None
     remote: bool = False  # rewriting context of the headers
     expansions: tuple[Expansion, ...] = ()  # to be told to the sender
     checked: bool = False  # its content is looked up in tables
@@ -105,6 +128,19 @@ class Message:
         self.attribute_names: set[bytes] = set()
         self._output: list[bytes] = []
         self._size_limit = params.message_size_limit or sys.maxsize
+
+    def fork(self) -> "Message":
+        """Return a twin that can be changed without any change to this one."""
+        return copy.copy(self)
+
+    def adopt(self, twin: "Message") -> None:
+        """Become what has become of a twin."""
+        self.__dict__.update(twin.__dict__)
+
+    def end_checks(self) -> None:
+        """Look no more into the message, nor show it to anybody."""
+        self.checked = False
+        self.options &= ~(FILTER | MILTER)
 
     def write(self, kind: RecordType, payload: bytes = b"") -> None:
         """Add one record to the queue file."""

@@ -5,8 +5,7 @@ DESCRIPTION
     parameters, and serve(child). It may have prepare(params), which makes
     what all of its processes need of their parameters; TRANSPORTS, if it
     serves others than inet and unix; NATIVE, if there is a socket for frames
-    beside its own; NEEDS, what its processes need when they serve; MISSING,
-    parameters that ask for what it does not do.
+    beside its own; NEEDS, what its processes need when they serve.
 
 SEE ALSO
     master.children, which forks it
@@ -19,11 +18,9 @@ from types import ModuleType
 from typing import Any
 
 from common.child import Child
-from common.config import MainCf
 from common.params import SuiteParams
 from common.sandbox.needs import NOTHING, Needs
 
-UNSET = ("", "no")  # texts of a parameter that asks for nothing
 USUAL_TRANSPORTS = ("inet", "unix")
 
 
@@ -39,7 +36,6 @@ class Program:
     native: bool = False  # it has a second socket, for our own daemons' form of its protocol
     needs: Needs = NOTHING  # when it serves
     claims: bool = False  # it writes queue files, and notes which
-    missing: tuple[str, ...] = ()  # parameters that ask for what it does not do
 
     @classmethod
     def of(cls, module: ModuleType) -> "Program":
@@ -56,15 +52,7 @@ class Program:
             native=getattr(module, "NATIVE", False),
             needs=getattr(module, "NEEDS", NOTHING),
             claims=getattr(module, "CLAIMS", False),
-            missing=getattr(module, "MISSING", ()),
         )
-
-    def lacks(self, command: str, main_cf: MainCf) -> str:
-        """Return what main.cf asks for that it does not do, nothing if there is no such thing."""
-        for name in self.missing:
-            if main_cf.text(name).lower() not in UNSET:
-                return f"{main_cf.origin(name)}: our {command} does not know {name}"
-        return ""
 
 
 def own_settings(command: str, service: str, options: dict[str, str]) -> dict[str, str]:
