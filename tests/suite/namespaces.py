@@ -13,14 +13,17 @@ from tests.suite.instance import run
 NAMESPACES = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
 
 
-def live(module: str) -> dict[str, Any]:
-    """Run a module of tests on a host of its own; return what it prints as JSON."""
+def live(module: str, *arguments: str) -> dict[str, Any]:
+    """Run a module of tests on a host of its own; return what it prints as JSON.
+
+    It is given a folder, and these arguments.
+    """
     peers.superuser("namespaces")
     peers.program("postfix")
     # No folder of pytest's: those are closed to daemons without privileges, again and again.
     with tempfile.TemporaryDirectory(prefix="pr-") as folder:
         Path(folder).chmod(0o755)
-        done = run([*NAMESPACES, sys.executable, "-P", "-m", module, folder])
+        done = run([*NAMESPACES, sys.executable, "-P", "-m", module, folder, *arguments])
     assert done.returncode == 0, done.stderr
     found = dict(json.loads(done.stdout))
     print(found["log"], done.stderr)
