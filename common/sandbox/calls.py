@@ -15,14 +15,12 @@ SEE ALSO
 import os
 import socket
 import termios
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from common.sandbox.needs import Needs
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(NamedTuple):
     """An argument's bits, as far as the mask covers them, have this value."""
 
     argument: int

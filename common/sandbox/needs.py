@@ -11,7 +11,7 @@ SEE ALSO
 
 import enum
 import os
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 
 class Access(enum.Flag):
@@ -27,8 +27,7 @@ FULL = Access.READ | Access.WRITE | Access.MAKE | Access.REMOVE
 CHANGING = Access.WRITE | Access.MAKE | Access.REMOVE
 
 
-@dataclass(frozen=True, slots=True)
-class Needs:
+class Needs(NamedTuple):
     """What stays open."""
 
     files: tuple[tuple[str, Access], ...] = ()  # by path; what is not there is passed over
@@ -40,8 +39,7 @@ class Needs:
 
     def __or__(self, other: "Needs") -> "Needs":
         """Return what serves both."""
-        return replace(
-            self,
+        return Needs(
             files=(*self.files, *other.files),
             network=self.network or other.network,
             ports=self.ports | other.ports,
