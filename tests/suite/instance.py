@@ -56,7 +56,7 @@ STOP_TIMEOUT = 15.0
 RENEWAL_TIMEOUT = 10.0
 REPORT_LINES = 20
 COMPLAINT = re.compile(r"\]: (?:warning|error|fatal|panic): ")
-LATE_IMPORT = "import of "  # by a daemon that serves: a bug, whatever the test is about
+LATE_IMPORT = "error: import of "  # by a daemon that serves: a bug, whatever the test is about
 COMPLETE = 0o700  # the mode that tells a whole queue file from one being written
 GONE = 0  # in place of the mode of a file that is no longer there
 
