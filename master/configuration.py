@@ -78,7 +78,6 @@ class Configuration:
             notices += remarks(made)
         refuse_shared_endpoints(plans.values())
         notices += log_remarks(plans.values(), params)
-        notices += sandbox_remarks(plans.values())
         warnings = (*main_cf.warnings, *found.warnings, *notices)
         return cls(reading, main_cf, params, plans, warnings, postponed)
 
@@ -86,6 +85,14 @@ class Configuration:
     def foreign(self) -> list[Plan]:
         """The services that are run by programs of Postfix."""
         return [one for one in self.plans.values() if not isinstance(one, NativePlan)]
+
+    @property
+    def unsheltered(self) -> str:
+        """What this machine lacks for daemons to shut themselves in; nothing if none would."""
+        native = (one for one in self.plans.values() if isinstance(one, NativePlan))
+        if not any(confinement.wanted(one.params) for one in native):
+            return ""
+        return "; ".join(confinement.missing())
 
     @property
     def directory(self) -> Path:
@@ -186,15 +193,6 @@ def log_remarks(plans: Iterable[Plan], params: MasterParams) -> Iterator[str]:
     foreign = any(not isinstance(one, NativePlan) for one in plans)
     if params.maillog_file and foreign and name not in served:
         yield f"service {name} is missing: Postfix's programs cannot log to maillog_file"
-
-
-def sandbox_remarks(plans: Iterable[Plan]) -> Iterator[str]:
-    """Yield what this machine lacks for daemons to shut themselves in, if any would."""
-    native = (one for one in plans if isinstance(one, NativePlan))
-    if any(confinement.wanted(one.params) for one in native):
-        lacking = "; ".join(confinement.missing())
-        if lacking:
-            yield f"sandbox: {lacking}: daemons go on without"
 
 
 def load_program(service: Service) -> Program:

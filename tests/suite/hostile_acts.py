@@ -55,6 +55,12 @@ class Act:
     do: Try
     by: str  # the layers that refuse it
     reached: frozenset[int] = frozenset()  # errors that only who may do it can get
+    since: int = 2  # the version of Landlock that refuses it
+
+    def refused_by(self, layers: str, landlock: int) -> bool:
+        """Tell whether any of these layers refuses it, with Landlock of that version."""
+        held = set(self.by) & set(layers)
+        return bool(held - {"L"} or (held and landlock >= self.since))
 
 
 def call(name: str, *arguments: object) -> int:
@@ -211,9 +217,9 @@ ACTS: dict[str, Act] = {
     "trace a process": Act(attach, "SL"),
     "read another's memory": Act(read_memory, "SL", frozenset({errno.EFAULT})),
     "signal master": Act(lambda one: os.kill(one.master, 0), "SLP"),
-    "signal a process of the same account": Act(lambda one: os.kill(one.sibling, 0), "SL"),
+    "signal a process of the same account": Act(lambda one: os.kill(one.sibling, 0), "SL", since=6),
     "stop a process through its descriptor": Act(
-        lambda one: signal.pidfd_send_signal(os.pidfd_open(one.sibling), 0), "SL"
+        lambda one: signal.pidfd_send_signal(os.pidfd_open(one.sibling), 0), "SL", since=6
     ),
     "become root": Act(set_user, "SP"),
     "change root": Act(lambda one: os.chroot(one.scratch), "SP"),
@@ -221,14 +227,14 @@ ACTS: dict[str, Act] = {
     "enter a user namespace": Act(enter_user_namespace, "S"),
     "enter a mount namespace": Act(enter_mount_namespace, "SP"),
     "come before others": Act(lambda _: os.setpriority(os.PRIO_PROCESS, 0, -1), "SP"),
-    "connect by TCP": Act(lambda one: connect(INET, STREAM, ("127.0.0.1", one.port)), "L"),
-    "listen by TCP": Act(bind, "SL"),
+    "connect by TCP": Act(lambda one: connect(INET, STREAM, ("127.0.0.1", one.port)), "L", since=4),
+    "listen by TCP": Act(bind, "SL", since=4),
     "open a raw socket": Act(lambda _: socket.socket(INET, socket.SOCK_RAW, 1).close(), "P"),
     "open a netlink socket": Act(
         lambda _: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0).close(), "S"
     ),
     "connect to an abstract socket": Act(
-        lambda one: connect(UNIX, STREAM, f"\0{one.abstract}"), "L"
+        lambda one: connect(UNIX, STREAM, f"\0{one.abstract}"), "L", since=6
     ),
     "use a keyring": Act(
         lambda _: call("keyctl", KEYCTL_GET_KEYRING_ID, THREAD_KEYRING, 1),
