@@ -28,6 +28,7 @@ from common.claim import Claim
 from common.errors import ConfigError
 from common.log import Log, log_end, open_log
 from common.outage import Losses, Outage
+from common.program import Program
 from common.sandbox.layers import Told
 from common.sinks import FileSink, SyslogSink, refers_to_socket
 from master import foreign
@@ -46,14 +47,33 @@ NO_LOG = Log("", SyslogSink("mail"))
 
 
 @dataclass(frozen=True, slots=True)
+class Shared:
+    """Memory that a child of our own and master have in common."""
+
+    claim: Claim | None
+    losses: Losses
+    told: Told
+
+    @classmethod
+    def of(cls, program: Program) -> "Shared":
+        """Make it; the next process that is forked has it too."""
+        return cls(Claim.shared() if program.claims else None, Losses(), Told())
+
+    def keep(self) -> None:
+        """Let processes that are forked from now on have no part in it."""
+        self.losses.keep()
+        self.told.keep()
+        if self.claim:
+            self.claim.keep()
+
+
+@dataclass(frozen=True, slots=True)
 class Birth:
     """What the parent knows of a new child."""
 
     pid: int
     generation: int
-    claim: Claim | None = None
-    losses: Losses | None = None
-    told: Told | None = None
+    shared: Shared | None = None
 
 
 class Nursery:
@@ -93,22 +113,12 @@ class Nursery:
             environment = {**os.environ, "GENERATION": f"{self.generation:o}"}
             pid = foreign.execute(plan.program_path, words, environment, descriptors)
             return Birth(pid, self.generation)
-        claim, losses, told = Claim.shared() if plan.program.claims else None, Losses(), Told()
-        pid = self._fork(plan, descriptors, claim, losses, told)
-        losses.keep()
-        told.keep()
-        if claim:
-            claim.keep()
-        return Birth(pid, self.generation, claim, losses, told)
+        shared = Shared.of(plan.program)
+        pid = self._fork(plan, descriptors, shared)
+        shared.keep()
+        return Birth(pid, self.generation, shared)
 
-    def _fork(
-        self,
-        plan: NativePlan,
-        descriptors: list[int],
-        claim: Claim | None,
-        losses: Losses,
-        told: Told,
-    ) -> int:
+    def _fork(self, plan: NativePlan, descriptors: list[int], shared: Shared) -> int:
         """Make a copy of master that lives as the child; return its pid."""
         if self.log_descriptor is not None:
             descriptors.append(self.log_descriptor)
@@ -124,7 +134,7 @@ class Nursery:
         try:
             pid = os.fork()
             if pid == 0:
-                self._live(plan, child, descriptors, claim, losses, told, changed=changed)
+                self._live(plan, child, descriptors, shared, changed=changed)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         return pid
@@ -134,9 +144,7 @@ class Nursery:
         plan: NativePlan,
         child: Child,
         descriptors: list[int],
-        claim: Claim | None,
-        losses: Losses,
-        told: Told,
+        shared: Shared,
         *,
         changed: bool,
     ) -> NoReturn:
@@ -152,9 +160,9 @@ class Nursery:
             os.environ["GENERATION"] = f"{self.generation:o}"
             if changed or plan.personal or not self._log_is_simple(plan):
                 child = self._own_child(plan)
-            child.claim, child.told = claim, told
+            child.claim, child.told = shared.claim, shared.told
             log = child.log
-            log.share(self._outage, losses)
+            log.share(self._outage, shared.losses)
             log.renew()
             child.set_title()
             plan.program.serve(child)

@@ -19,19 +19,15 @@ HEADER = (ctypes.c_uint32 * 2)(VERSION_3, 0)
 NOTHING = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable, twice
 
 
-def empty_bounding_set() -> None:
-    """See that no program executed from now on gets any; to be done while we have them.
+def empty_bounding_set() -> bool:
+    """See that no program executed from now on gets any; tell whether we may.
 
-    Raises:
-        OSError: the system refuses.
+    To be done while we have them: a container may have left us without the one for this.
     """
     for number in range(LIMIT):
-        try:
-            check(prctl(PR_CAPBSET_DROP, number, 0, 0, 0))
-        except OSError as error:
-            if error.errno == errno.EINVAL:
-                return  # the kernel has no more
-            raise
+        if prctl(PR_CAPBSET_DROP, number, 0, 0, 0) < 0:
+            return ctypes.get_errno() == errno.EINVAL  # the kernel has no more
+    return True
 
 
 def clear() -> None:

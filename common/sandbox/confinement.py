@@ -35,10 +35,10 @@ def confine(child: Child, params: SuiteParams, needs: Needs) -> None:
         OSError: privileges cannot be given up.
     """
     shuts_in = wanted(params)
-    if shuts_in and child.unprivileged:
-        capabilities.empty_bounding_set()  # takes a right that goes with the others
+    # First: it takes a right that goes with the others.
+    bounded = shuts_in and child.unprivileged and capabilities.empty_bounding_set()
     child.drop_privileges(params.mail_owner, params.queue_directory)
-    layers = shut_in(child, needs | of_log(params)) if shuts_in else NONE
+    layers = shut_in(child, needs | of_log(params), bounded=bounded) if shuts_in else NONE
     if child.told:
         child.told.tell(layers)
     if shuts_in:
@@ -79,13 +79,16 @@ def of_log(params: SuiteParams) -> Needs:
     return Needs(network=True, ports=frozenset(ports))
 
 
-def shut_in(child: Child, needs: Needs) -> Layer:
-    """Put on every lock there is; return those that hold."""
+def shut_in(child: Child, needs: Needs, *, bounded: bool) -> Layer:
+    """Put on every lock there is; return those that hold.
+
+    bounded: no program gets capabilities any more, and neither shall we.
+    """
     known = landlock.version()
     program = made_filter(needs)  # while files may be written
     # In this order: the last two need the second, and the last one forbids all of them.
     locks: tuple[tuple[Layer, bool, Callable[[], None]], ...] = (
-        (Layer.CAPABILITIES, child.unprivileged, capabilities.clear),
+        (Layer.CAPABILITIES, bounded, capabilities.clear),
         (Layer.NO_NEW_PRIVILEGES, True, capabilities.forbid_new_privileges),
         (Layer.LIMITS, True, partial(limit, needs, isinstance(child.log.sink, FileSink))),
         (landlock.layers(known), known > 0, partial(landlock.restrict, needs, known)),

@@ -1,5 +1,7 @@
 """test_confinement - layers that a process has put on, as the kernel tells"""
 
+import ctypes
+import errno
 import os
 import pwd
 import resource
@@ -13,7 +15,7 @@ import pytest
 from common.child import Child
 from common.log import Log
 from common.params import ChildParams
-from common.sandbox import confinement, imports, landlock, seccomp
+from common.sandbox import capabilities, confinement, imports, landlock, libc, seccomp
 from common.sandbox.confinement import confine, missing
 from common.sandbox.layers import ALL, NONE, Layer, Told
 from common.sandbox.needs import FULL, NOTHING, Access, Needs
@@ -133,19 +135,34 @@ def test_with_no_the_account_changes_and_that_is_all() -> None:
     assert found.split()[-3:] == ["0", "Seccomp:", "0"]
 
 
+def held(**settings: str) -> Layer | None:
+    """Return what a process tells of itself that has become another account's."""
+    told = Told()
+
+    def run() -> bytes:
+        child = child_with(Log("test", SyslogSink("mail")), True, settings)
+        child.told = told
+        confine(child, child.main_cf.load(ChildParams), NOTHING)
+        return str(os.getuid()).encode()
+
+    assert outcome(run) == str(OWNER.pw_uid).encode()
+    return told.heard()
+
+
+def test_who_may_not_empty_the_bounding_set_serves_without_that(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*arguments: int) -> int:
+        if arguments[0] != capabilities.PR_CAPBSET_DROP:
+            return int(libc.prctl(*arguments))
+        ctypes.set_errno(errno.EPERM)
+        return -1
+
+    monkeypatch.setattr(capabilities, "prctl", refuse)
+    assert held() == ALL & ~Layer.CAPABILITIES
+
+
 def test_it_tells_what_holds() -> None:
-    def held(**settings: str) -> Layer | None:
-        told = Told()
-
-        def run() -> bytes:
-            child = child_with(Log("test", SyslogSink("mail")), True, settings)
-            child.told = told
-            confine(child, child.main_cf.load(ChildParams), NOTHING)
-            return b"ok"
-
-        assert outcome(run) == b"ok"
-        return told.heard()
-
     assert Told().heard() is None
     assert held() == ALL
     assert held(sandbox="no") == NONE
