@@ -29,19 +29,31 @@ from cleanup.milters import MilterRules
 from cleanup.native import NativeSession
 from cleanup.session import Session
 from cleanup.trigger import wake_queue_manager
-from cleanup.writer import QueueFile, StaleLogs
+from cleanup.writer import HOLD, INCOMING, LOG_DIRECTORIES, QueueFile, StaleLogs
 from common.child import FLOW_READ_FD, FLOW_WRITE_FD, Child
 from common.claim import Claim
 from common.errors import PeerError, QueueError
 from common.log import Log
 from common.params import CleanupParams
+from common.sandbox.confinement import confine
+from common.sandbox.needs import FULL, NOTHING, Access, Needs
 from common.sockets import set_io_timeout, wait_readable
 from common.status import Status
+from common.tables import needs_of_tables
 from common.worker import serve_each
 
 PARAMS = CleanupParams
 NATIVE = True  # there is a socket for frames beside the public one
 CLAIMS = True  # queue files are written here
+
+# Folders of the queue, and what cleanup does there.
+NEEDS = Needs(
+    (
+        *((INCOMING, FULL), (HOLD, FULL)),
+        *((folder, Access.REMOVE) for folder in LOG_DIRECTORIES),
+        ("public", Access.WRITE),  # the queue manager's FIFO, which may be made anew
+    )
+)
 
 READ_SIZE = 32 * 1024  # larger reads cost page faults: every buffer would be mapped anew
 NO_FILE_ID = "NOQUEUE"
@@ -73,7 +85,8 @@ def serve(child: Child) -> None:
     own_checks = MilterChecks.of(params, child.main_cf, child.log)
     headers = replace(headers, addresses=addresses, inspection=inspection, milter_checks=own_checks)
     rules = Rules(headers, milters)
-    child.drop_privileges(params.mail_owner, params.queue_directory)
+    needs_of_milters = milters.needs if milters else NOTHING
+    confine(child, params, NEEDS | needs_of_tables() | needs_of_milters)
     cleanup = Cleanup(rules, child.log, child.claim)
     signal.signal(signal.SIGTERM, cleanup.terminate)
     signal.signal(signal.SIGALRM, cleanup.expire)

@@ -19,6 +19,7 @@ from common.config import encoded, parse_assignment
 from common.errors import ConfigError
 from common.milter import Event
 from common.params import PARAMETERS, CleanupParams
+from common.sandbox.needs import NOTHING, SERVER, Needs
 from common.tables.braces import unbraced
 from common.values import parse_string, parse_time, split_words
 
@@ -133,6 +134,8 @@ class MilterRules(NamedTuple):
         """
         if not params.non_smtpd_milters:
             return None
+        import encodings.idna  # noqa: F401  # a host's name goes through it, perhaps in a jail
+
         data, header = params.milter_end_of_data_macros, params.milter_end_of_header_macros
         names = {
             Event.CONNECT: params.milter_connect_macros,
@@ -150,6 +153,11 @@ class MilterRules(NamedTuple):
             values={**FIXED_MACROS, **own_macros(params)},
             defaults=dict(defaults),
         )
+
+    @property
+    def needs(self) -> Needs:
+        """What must stay open to reach them."""
+        return SERVER if any(one.family != socket.AF_UNIX for one in self.services) else NOTHING
 
     @classmethod
     def handed(

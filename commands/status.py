@@ -30,6 +30,7 @@ PSS_LIMIT = 500  # processes; beyond that the sums would take longer than an ope
 MEGABYTE = 1024 * 1024
 
 SERVICE_COLUMNS = ("service", "type", "command", "processes", "available", "limit", "state", "at")
+SANDBOX_COLUMNS = ("service", "sandbox", "without")
 PROCESS_COLUMNS = ("pid", "command", "gen", "age", "state", "requests", "rss", "pss", "cpu")
 
 
@@ -89,6 +90,8 @@ def table(facts: Facts) -> str:
             "",
             *aligned([SERVICE_COLUMNS, *map(service_row, facts["services"])]),
             "",
+            *aligned([SANDBOX_COLUMNS, *map(sandbox_row, filter(is_native, facts["services"]))]),
+            "",
             *aligned([PROCESS_COLUMNS, *map(process_row, facts["processes"])]),
         ]
     )
@@ -104,6 +107,21 @@ def service_row(one: Facts) -> tuple[str, ...]:
         *(str(one["processes"]), str(one["available"]), str(one["process_limit"] or "-")),
         *(state, " ".join(one["endpoints"])),
     )
+
+
+def is_native(one: Facts) -> bool:
+    """Tell whether a service is a daemon of ours."""
+    return bool(one["native"])
+
+
+def sandbox_row(one: Facts) -> tuple[str, ...]:
+    """Return what a service's processes have shut themselves in with."""
+    layers = one["sandbox"]
+    if layers is None:
+        return one["name"], "unknown", ""  # no process has come so far
+    held = [name for name, holds in layers.items() if holds]
+    without = [name for name, holds in layers.items() if not holds]
+    return one["name"], " ".join(held) or "off", " ".join(without) if held else ""
 
 
 def process_row(one: Facts) -> tuple[str, ...]:

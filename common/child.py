@@ -28,6 +28,7 @@ from common.claim import Claim
 from common.config import MainCf
 from common.errors import ConfigError
 from common.log import Log
+from common.sandbox.layers import Told
 
 FLOW_READ_FD = 3
 FLOW_WRITE_FD = 4
@@ -106,6 +107,7 @@ class Child:
     native_listener: int | None = None  # the one for our own daemons' form of the protocol
     prepared: Any = None  # what the program made of its parameters before the fork
     claim: Claim | None = None  # where a program that writes queue files notes which
+    told: Told | None = None  # where it says what it has shut itself in with
     verbose: bool = False
     one_shot: bool = False  # in place of listeners there is one client, on LISTEN_FD
     _channel: socket.socket | None = None

@@ -5,7 +5,7 @@ DESCRIPTION
     parameters, and serve(child). It may have prepare(params), which makes
     what all of its processes need of their parameters; TRANSPORTS, if it
     serves others than inet and unix; NATIVE, if there is a socket for frames
-    beside its own.
+    beside its own; NEEDS, what its processes need when they serve.
 
 SEE ALSO
     master.children, which forks it
@@ -19,6 +19,7 @@ from typing import Any
 
 from common.child import Child
 from common.params import SuiteParams
+from common.sandbox.needs import NOTHING, Needs
 
 USUAL_TRANSPORTS = ("inet", "unix")
 
@@ -33,6 +34,7 @@ class Program:
     prepare: Callable[[Any], object]
     transports: tuple[str, ...]  # that it can serve
     native: bool = False  # it has a second socket, for our own daemons' form of its protocol
+    needs: Needs = NOTHING  # when it serves
     claims: bool = False  # it writes queue files, and notes which
 
     @classmethod
@@ -48,6 +50,7 @@ class Program:
             prepare=getattr(module, "prepare", lambda params: None),
             transports=getattr(module, "TRANSPORTS", USUAL_TRANSPORTS),
             native=getattr(module, "NATIVE", False),
+            needs=getattr(module, "NEEDS", NOTHING),
             claims=getattr(module, "CLAIMS", False),
         )
 

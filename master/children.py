@@ -28,6 +28,8 @@ from common.claim import Claim
 from common.errors import ConfigError
 from common.log import Log, log_end, open_log
 from common.outage import Losses, Outage
+from common.program import Program
+from common.sandbox.layers import Told
 from common.sinks import FileSink, SyslogSink, refers_to_socket
 from master import foreign
 from master.plan import NativePlan, Plan
@@ -45,13 +47,33 @@ NO_LOG = Log("", SyslogSink("mail"))
 
 
 @dataclass(frozen=True, slots=True)
+class Shared:
+    """Memory that a child of our own and master have in common."""
+
+    claim: Claim | None
+    losses: Losses
+    told: Told
+
+    @classmethod
+    def of(cls, program: Program) -> "Shared":
+        """Make it; the next process that is forked has it too."""
+        return cls(Claim.shared() if program.claims else None, Losses(), Told())
+
+    def keep(self) -> None:
+        """Let processes that are forked from now on have no part in it."""
+        self.losses.keep()
+        self.told.keep()
+        if self.claim:
+            self.claim.keep()
+
+
+@dataclass(frozen=True, slots=True)
 class Birth:
     """What the parent knows of a new child."""
 
     pid: int
     generation: int
-    claim: Claim | None = None
-    losses: Losses | None = None
+    shared: Shared | None = None
 
 
 class Nursery:
@@ -91,16 +113,12 @@ class Nursery:
             environment = {**os.environ, "GENERATION": f"{self.generation:o}"}
             pid = foreign.execute(plan.program_path, words, environment, descriptors)
             return Birth(pid, self.generation)
-        claim, losses = Claim.shared() if plan.program.claims else None, Losses()
-        pid = self._fork(plan, descriptors, claim, losses)
-        losses.keep()
-        if claim:
-            claim.keep()
-        return Birth(pid, self.generation, claim, losses)
+        shared = Shared.of(plan.program)
+        pid = self._fork(plan, descriptors, shared)
+        shared.keep()
+        return Birth(pid, self.generation, shared)
 
-    def _fork(
-        self, plan: NativePlan, descriptors: list[int], claim: Claim | None, losses: Losses
-    ) -> int:
+    def _fork(self, plan: NativePlan, descriptors: list[int], shared: Shared) -> int:
         """Make a copy of master that lives as the child; return its pid."""
         if self.log_descriptor is not None:
             descriptors.append(self.log_descriptor)
@@ -113,7 +131,7 @@ class Nursery:
             self._signals = changed_signals()
         return fork(
             self._signals,
-            lambda: self._live(plan, child, descriptors, claim, losses, changed=changed),
+            lambda: self._live(plan, child, descriptors, shared, changed=changed),
         )
 
     def _live(
@@ -121,8 +139,7 @@ class Nursery:
         plan: NativePlan,
         child: Child,
         descriptors: list[int],
-        claim: Claim | None,
-        losses: Losses,
+        shared: Shared,
         *,
         changed: bool,
     ) -> NoReturn:
@@ -138,9 +155,9 @@ class Nursery:
             os.environ["GENERATION"] = f"{self.generation:o}"
             if changed or plan.personal or not self._log_is_simple(plan):
                 child = self._own_child(plan)
-            child.claim = claim
+            child.claim, child.told = shared.claim, shared.told
             log = child.log
-            log.share(self._outage, losses)
+            log.share(self._outage, shared.losses)
             log.renew()
             child.set_title()
             plan.program.serve(child)

@@ -25,6 +25,7 @@ from common.errors import ConfigError
 from common.options import Options
 from common.params import MasterParams
 from common.program import Program, own_settings
+from common.sandbox import confinement
 from master import services
 from master.arguments import parse_options
 from master.endpoints import Endpoint, Names, Network
@@ -85,6 +86,14 @@ class Configuration:
     def foreign(self) -> list[Plan]:
         """The services that are run by programs of Postfix."""
         return [one for one in self.plans.values() if not isinstance(one, NativePlan)]
+
+    @property
+    def unsheltered(self) -> str:
+        """What this machine lacks for daemons to shut themselves in; nothing if none would."""
+        native = (one for one in self.plans.values() if isinstance(one, NativePlan))
+        if not any(confinement.wanted(one.params) for one in native):
+            return ""
+        return "; ".join(confinement.missing())
 
     @property
     def directory(self) -> Path:
@@ -153,6 +162,7 @@ def native_plan(
         endpoints += (Endpoint(Transport.UNIX, native_path(service.name)),)
     own_params = own.load(program.params)
     check_log(own, own_params)
+    confinement.prepare(own_params, program.needs)
     prefork = getattr(params, f"{service.command}_prefork_count", params.default_prefork_count)
     return NativePlan(
         service=service,

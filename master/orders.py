@@ -17,6 +17,7 @@ from collections.abc import Iterable
 
 from common.errors import ConfigError
 from common.params import POSTROOM_VERSION
+from common.sandbox.layers import NAMES, Layer
 from master import changes
 from master.channel import Channel, Process
 from master.configuration import Configuration
@@ -196,7 +197,13 @@ def service_facts(pool: Pool, now: float) -> Facts:
         "prefork": tally.prefork,
         "throttled_seconds": round(max(0.0, tally.throttled_until - now), 1),
         "ended": pool.channel is None,
+        "sandbox": sandbox_facts(pool.layers),
     }
+
+
+def sandbox_facts(layers: Layer | None) -> Facts | None:
+    """Return which layers hold, by name; None if nobody knows."""
+    return None if layers is None else {name: one in layers for one, name in NAMES.items()}
 
 
 def process_facts(pool: Pool, channel: Channel, process: Process, now: float) -> Facts:

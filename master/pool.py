@@ -14,12 +14,15 @@ SEE ALSO
     master.channel, by which processes report and are told to leave
 """
 
+import functools
+import operator
 import os
 import select
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from common.log import Log
+from common.sandbox.layers import Layer
 from master import policy
 from master.channel import Channel, Process
 from master.children import Birth, Nursery
@@ -63,6 +66,13 @@ class Pool:
         """Every process, the oldest configuration's first."""
         channels = [*self.retired, self.channel] if self.channel else self.retired
         return ((one, process) for one in channels for process in one.processes.values())
+
+    @property
+    def layers(self) -> Layer | None:
+        """What each process has shut itself in with; None if none has said so yet."""
+        told = (one.shared.told.heard() for one in self._births.values() if one.shared)
+        heard = [layers for layers in told if layers is not None]
+        return functools.reduce(operator.and_, heard) if heard else None
 
     def run(
         self,
@@ -263,14 +273,14 @@ class Pool:
     def _wind_up(self, pid: int) -> None:
         """Do what a process that has ended left undone, as far as that is known."""
         birth = self._births.pop(pid, None)
-        if birth is None:
-            return  # a child of the program that ran before an upgrade
-        if birth.claim:
+        if birth is None or birth.shared is None:
+            return  # a child of the program that ran before an upgrade, or one of Postfix's
+        claim, losses = birth.shared.claim, birth.shared.losses
+        if claim:
             # Of this file it had told nobody that it is accepted.
-            for path in birth.claim.remove():
+            for path in claim.remove():
                 self._log.info(f"removed {path}: process pid {pid} had not finished it")
-        if birth.losses:
-            self._log.inherit(birth.losses)
+        self._log.inherit(losses)
 
     def _throttle(self, now: float) -> None:
         """Start nothing for a while: it would fail again."""

@@ -259,6 +259,8 @@ class Supervisor:
 
     def _prepare_to_fork(self) -> None:
         self.names.closed = True
+        if lacking := self.configuration.unsheltered:
+            self.log.info(f"sandbox: {lacking}: daemons go on without")
         # What exists now is shared with all children; never touched, it stays shared.
         gc.collect()
         gc.freeze()

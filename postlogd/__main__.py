@@ -22,10 +22,13 @@ import socket
 from common.child import AVAILABLE, STATUS_FD, TAKEN, Child
 from common.log import LINE_LIMIT, Log
 from common.params import ChildParams
+from common.sandbox.confinement import confine
+from common.sandbox.needs import NOTHING
 from postlogd.line import Line
 
 PARAMS = ChildParams
 TRANSPORTS = ("unix-dgram",)
+NEEDS = NOTHING  # its socket and its log are open
 
 BATCH = 1000  # lines, before master is listened to again
 
@@ -33,7 +36,7 @@ BATCH = 1000  # lines, before master is listened to again
 def serve(child: Child) -> None:
     """Write lines until it is time to leave."""
     params = child.main_cf.load(ChildParams)
-    child.drop_privileges(params.mail_owner, params.queue_directory)
+    confine(child, params, NEEDS)
     work(child)
 
 

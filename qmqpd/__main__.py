@@ -7,15 +7,18 @@ SEE ALSO
 
 from common.child import Child
 from common.params import QmqpdParams
-from common.tables import import_types
+from common.sandbox.confinement import confine
+from common.sandbox.needs import NAMES, Needs
+from common.tables import import_types, needs_of_tables
 from qmqpd.access import Access
-from qmqpd.capacity import allow_descriptors
+from qmqpd.capacity import allow_descriptors, descriptors_of
 from qmqpd.experience import Experience
 from qmqpd.names import Resolver
 from qmqpd.service import Rules, Service
 from qmqpd.worker import Worker
 
 PARAMS = QmqpdParams
+NEEDS = NAMES | Needs(threads=True)
 
 EXPERIENCE = Experience()  # of all workers: made once, in master, and forked with them
 
@@ -33,6 +36,7 @@ def serve(child: Child) -> None:
     allow_descriptors(params.qmqpd_worker_connection_limit)
     access = Access(params, child.main_cf, child.log)
     resolver = Resolver(child.log, access.permits_address, EXPERIENCE)
-    child.drop_privileges(params.mail_owner, params.queue_directory)
+    descriptors = descriptors_of(params.qmqpd_worker_connection_limit)
+    confine(child, params, NEEDS | Needs(descriptors=descriptors) | needs_of_tables())
     service = Service(rules, child.log, access, resolver, verbosity=int(child.verbose))
     Worker(child, service).run()

@@ -54,9 +54,14 @@ class Capacity:
         return Excess.BYTES if parking.held_bytes > self.held_bytes else None
 
 
+def descriptors_of(connections: int) -> int:
+    """Return how many descriptors a worker with so many connections needs."""
+    return DESCRIPTORS_EACH * connections + SPARE_DESCRIPTORS
+
+
 def allow_descriptors(connections: int) -> None:
     """Raise the limit of open files as so many connections need, as far as that is permitted."""
-    wanted = DESCRIPTORS_EACH * connections + SPARE_DESCRIPTORS
+    wanted = descriptors_of(connections)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY:
         wanted = min(wanted, hard)

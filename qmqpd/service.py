@@ -4,15 +4,19 @@ SEE ALSO
     qmqpd.connection
 """
 
+import time
 from dataclasses import dataclass
 
 from common.cleanup_client import CleanupService, Kept
 from common.log import Log
 from common.params import QmqpdParams
+from common.sandbox.needs import NameFiles
 from qmqpd.access import Access
 from qmqpd.handover import HandoverRules
 from qmqpd.names import Resolver
 from qmqpd.session import Limits
+
+LOOK_SECONDS = 0.1  # between two looks at the files of name lookups
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +56,17 @@ class Service:
         self.access = access
         self.resolver = resolver
         self.verbosity = verbosity
+        self._names = NameFiles()
+        self._look_at = 0.0
+
+    def outdated(self) -> bool:
+        """Tell whether the next client is for a process that starts afresh, and log why."""
+        if self.access.outdated():
+            return True
+        now = time.monotonic()
+        if now < self._look_at:
+            return False
+        self._look_at = now + LOOK_SECONDS
+        if path := self._names.replaced():
+            self.log.info(f"file {path} was replaced -- restarting")
+        return bool(path)

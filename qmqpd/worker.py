@@ -85,7 +85,7 @@ class Worker:
     def _accept(self, listener: socket.socket, family: int) -> None:
         if not self._accepting:
             return  # an event of the turn in which we stopped
-        if self.service.access.outdated():
+        if self.service.outdated():
             self._drain(self.params.qmqpd_drain_timeout)
             return
         try:

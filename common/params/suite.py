@@ -101,6 +101,12 @@ class SuiteParams:
         " POSTLOG_SERVICE POSTLOG_HOSTNAME",
         "Environment variables that master keeps (NAME) or sets (NAME=value).",
     )
+    sandbox: bool = parameter(
+        "yes",
+        "Let daemons that master starts as root shut themselves in: no capabilities, and only"
+        " the system calls, files and ports that they need.",
+        ours=True,
+    )
     hash_queue_names: Words = parameter(
         "deferred, defer", "Queues whose files lie in one-letter subdirectories."
     )

@@ -14,7 +14,13 @@ SEE ALSO
     spec/config-syntax.md, section 5
 """
 
-from common.tables.opening import import_types, open_table, table_types, unavailable
+from common.tables.opening import (
+    import_types,
+    needs_of_tables,
+    open_table,
+    table_types,
+    unavailable,
+)
 from common.tables.table import Options, Table, TableError
 
 __all__ = [
@@ -22,6 +28,7 @@ __all__ = [
     "Table",
     "TableError",
     "import_types",
+    "needs_of_tables",
     "open_table",
     "table_types",
     "unavailable",

@@ -11,11 +11,14 @@ import grp
 import pwd
 
 from common.errors import ConfigError
+from common.sandbox.needs import ACCOUNTS
 from common.tables.table import Options, Table
 
 
 class AccountTable(Table):
     """Accounts by name."""
+
+    needs = ACCOUNTS
 
     def _find(self, key: str) -> str | None:
         try:
@@ -27,6 +30,8 @@ class AccountTable(Table):
 
 class GroupTable(Table):
     """Groups by name."""
+
+    needs = ACCOUNTS
 
     def _find(self, key: str) -> str | None:
         try:

@@ -20,6 +20,7 @@ from ldapurl import LDAPUrl
 
 from common.config import decoded
 from common.errors import ConfigError
+from common.sandbox.needs import LIBRARY_SERVER
 from common.tables.database import DatabaseTable
 from common.tables.settings import Settings
 from common.tables.table import Options, Table, TableError
@@ -52,6 +53,8 @@ class Attributes:
 
 class LdapTable(DatabaseTable):
     """A search."""
+
+    needs = LIBRARY_SERVER
 
     def __init__(self, name: str, options: Options) -> None:
         """Read the settings.

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from io import BufferedReader
 
 from common.config import decoded, encoded
+from common.sandbox.needs import SERVER
 from common.tables.connection import Connection, Endpoint, read_line, words_of
 from common.tables.database import DomainList
 from common.tables.opening import open_table
@@ -24,6 +25,8 @@ KEY_LIMIT = 250  # bytes, in the protocol
 
 class MemcacheTable(Table):
     """A cache."""
+
+    needs = SERVER
 
     def __init__(self, name: str, options: Options) -> None:
         """Read the settings.

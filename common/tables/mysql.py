@@ -16,6 +16,7 @@ from pymysql.converters import escape_string
 
 from common.config import decoded, encoded
 from common.errors import ConfigError
+from common.sandbox.needs import LIBRARY_SERVER
 from common.tables.database import SqlTable
 from common.tables.servers import LostError, Servers, split_port
 from common.tables.settings import Settings
@@ -29,6 +30,8 @@ LOST = (CR.CR_SERVER_GONE_ERROR, CR.CR_SERVER_LOST)
 
 class MysqlTable(SqlTable):
     """A query to whichever server answers."""
+
+    needs = LIBRARY_SERVER
 
     def __init__(self, name: str, options: Options) -> None:
         """Read the settings.

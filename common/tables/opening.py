@@ -12,12 +12,15 @@ SEE ALSO
 """
 
 import contextlib
+import functools
 import importlib
+import operator
 import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from common.errors import ConfigError
+from common.sandbox.needs import NOTHING, Needs
 from common.tables.table import Mode, Options, Table, UnavailableTable, UnsupportedError
 
 KIND = re.compile(r"\b[a-z]+(?=:)")
@@ -81,6 +84,10 @@ EDITED = CREATED | {"internal"}
 UNSUPPORTED_EDIT = {"environ", "static"}  # opened for it, but refuse it
 
 
+# Of all tables that this process has opened, inner ones too: what their lookups need.
+NEEDS: set[Needs] = set()
+
+
 def open_table(text: str, options: Options) -> Table:
     """Return the table of "type:name"; one that cannot be opened is one whose lookups fail.
 
@@ -92,11 +99,18 @@ def open_table(text: str, options: Options) -> Table:
     """
     try:
         kind, name = split(text, options.mode)
-        return opener(kind)(name, options)
+        table = opener(kind)(name, options)
     except ConfigError as error:
         if options.strict:
             raise
         return unavailable(text, options, str(error))
+    NEEDS.add(table.needs)
+    return table
+
+
+def needs_of_tables() -> Needs:
+    """Return what the tables need that this process has opened."""
+    return functools.reduce(operator.or_, NEEDS, NOTHING)
 
 
 def unavailable(text: str, options: Options, reason: str) -> Table:

@@ -11,6 +11,7 @@ from psycopg.conninfo import make_conninfo
 from psycopg.pq import Escaping, ExecStatus
 
 from common.config import decoded, encoded
+from common.sandbox.needs import LIBRARY_SERVER
 from common.tables.database import SqlTable
 from common.tables.servers import LostError, Servers, split_port
 from common.tables.table import Options, Table, TableError
@@ -23,6 +24,8 @@ DATA = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
 
 class PgsqlTable(SqlTable):
     """A query to whichever server answers."""
+
+    needs = LIBRARY_SERVER
 
     def __init__(self, name: str, options: Options) -> None:
         """Read the settings.

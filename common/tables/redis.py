@@ -21,6 +21,7 @@ from redis.retry import Retry
 
 from common.config import decoded, encoded
 from common.errors import ConfigError
+from common.sandbox.needs import LIBRARY_SERVER
 from common.tables.connection import Endpoint, words_of
 from common.tables.database import DatabaseTable
 from common.tables.table import Options, Table, TableError
@@ -30,6 +31,8 @@ ATTEMPTS = 2  # a connection may have been lost since its last use
 
 class RedisTable(DatabaseTable):
     """A server's strings."""
+
+    needs = LIBRARY_SERVER
 
     def __init__(self, kind: str, name: str, options: Options) -> None:
         """Read the settings.

@@ -12,6 +12,7 @@ from io import BufferedReader
 
 from common.config import decoded, encoded
 from common.errors import ConfigError
+from common.sandbox.needs import NOTHING, SERVER
 from common.tables.connection import Connection, Endpoint, words_of
 from common.tables.table import Options, Table, TableError
 
@@ -39,7 +40,9 @@ class SocketmapTable(Table):
         place, colon, self._map = name.rpartition(":")
         if not colon:
             raise ConfigError("socketmap requires server:socketmap argument")
-        self._server = Connection(Endpoint.parse(place), TIMEOUT)
+        endpoint = Endpoint.parse(place)
+        self._server = Connection(endpoint, TIMEOUT)
+        self.needs = NOTHING if endpoint.path else SERVER
 
     def _find(self, key: str) -> str | None:
         request = encoded(f"{self._map} {key}")

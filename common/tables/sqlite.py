@@ -4,12 +4,14 @@ SEE ALSO
     sqlite_table(5)
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from urllib.parse import quote as quoted_path
 
 from common.config import decoded
 from common.errors import ConfigError
+from common.sandbox.needs import FULL, Needs
 from common.tables.database import SqlTable
 from common.tables.table import Options, Table, TableError, is_utf8
 
@@ -39,6 +41,8 @@ class SqliteTable(SqlTable):
         except sqlite3.Error as error:
             raise ConfigError(f"{self.name}: Can't open database: {error}") from None
         self._database.text_factory = bytes
+        # The library makes files beside it, and removes them again.
+        self.needs = Needs(((os.path.dirname(self.place) or ".", FULL),))
 
     def quote(self, text: str) -> str:
         """Return text as it may stand between single quotes."""

@@ -21,6 +21,7 @@ from typing import Protocol
 
 from common.config import MainCf
 from common.errors import ConfigError
+from common.sandbox.needs import NOTHING
 
 # Without UTF-8, only these letters have an upper and a lower case.
 LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
@@ -101,6 +102,7 @@ class Table(abc.ABC):
 
     patterns = False  # made of patterns: no folding, no parts of a key are looked up
     knows_names = True  # as keys, beside addresses
+    needs = NOTHING  # what must stay open for its lookups
     constant = False  # its answers stay as they are until changed() tells otherwise
 
     def __init__(self, name: str, options: Options) -> None:

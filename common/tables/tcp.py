@@ -7,6 +7,7 @@ SEE ALSO
 import re
 
 from common.config import decoded, encoded
+from common.sandbox.needs import SERVER
 from common.tables.connection import Connection, Endpoint, read_line, words_of
 from common.tables.table import Options, Table, TableError
 
@@ -22,6 +23,8 @@ FOUND, FAILED, NOT_FOUND = b"200", b"400", b"500"
 
 class TcpTable(Table):
     """A server's answers."""
+
+    needs = SERVER
 
     patterns = True
 

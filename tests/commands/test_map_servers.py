@@ -15,6 +15,9 @@ from tests.commands.both import Script, Step, compare, debians, ours, shown
 from tests.common.tables.servers import ReplayServer
 from tests.suite import databases, peers
 from tests.suite.databases import Server
+from tests.suite.instance import Postroom
+from tests.suite.qmqp import submit
+from tests.suite.queue_file import read_records
 from tests.suite.reference import Postfix
 
 # Here, lest each fork does it again.
@@ -141,6 +144,35 @@ def test_a_directory_gives_both_the_same(ldap: Server, tmp_path: Path) -> None:
         scripts.append(asking("ldap", text + settings, *keys))
     # Of what goes wrong it is the library that tells.
     compare(scripts, tmp_path, complaints=False)
+
+
+def test_a_daemon_that_has_shut_itself_in_asks_them(
+    postgres: Server, mariadb: Server, ldap: Server
+) -> None:
+    peers.superuser("a daemon that has something to give up")
+    for server in (postgres, mariadb):
+        server.folder.chmod(0o755)
+    tables = {
+        "pgsql": f"hosts = unix:{postgres.folder}\ndbname = mail\nuser = mail\nquery = {SQL}\n",
+        "mysql": f"hosts = unix:{mariadb.socket}\ndbname = mail\nuser = mail\npassword = secret\n"
+        f"option_group =\nquery = {SQL}\n",
+        "ldap": f"server_host = ldap://127.0.0.1:{ldap.port}\nsearch_base = dc=example,dc=com\n"
+        "bind = no\nquery_filter = (cn=a)\nresult_attribute = mail\n",
+    }
+    key = b"user@example.com"
+    with Postroom() as instance:
+        names = []
+        for kind, settings in tables.items():
+            path = instance.top / f"{kind}.cf"
+            path.write_text(f"{settings}result_format = {kind}@y.org\n")
+            # One of them would answer for its own answer.
+            names.append(f"pipemap:{{inline:{{{key.decode()}={key.decode()}}},{kind}:{path}}}")
+        instance.configure({"virtual_alias_maps": f"unionmap:{{{','.join(names)}}}"})
+        instance.start()
+        answer = submit(instance.port, b"Subject: x\n\n", b"s@from.test", key)
+        assert answer.verdict == "K", answer
+        records = read_records(instance.queue_files()[answer.queue_id])
+    assert {one.value for one in records if one.kind == "R"} == {f"{kind}@y.org" for kind in tables}
 
 
 TCP_REPLIES = [

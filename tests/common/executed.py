@@ -68,7 +68,9 @@ class Host:
     ) -> None:
         if error is not None:
             print("log:\n" + "\n".join(self.lines()))
+        late = [line for line in self.lines() if "error: import of " in line]
         self._log.close()
+        assert not late, late  # by a daemon that serves: a bug, whatever the test is about
 
     def configure(self, settings: Mapping[str, str]) -> None:
         """Write main.cf."""

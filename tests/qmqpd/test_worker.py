@@ -20,7 +20,9 @@ import pytest
 from common import cleanup_client
 from common.child import AVAILABLE, TAKEN, Child
 from common.netstring import encode
+from common.sandbox import needs
 from qmqpd import capacity
+from qmqpd import service as service_module
 from qmqpd import worker as worker_module
 from qmqpd.session import Session, Submission
 from qmqpd.worker import Worker
@@ -506,6 +508,25 @@ def test_a_worker_whose_tables_changed_leaves_the_next_client_to_its_successor(
         with setup.client() as client:
             assert process.wait() == 0
             assert process.log()[-1] == f"table texthash:{table} has changed -- restarting"
+            assert client.hears_nothing_yet()
+
+
+def test_a_worker_that_cannot_see_new_name_servers_leaves_the_next_client_to_its_successor(
+    setup: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "resolv.conf"
+    path.write_text("nameserver 192.0.2.1\n")
+    monkeypatch.setattr(needs, "NAME_FILES", (str(path),))
+    monkeypatch.setattr(service_module, "LOOK_SECONDS", 0.0)
+    with setup.start() as process:
+        assert setup.submit() == ACCEPTED
+        path.write_text("nameserver 192.0.2.2\n")  # the same file: the C library reads it again
+        assert setup.submit() == ACCEPTED
+        (tmp_path / "new").write_text("nameserver 192.0.2.3\n")
+        (tmp_path / "new").rename(path)
+        with setup.client() as client:
+            assert process.wait() == 0
+            assert process.log()[-1] == f"file {path} was replaced -- restarting"
             assert client.hears_nothing_yet()
 
 

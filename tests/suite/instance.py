@@ -57,6 +57,7 @@ STOP_TIMEOUT = 15.0
 RENEWAL_TIMEOUT = 10.0
 REPORT_LINES = 20
 COMPLAINT = re.compile(r"\]: (?:warning|error|fatal|panic): ")
+LATE_IMPORT = "error: import of "  # by a daemon that serves: a bug, whatever the test is about
 COMPLETE = 0o700  # the mode that tells a whole queue file from one being written
 GONE = 0  # in place of the mode of a file that is no longer there
 
@@ -138,7 +139,9 @@ class Instance(abc.ABC):
         if self._trigger is not None:
             self._trigger.close()
         print(report)  # shown by pytest beside a failure
+        late = [line for line in self.log_lines() if LATE_IMPORT in line]
         shutil.rmtree(self.top, ignore_errors=True)
+        assert not late, late
 
     # Configuration.
 

@@ -20,13 +20,16 @@ def confined(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return run([*NAMESPACES, sys.executable, "-P", "-m", module, *arguments])
 
 
-def live(module: str) -> dict[str, Any]:
-    """Run a module of tests on a host of its own; return what it prints as JSON."""
+def live(module: str, *arguments: str) -> dict[str, Any]:
+    """Run a module of tests on a host of its own; return what it prints as JSON.
+
+    It is given a folder, and these arguments.
+    """
     peers.program("postfix")
     # No folder of pytest's: those are closed to daemons without privileges, again and again.
     with tempfile.TemporaryDirectory(prefix="pr-") as folder:
         Path(folder).chmod(0o755)
-        done = confined(module, folder)
+        done = confined(module, folder, *arguments)
     assert done.returncode == 0, done.stderr
     found = dict(json.loads(done.stdout))
     print(found["log"], done.stderr)

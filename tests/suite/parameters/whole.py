@@ -66,6 +66,17 @@ def has(library: str) -> Look:
     return look
 
 
+def filtered() -> Look:
+    """Whether the kernel filters system calls of all qmqpd processes."""
+
+    def look(stand: Stand) -> bool:
+        accepts()(stand)
+        paths = [processes.PROC / f"{one.pid}/status" for one in stand.instance.children("qmqpd")]
+        return all(re.search(r"^Seccomp:\t2$", path.read_text(), re.MULTILINE) for path in paths)
+
+    return look
+
+
 def title(pattern: str) -> Look:
     """Whether the command line of a qmqpd process holds the pattern."""
 
@@ -285,6 +296,7 @@ SCENARIOS = (
         reference=False,
     ),
     Whole("maillog_file", "<TOP>/log/other", When.RELOAD, log_file(), ["mail.log"], ["other"]),
+    Whole("sandbox", "no", When.RELOAD, filtered(), True, False, reference=False, root=True),
     Whole("service_throttle_time", "1s", When.START, tries_again(), False, True, root=True),
     Whole("config_directory", SET_BY_COMMAND, When.START, shown_directory(), "etc", "config"),
     Whole(

@@ -1,0 +1,56 @@
+"""layers - what a process has shut itself in with, for its master to read
+
+SEE ALSO
+    common.outage, by which a process tells what it could not log
+"""
+
+import enum
+import mmap
+
+
+class Layer(enum.Flag):
+    """One lock on the door; each holds by itself."""
+
+    CAPABILITIES = enum.auto()  # none, and none to be had
+    NO_NEW_PRIVILEGES = enum.auto()
+    LIMITS = enum.auto()  # of the system's resources
+    FILES = enum.auto()  # Landlock: those that are needed
+    PORTS = enum.auto()  # Landlock: TCP, those that are needed
+    SCOPES = enum.auto()  # Landlock: signals and abstract sockets, of this process only
+    SYSTEM_CALLS = enum.auto()  # seccomp: those that are needed
+
+
+NAMES = {
+    Layer.CAPABILITIES: "capabilities",
+    Layer.NO_NEW_PRIVILEGES: "no_new_privs",
+    Layer.LIMITS: "rlimits",
+    Layer.FILES: "landlock-files",
+    Layer.PORTS: "landlock-tcp",
+    Layer.SCOPES: "landlock-scopes",
+    Layer.SYSTEM_CALLS: "seccomp",
+}
+NONE, ALL = Layer(0), ~Layer(0)
+TOLD = 0x80  # a process that says "none" has said something
+
+
+class Told:
+    """What a process says of itself, in memory that it shares with its master."""
+
+    __slots__ = ("_memory",)
+
+    def __init__(self) -> None:
+        """Begin with nothing said; the next process that is forked says it."""
+        self._memory = mmap.mmap(-1, 1)
+
+    def keep(self) -> None:
+        """Let processes that are forked from now on have no part in it."""
+        self._memory.madvise(mmap.MADV_DONTFORK)
+
+    def tell(self, layers: Layer) -> None:
+        """Say which layers are in force."""
+        self._memory[0] = layers.value | TOLD
+
+    def heard(self) -> Layer | None:
+        """Return what was said, None if nothing was."""
+        value = self._memory[0]
+        return Layer(value & ~TOLD) if value else None
