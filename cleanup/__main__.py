@@ -19,7 +19,7 @@ from dataclasses import replace
 from socket import SocketType
 from typing import Protocol
 
-from cleanup import checks, trace
+from cleanup import bounce, checks, trace
 from cleanup.headers import HeaderRules
 from cleanup.inspection import Inspection
 from cleanup.message import Journal, Message
@@ -106,6 +106,7 @@ class Cleanup:
         self.log = log
         self.claim = claim or Claim()
         self.rules = rules
+        self.service = rules.rewriters.service
         self.stale_logs = StaleLogs(self.params.hash_queue_names, self.params.hash_queue_depth)
         self.file: QueueFile | None = None
 
@@ -134,6 +135,8 @@ class Cleanup:
         """Take one message, of which the opening is here; tell whether it was answered."""
         if self.rules.addresses:
             self.rules.addresses.begin()
+        if self.service:
+            self.service.begin(self.log)
         self._wait_for_queue_manager()
         self.file = self._create_file()
         name = self.file.queue_id if self.file else NO_FILE_ID
@@ -173,6 +176,8 @@ class Cleanup:
             if not data:
                 return False  # given up; whoever did that has logged why
             self._store(session, session.receive_data(data))
+            if self.service and self.service.failed:
+                session.fail(Status.WRITE_FAILED)
             data = b""
         self._complete(session)
         return self._answer(connection, session)
@@ -205,6 +210,8 @@ class Cleanup:
     def _complete(self, session: Dialogue) -> None:
         """Make the message part of the queue, or see that nothing of it stays."""
         message = session.message
+        if self.file and not message.discard and (faults := message.take_faults()):
+            self._return(message, faults, self.file)
         if message.expansions and not message.verdict() and not message.discard:
             self._trace(message)
         status = message.verdict()
@@ -254,6 +261,18 @@ class Cleanup:
         if message.status:
             message.warn("trace service failure")
             message.warn("trace logfile update error")
+
+    def _return(self, message: Message, faults: int, file: QueueFile) -> None:
+        """Send a message back to its sender; then nothing of it is needed any more."""
+        try:
+            file.lay_open(message.size_record())
+            bounce.Return(message, faults).send(file.path)
+        except (OSError, PeerError, QueueError) as error:
+            words = error.strerror if isinstance(error, OSError) else error
+            message.warn(f"cannot return the message to its sender: {words}")
+            message.refuse(Status.WRITE_FAILED)
+        else:
+            message.discard = True
 
     def _fail(self, session: Dialogue, error: QueueError) -> None:
         session.message.warn(f"queue file write error: {error}")

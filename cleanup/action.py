@@ -62,7 +62,7 @@ def report(message: Message, origin: Origin, verb: str, detail: str) -> None:
 def sent_by(message: Message, *, protocol: bool = True) -> str:
     """Return who sent the message to whom, for the log."""
     known = message.known_attributes or {}
-    text = printable(known.get(b"log_message_origin", b"unknown")) + ";"
+    text = printable(known.get(b"log_message_origin", b"local")) + ";"
     if message.sender is not None:
         text += f" from=<{printable(message.sender)}>"
     if message.last_recipient is not None:
@@ -83,7 +83,7 @@ def reject(message: Message, origin: Origin, argument: str) -> Outcome:
     message.reason = b""
     message.refuse(status, encoded(text))
     message.checked = False
-    return Outcome(None)
+    return Outcome(None if message.status else origin.text)
 
 
 def split_dsn(message: Message, argument: str) -> tuple[str, str]:

@@ -33,7 +33,7 @@ class EnvelopeStage:
     def __init__(self, message: Message, rules: HeaderRules) -> None:
         self.message = message
         self.rules = rules
-        self.recipients = Recipients(message, rules.rewriter, rules.addresses)
+        self.recipients = Recipients(message, rules.rewriters.local, rules.addresses)
         self._written: set[RecordType] = set()  # of those that count once
         message.write_raw(EMPTY_SIZE_RECORD)
         if rules.inspection:
@@ -77,8 +77,11 @@ class EnvelopeStage:
                 return message.add_flags(payload)
             case b"M":
                 self.content()
-            case b"W" | b"F":
-                self._first_wins(RecordType(letter), payload)
+            case b"W":
+                self._first_wins(RecordType.WARN_TIME, payload)
+            case b"F":
+                message.full_name = message.full_name or payload
+                self._first_wins(RecordType.FULL_NAME, payload)
             case b"C" | b"c" | b"o" | b"n":
                 pass  # cleanup writes its own
             case _ if letter in COPIED:
@@ -107,7 +110,7 @@ class EnvelopeStage:
         if message.sender is not None:
             return False
         addresses = self.rules.addresses
-        message.sender = self.rules.rewriter.sender(payload)
+        message.sender = self.rules.rewriters.local.sender(payload)
         if addresses:
             message.sender = addresses.envelope_sender(message, message.sender)
         if is_utf8(message.sender):

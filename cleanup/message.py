@@ -44,6 +44,9 @@ class Option(enum.IntFlag):
 HOLD, DISCARD = Option.HOLD.value, Option.DISCARD.value
 FILTER, BCC_OK = Option.FILTER.value, Option.BCC_OK.value
 MAP_OK = Option.MAP_OK.value
+BOUNCE = Option.BOUNCE.value
+# Faults of the message itself: where the client leaves that to us, its sender hears of them.
+RETURNED = Status.TOO_LARGE | Status.CONTENT_REFUSED | Status.TOO_MANY_HOPS
 SMTPUTF8, AUTOUTF8 = Option.SMTPUTF8.value, Option.AUTOUTF8.value
 LATE_OPTIONS = HOLD | DISCARD  # what a client may add in the middle
 SEEN_OPTIONS = LATE_OPTIONS | SMTPUTF8
@@ -77,9 +80,11 @@ class Message:
     hold: bool = False
     discard: bool = False
     status: int = 0  # bits of Status
+    faults: int = 0  # bits that the sender hears of, and that do not stop us
     reason: bytes = b""
     arrival: int | None = None  # seconds, from the client's time record
     sender: bytes | None = None
+    full_name: bytes = b""  # of the sender
     recipient_count: int = 0
     notify_flags: int = 0  # of all recipients together
     utf8: Utf8 = Utf8.NONE
@@ -180,8 +185,21 @@ class Message:
 
     def refuse(self, bit: int, reason: bytes = b"") -> None:
         """Note an error; the first reason given is the one that the client hears."""
-        self.status |= bit
+        if self.options & BOUNCE and bit in (Status.CONTENT_REFUSED, Status.TOO_MANY_HOPS):
+            self.faults |= bit  # all of it is needed, to be returned
+        else:
+            self.status |= bit
         self.reason = self.reason or reason
+
+    def take_faults(self) -> int:
+        """Return the errors that the sender is to hear of in place of the client.
+
+        Where the client must try again anyway, it hears of all.
+        """
+        found, self.faults = self.status | self.faults, 0
+        returned = self.options & BOUNCE and self.recipient_count and not found & ~RETURNED
+        self.status = 0 if returned else found
+        return found if returned else 0
 
     def warn(self, text: str) -> None:
         """Log trouble with this message."""

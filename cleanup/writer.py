@@ -88,6 +88,15 @@ class QueueFile:
         if self._pending_size > PENDING_LIMIT:
             self._flush()
 
+    def lay_open(self, size_record: bytes) -> None:
+        """Let who knows of the unfinished file read what is here of it.
+
+        Raises:
+            QueueError: not all of it fitted.
+        """
+        self._flush()
+        os.pwrite(self._descriptor, size_record, 0)
+
     def hold(self) -> None:
         """Move the file to the hold queue, where it will stay when it is complete.
 

@@ -449,7 +449,8 @@ def test_what_the_program_prepares_is_prepared_of_the_parameters_in_force(files:
     files.write("native_services = cleanup\ncompatibility_level = 3\nmyhostname = two.test\n")
     fresh = plan.fresh().prepared
     assert isinstance(fresh, HeaderRules)
-    assert (plan.prepared.host, fresh.host) == (b"one.test", b"two.test")
+    names = (plan.prepared.params.myhostname, fresh.params.myhostname)
+    assert names == ("one.test", "two.test")
 
 
 def test_a_program_with_a_form_of_its_own_has_a_private_socket_for_it(files: Files) -> None:
