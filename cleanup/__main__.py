@@ -200,7 +200,7 @@ class Cleanup:
             return connection.recv(READ_SIZE, socket.MSG_DONTWAIT)
 
     def _store(self, session: Dialogue, data: bytes) -> None:
-        if self.file is None or not data or session.message.verdict():
+        if self.file is None or not data or session.message.is_lost:
             return
         try:
             self.file.write(data)

@@ -64,9 +64,9 @@ def sent_by(message: Message, *, protocol: bool = True) -> str:
     known = message.known_attributes or {}
     text = printable(known.get(b"log_message_origin", b"local")) + ";"
     if message.sender is not None:
-        text += f" from=<{printable(message.sender)}>"
+        text += f" from=<{message.shown(message.sender)}>"
     if message.last_recipient is not None:
-        text += f" to=<{printable(message.last_recipient)}>"
+        text += f" to=<{message.shown(message.last_recipient)}>"
     if protocol and b"log_protocol_name" in known:
         text += f" proto={printable(known[b'log_protocol_name'])}"
     if protocol and b"log_helo_name" in known:

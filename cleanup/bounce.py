@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from cleanup.message import Message
 from cleanup.service import Conversation
 from cleanup.trace import CLEAN, PROTOCOL
-from common import address, attribute
+from common import attribute
 from common.errors import PeerError
 from common.log import printable
 from common.queue_file import DamageError, Record, RecordFile, leading_number, split_attribute
@@ -139,10 +139,10 @@ class Return:
 
     def _report(self, recipient: Recipient) -> None:
         params = self.message.params
-        quote = address.quote if params.info_log_address_format == "external" else bytes
-        told = f"to=<{printable(quote(recipient.address))}>"
+        shown = self.message.shown
+        told = f"to=<{shown(recipient.address)}>"
         if recipient.original and recipient.original.lower() != recipient.address.lower():
-            told += f", orig_to=<{printable(quote(recipient.original))}>"
+            told += f", orig_to=<{shown(recipient.original)}>"
         delay = format_delay(time.time() - self._arrival, params.delay_logging_resolution_limit)
         self.message.note(
             f"{told}, relay=none, delay={delay}, delays={delay}/0/0/0,"

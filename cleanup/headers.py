@@ -238,6 +238,8 @@ class HeaderBlock:
 
     def put(self, text: bytes) -> None:
         """Add a header as it is."""
+        if not text.isascii():
+            self.message.need_utf8(Utf8.HEADER)
         self._write(text)
 
     def _write(self, text: bytes) -> None:

@@ -14,7 +14,8 @@ import sys
 from typing import Protocol
 
 from cleanup.trace import Expansion
-from common import record
+from common import address, record
+from common.log import printable
 from common.params import CleanupParams
 from common.record import RecordType
 from common.status import Status
@@ -191,6 +192,12 @@ class Message:
             self.status |= bit
         self.reason = self.reason or reason
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether nothing of it will be needed any more, neither here nor by its sender."""
+        lethal = self.status & ~RETURNED if self.options & BOUNCE else self.status
+        return bool(lethal) and not self.discard
+
     def take_faults(self) -> int:
         """Return the errors that the sender is to hear of in place of the client.
 
@@ -200,6 +207,11 @@ class Message:
         returned = self.options & BOUNCE and self.recipient_count and not found & ~RETURNED
         self.status = 0 if returned else found
         return found if returned else 0
+
+    def shown(self, internal: bytes) -> str:
+        """Return an address of the envelope as the log shows it."""
+        external = self.params.info_log_address_format == "external"
+        return printable(address.quote(internal) if external and internal else internal)
 
     def warn(self, text: str) -> None:
         """Log trouble with this message."""

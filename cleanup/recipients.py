@@ -54,6 +54,8 @@ class Recipients:
         else:
             if name == b"rewrite_context":
                 self._set_context(value)
+            elif name == b"encoding":
+                message.encoding = value  # that counts unless a header says otherwise
             message.attribute_names.add(name)
             if message.known_attributes is not None:
                 message.known_attributes[name] = value
@@ -112,7 +114,7 @@ class Recipients:
         """Write the blocks of all recipients that one stands for."""
         assert self.addresses
         expanded = self.addresses.expanded(self.message, final)
-        if len(expanded) > 1 and self.notify_flags & NOTIFY_SUCCESS:
+        if expanded != [final] and self.notify_flags & NOTIFY_SUCCESS:
             told = Expansion(original, final, dsn, self.notify_flags)
             self.message.expansions += (told,)
             self.notify_flags = (self.notify_flags & ~NOTIFY_SUCCESS) or NOTIFY_NEVER

@@ -95,7 +95,12 @@ class QueueFile:
             QueueError: not all of it fitted.
         """
         self._flush()
-        os.pwrite(self._descriptor, size_record, 0)
+        try:
+            os.pwrite(self._descriptor, size_record, 0)
+            # Readers take a shared lock; that of ours still tells that the file is not left over.
+            fcntl.flock(self._descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError as error:
+            raise QueueError(f"write {self.path}: {error.strerror}") from None
 
     def hold(self) -> None:
         """Move the file to the hold queue, where it will stay when it is complete.

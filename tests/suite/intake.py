@@ -5,18 +5,20 @@ DESCRIPTION
     need; there is no queue manager, so queue files stay as cleanup left them.
     Intake has our master and our cleanup, PostfixIntake Postfix's.
 
-    Seen is what came of a message, without what differs from host to host:
+    What came of a message is shown without what differs from host to host:
     queue ids, times, ports and folders.
 
 SEE ALSO
     spec/cleanup-protocol.md, section 6
 """
 
+import difflib
 import re
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+
+import pytest
 
 from tests.suite import peers
 from tests.suite.instance import BASE, Instance, free_port, run
@@ -24,13 +26,17 @@ from tests.suite.queue_file import Record, read_records
 from tests.suite.reference import write_configuration
 from tests.suite.waiting import holds_within, wait_for
 
-T = TypeVar("T")
+Shown = list[str]  # what came of a message, a line for each fact
 
-PATIENCE = 20.0  # seconds for a file or a log line
+PATIENCE = 20.0  # seconds for a file
+LOG_PATIENCE = 5.0
+SHOWN = 1900  # letters of a line; Postfix writes no more than 2,000 bytes
 SERVICES = """\
-127.0.0.1:{smtp} inet n - n - - smtpd
+127.0.0.1:<SMTP> inet n - n - - smtpd
 pickup    unix  n - n 60 1 pickup
+    -o content_filter=filter:there
 cleanup   unix  n - n - 0 cleanup
+    -o { header_checks = regexp:{{/^X-Refused/ REJECT not this}} } -o message_size_limit=20000
 rewrite   unix  - - n - - trivial-rewrite
 bounce    unix  - - n - 0 bounce
 defer     unix  - - n - 0 bounce
@@ -46,6 +52,7 @@ postlog   unix-dgram n - n - 1 postlogd
 CHOICE = """\
 127.80.1.{number}:{smtp} inet n - n - - smtpd
     -o cleanup_service_name=cleanup{number} -o syslog_name=postfix/s{number}
+{settings}
 cleanup{number} unix n - n - 0 cleanup
     -o syslog_name=postfix/s{number}
 {settings}
@@ -53,6 +60,12 @@ cleanup{number} unix n - n - 0 cleanup
 SETTINGS: Mapping[str, str] = {
     "mail_name": "Postfix",
     "mydestination": "local.test",
+    "alias_maps": "inline:{ {fwd = a@x.test, b@x.test} {staff = :include:<TOP>/members}"
+    " {owner-staff = boss@x.test} {self = self, other@x.test} {deep = staff, fwd} }",
+    "forward_path": "<TOP>/forward-${user}",
+    "mail_spool_directory": "<TOP>",  # whatever happens, nothing is for this machine's users
+    "notify_classes": "bounce, 2bounce, delay, policy, protocol, resource, software",
+    "address_verify_map": "",
     "relay_domains": "test",
     "smtpd_peername_lookup": "no",
     "smtpd_authorized_xforward_hosts": "127.0.0.0/8",
@@ -65,19 +78,16 @@ SETTINGS: Mapping[str, str] = {
     "max_idle": "5s",
 }
 QUEUES = ("incoming", "hold")
-DATE = re.compile(r"[A-Z][a-z]{2}, +\d+ [A-Z][a-z]{2} \d{4} [\d:]{8} [+-]\d{4} \(\w+\)")
-STAMP = re.compile(r"\d{14}\.<ID>")
-BOUNDARY = re.compile(r"<ID>\.\d+/")
-CLOCK = re.compile("warning: (file system clock|resetting file time stamps)")
+# What differs, in this order, and what is shown in its place.
+VARYING = {
+    re.compile(r"\b[0-9A-F]{10,13}\b"): "<ID>",  # times in seconds, too
+    re.compile(r"[A-Z][a-z]{2}, +\d+ [A-Z][a-z]{2} \d{4} [\d:]{8} [+-]\d{4} \(\w+\)"): "<DATE>",
+    re.compile(r"\d{14}\.<ID>"): "<STAMP>",
+    re.compile(r"delay=[\d.]+, delays=[\d.]+"): "delay=<TIME>",
+}
+# Said by Postfix's cleanup alone: it compares clocks, and cuts a record of a file that is too large.
+THEIRS = re.compile("warning: (file system clock|resetting file time|.*: unexpected EOF in data)")
 TIMES = re.compile(r"(?:create_time|log_client_port|client_port)=")
-
-
-class Seen(NamedTuple):
-    """What came of a message."""
-
-    queue: str  # where its file was, empty if there is none
-    records: list[str]
-    log: list[str]  # of cleanup
 
 
 class Intake(Instance):
@@ -87,21 +97,31 @@ class Intake(Instance):
         self,
         settings: Mapping[str, str] | None = None,
         choices: tuple[Mapping[str, str], ...] = (),
+        files: Mapping[str, str] | None = None,
     ) -> None:
+        """Make it. choices: settings of SMTP services beside the first; files: texts by name.
+
+        In settings, <TOP> is the folder that the files are in.
+        """
         self.choices = choices
+        self._files = files or {}
         self.smtp_port = free_port()
         super().__init__(settings)
 
     def create(self, settings: Mapping[str, str]) -> None:
         peers.superuser("Postfix's programs")
         peers.program("postfix")
-        services = SERVICES.format(smtp=self.smtp_port)
+        services = SERVICES.replace("<SMTP>", str(self.smtp_port))
         for number, choice in enumerate(self.choices, 1):
             lines = "\n".join(f"    -o {{ {name} = {value} }}" for name, value in choice.items())
             services += CHOICE.format(number=number, smtp=self.smtp_port, settings=lines)
-        write_configuration(
-            self.top, self.spool, self.log_path, {**BASE, **SETTINGS, **settings}, services
-        )
+        for name, text in self._files.items():
+            (self.top / name).write_text(text)
+        services = services.replace("<TOP>", str(self.top))
+        own = {name: value for name, value in settings.items() if BASE.get(name) != value}
+        given = {**BASE, **SETTINGS, **own}
+        filled = {name: value.replace("<TOP>", str(self.top)) for name, value in given.items()}
+        write_configuration(self.top, self.spool, self.log_path, filled, services)
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return run([*self.within, str(peers.postroom()), "-c", str(self.config_dir), *arguments])
@@ -133,28 +153,25 @@ class Intake(Instance):
 
         return list(wait_for(found, PATIENCE, f"{count} messages{self.report()}"))
 
-    def stored(self, queue_id: str, *others: str) -> tuple[str, list[str]]:
-        """Return queue and records of a message, without what differs, and remove its file.
-
-        others: queue ids of other messages that may stand in this one.
-        """
+    def stored(self, queue_id: str) -> Shown:
+        """Return queue and records of a message, and remove its file."""
         queue, records = self.take(queue_id)
-        shown = [self.plain(text, queue_id, *others) for text in map(comparable, records) if text]
-        return queue, shown
+        shown = [self.plain(text) for text in map(comparable, records)]
+        return [queue, *filter(None, shown)]
 
-    def log_of(self, queue_id: str, position: int, *others: str, service: str = "") -> list[str]:
-        """Return what cleanup has logged of a message since a position."""
+    def cleanup_log(self, position: int, service: str = "") -> Shown:
+        """Return what cleanup has logged since a position."""
         mark = re.compile(rf" postfix{service}/cleanup\[\d+\]: (.*)")
         found = [line[1] for line in map(mark.search, self.log_lines(position)) if line]
-        lines = [self.plain(line, queue_id, *others) for line in found if queue_id in line]
-        return [line for line in lines if not CLOCK.match(line)]
+        lines = [self.plain(line) for line in found]
+        return [line[:SHOWN] for line in lines if not THEIRS.match(line)]
 
-    def plain(self, text: str, *ids: str) -> str:
+    def plain(self, text: str) -> str:
         """Return text without what differs."""
-        for name in ids:
-            text = text.replace(name, "<ID>")
         text = text.replace(str(self.top), "<TOP>").replace(str(self.smtp_port), "<PORT>")
-        return BOUNDARY.sub("<ID>.<TIME>/", STAMP.sub("<STAMP>", DATE.sub("<DATE>", text)))
+        for pattern, name in VARYING.items():
+            text = pattern.sub(name, text)
+        return text
 
 
 class PostfixIntake(Intake):
@@ -185,7 +202,8 @@ def check_sizes(path: Path, records: list[Record]) -> None:
     assert recipients == sum(one.kind == "R" for one in records), path
 
 
-def alike(theirs: Callable[[], T], ours: Callable[[], T]) -> tuple[T, T]:
-    """Return what both see, waiting for log lines until they see the same."""
-    holds_within(lambda: theirs() == ours(), PATIENCE)
-    return theirs(), ours()
+def check_alike(theirs: Callable[[], Shown], ours: Callable[[], Shown], what: object) -> None:
+    """Fail, with what differs, unless both show the same before long: log lines may be late."""
+    if not holds_within(lambda: theirs() == ours(), LOG_PATIENCE):
+        lines = difflib.unified_diff(theirs(), ours(), "Postfix", "ours", n=1, lineterm="")
+        pytest.fail("\n".join([str(what), *lines]))
