@@ -85,7 +85,7 @@ VARYING = {
     re.compile(r"\d{14}\.<ID>"): "<STAMP>",
     re.compile(r"delay=[\d.]+, delays=[\d.]+"): "delay=<TIME>",
 }
-# Said by Postfix's cleanup alone: it compares clocks, and cuts a record of a file that is too large.
+# Said by Postfix's cleanup alone: it compares clocks, and cuts a record that is too much.
 THEIRS = re.compile("warning: (file system clock|resetting file time|.*: unexpected EOF in data)")
 TIMES = re.compile(r"(?:create_time|log_client_port|client_port)=")
 
