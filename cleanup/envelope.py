@@ -8,7 +8,7 @@ SEE ALSO
 from cleanup.headers import HeaderRules
 from cleanup.message import EMPTY_SIZE_RECORD, Message, Utf8, is_utf8
 from cleanup.parts import content_stage
-from cleanup.recipients import Recipients
+from cleanup.recipients import Recipients, is_dsn_return, is_envelope_id, is_one_text
 from cleanup.stage import Stage, discard_from
 from common.handover import CLIENT_ATTRIBUTES
 from common.record import Reader, RecordType, encode
@@ -56,7 +56,8 @@ class EnvelopeStage:
         """Act on one record; False if it has no place here."""
         message = self.message
         if kind == ATTRIBUTE:
-            return self.recipients.attribute(payload)
+            self.recipients.attribute(payload)
+            return True
         letter = bytes((kind,))
         if kind in AFTER_SENDER and (message.sender is None or message.arrival is None):
             return False
@@ -84,7 +85,11 @@ class EnvelopeStage:
                 self._first_wins(RecordType.FULL_NAME, payload)
             case b"C" | b"c" | b"o" | b"n":
                 pass  # cleanup writes its own
-            case _ if letter in COPIED:
+            case b"<" if not is_dsn_return(payload):
+                return False
+            case b"i" if not is_envelope_id(payload):
+                return False
+            case _ if letter in COPIED and is_one_text(payload):
                 message.write(RecordType(letter), payload)
             case _:
                 return False
