@@ -20,9 +20,12 @@ from socket import SocketType
 from typing import Protocol
 
 from cleanup import bounce, checks, trace
+from cleanup.checks import MilterChecks
 from cleanup.headers import HeaderRules
 from cleanup.inspection import Inspection
 from cleanup.message import Journal, Message
+from cleanup.milter_desk import MilterDesk, Rules
+from cleanup.milters import MilterRules
 from cleanup.native import NativeSession
 from cleanup.session import Session
 from cleanup.trigger import wake_queue_manager
@@ -40,9 +43,6 @@ PARAMS = CleanupParams
 NATIVE = True  # there is a socket for frames beside the public one
 CLAIMS = True  # queue files are written here
 
-# What Postfix's cleanup does to a message and ours does not, by the parameters that ask for it.
-MISSING = (*("smtpd_milters", "non_smtpd_milters", "milter_header_checks"),)
-
 READ_SIZE = 32 * 1024  # larger reads cost page faults: every buffer would be mapped anew
 NO_FILE_ID = "NOQUEUE"
 
@@ -52,24 +52,32 @@ NEXT_SECONDS = 0.02
 MESSAGES_LIMIT = 100
 
 
-def prepare(params: CleanupParams) -> HeaderRules:
-    """Make what all processes need, in master."""
+def prepare(params: CleanupParams) -> Rules:
+    """Return what all processes need of the parameters, made once.
+
+    Raises:
+        ConfigError: the Milters cannot be understood.
+    """
     checks.prepare(params)
-    return HeaderRules.of(params)
+    headers, milters = HeaderRules.of(params), MilterRules.of(params)
+    return Rules(headers.for_milters() if milters else headers, milters)
 
 
 def serve(child: Child) -> None:
     """Serve messages until it is time to leave."""
-    rules: HeaderRules = child.prepared
-    params = rules.params
-    addresses = rules.address_rules.open(child.main_cf, child.log)
+    rules: Rules = child.prepared
+    headers, milters = rules
+    params = headers.params
+    addresses = headers.address_rules.open(child.main_cf, child.log)
     inspection = Inspection.of(params, child.main_cf, child.log)
-    rules = replace(rules, addresses=addresses, inspection=inspection)
+    own_checks = MilterChecks.of(params, child.main_cf, child.log)
+    headers = replace(headers, addresses=addresses, inspection=inspection, milter_checks=own_checks)
+    rules = Rules(headers, milters)
     child.drop_privileges(params.mail_owner, params.queue_directory)
     cleanup = Cleanup(rules, child.log, child.claim)
     signal.signal(signal.SIGTERM, cleanup.terminate)
     signal.signal(signal.SIGALRM, cleanup.expire)
-    opens = addresses or inspection
+    opens = addresses or inspection or own_checks
     outdated = cleanup.outdated if opens else None
     serve_each(child, params, cleanup.serve, cleanup.serve_native, outdated=outdated)
 
@@ -101,12 +109,13 @@ class Dialogue(Protocol):
 class Cleanup:
     """The daemon between two signals: its rules, and the file it is writing."""
 
-    def __init__(self, rules: HeaderRules, log: Log, claim: Claim | None = None) -> None:
-        self.params = rules.params
+    def __init__(self, rules: Rules, log: Log, claim: Claim | None = None) -> None:
+        self.rules = rules
+        self.params = rules.headers.params
         self.log = log
         self.claim = claim or Claim()
-        self.rules = rules
-        self.service = rules.rewriters.service
+        self.service = rules.headers.rewriters.service
+        self.desk: MilterDesk | None = None  # of the message at work
         self.stale_logs = StaleLogs(self.params.hash_queue_names, self.params.hash_queue_depth)
         self.file: QueueFile | None = None
 
@@ -126,22 +135,26 @@ class Cleanup:
 
     def outdated(self) -> bool:
         """Tell whether the next message is for a process that opens its tables anew."""
-        addresses, inspection = self.rules.addresses, self.rules.inspection
-        if addresses and addresses.outdated():
+        rules = self.rules.headers
+        if rules.addresses and rules.addresses.outdated():
             return True
-        return bool(inspection and inspection.checks and inspection.checks.outdated())
+        if rules.milter_checks and rules.milter_checks.outdated():
+            return True
+        checks = rules.inspection and rules.inspection.checks
+        return bool(checks and checks.outdated())
 
     def _serve(self, connection: SocketType, kind: type[Dialogue], opening: bytes = b"") -> bool:
         """Take one message, of which the opening is here; tell whether it was answered."""
-        if self.rules.addresses:
-            self.rules.addresses.begin()
+        if self.rules.headers.addresses:
+            self.rules.headers.addresses.begin()
         if self.service:
             self.service.begin(self.log)
         self._wait_for_queue_manager()
         self.file = self._create_file()
         name = self.file.queue_id if self.file else NO_FILE_ID
         created = self.file.created if self.file else int(time.time())
-        session = kind(self.rules, self.log, name, created)
+        session = kind(self.rules.headers, self.log, name, created)
+        self.desk = MilterDesk(self.rules, session.message, connection)
         try:
             return self._converse(connection, session, opening)
         except (PeerError, OSError) as error:
@@ -150,6 +163,7 @@ class Cleanup:
             return False
         finally:
             self._discard_file()
+            self.desk.close()
 
     def terminate(self, number: int, frame: object) -> None:
         """Leave at once, as on SIGTERM, without the unfinished file."""
@@ -184,7 +198,8 @@ class Cleanup:
 
     def _receive_next(self, connection: SocketType) -> bytes:
         """Return the beginning of a client's next message, nothing if there is none for us."""
-        if self.rules.addresses or self.rules.inspection:
+        rules = self.rules.headers
+        if rules.addresses or rules.inspection or rules.milter_checks:
             # What is not read yet a client sends once more, to a process with fresh tables.
             waits = receive_next(connection, 1, socket.MSG_PEEK)
             if not waits or self.outdated():
@@ -203,13 +218,19 @@ class Cleanup:
         if self.file is None or not data or session.message.is_lost:
             return
         try:
-            self.file.write(data)
+            place = (self.desk and self.desk.session) or self.file
+            place.write(data)
         except QueueError as error:
             self._fail(session, error)
 
     def _complete(self, session: Dialogue) -> None:
         """Make the message part of the queue, or see that nothing of it stays."""
         message = session.message
+        if self.desk and self.file:
+            try:
+                self.desk.finish(self.file)
+            except QueueError as error:
+                self._fail(session, error)
         if self.file and not message.discard and (faults := message.take_faults()):
             self._return(message, faults, self.file)
         if message.expansions and not message.verdict() and not message.discard:

@@ -20,7 +20,8 @@ from common.log import printable
 from common.mime import HEADER
 from common.status import Status
 
-SHOWN = 200  # bytes of the text in the log
+MILTER_TABLE = "milter_header_checks"
+SHOWN, MILTER_SHOWN = 200, 60  # bytes of the text in the log
 # Three numbers; the first is the class of the status.
 DSN = re.compile(r"([245])(\.\d{1,3}\.\d{1,3})(?:\s+|\Z)")
 DEFAULT_DSN, DEFAULT_TEXT = "5.7.1", "message content rejected"
@@ -32,6 +33,11 @@ class Origin(NamedTuple):
     what: str  # header, body
     table: str  # the parameter
     text: bytes
+
+    @property
+    def by_milter(self) -> bool:
+        """Whether a Milter has made the text."""
+        return self.table == MILTER_TABLE
 
 
 class Outcome(NamedTuple):
@@ -46,14 +52,21 @@ def act(message: Message, origin: Origin, answer: str) -> Outcome:
     word, *rest = answer.split(None, 1)
     argument = rest[0] if rest else ""
     handler = HANDLERS.get(word.upper())
+    if origin.by_milter:
+        handler = MILTER_HANDLERS.get(word.upper(), handler)
     if handler is None:
-        message.log.warning(f"unknown command in {origin.table} map: {answer}")
+        problem = "unsupported" if origin.by_milter else "unknown"
+        message.log.warning(f"{problem} command in {origin.table} map: {answer}")
         return Outcome(origin.text)
     return handler(message, origin, argument)
 
 
 def report(message: Message, origin: Origin, verb: str, detail: str) -> None:
     """Log an action."""
+    if origin.by_milter:
+        shown = printable(origin.text[:MILTER_SHOWN])
+        message.note(f"milter-header-{verb}: header {shown} from {sent_by(message)}: {detail}")
+        return
     shown = printable(origin.text.partition(b"\0")[0][:SHOWN])
     detail = f": {detail}" if detail else ""
     message.note(f"{verb}: {origin.what} {shown} from {sent_by(message)}{detail}")
@@ -82,7 +95,7 @@ def reject(message: Message, origin: Origin, argument: str) -> Outcome:
     status = Status.DEFERRED if dsn.startswith("4") else Status.CONTENT_REFUSED
     message.reason = b""
     message.refuse(status, encoded(text))
-    message.checked = False
+    message.end_checks()
     return Outcome(None if message.status else origin.text)
 
 
@@ -102,7 +115,7 @@ def discard(message: Message, origin: Origin, argument: str) -> Outcome:
     """Accept the message, and drop it."""
     report(message, origin, "discard", argument)
     message.discard = True
-    message.checked = False
+    message.end_checks()
     return Outcome(None)
 
 
@@ -137,7 +150,7 @@ def redirect(message: Message, origin: Origin, argument: str) -> Outcome:
     else:
         report(message, origin, "redirect", argument)
         message.redirect = encoded(argument)
-        message.checked = False
+        message.end_checks()
     return Outcome(origin.text)
 
 
@@ -161,6 +174,14 @@ def prepend(message: Message, origin: Origin, argument: str) -> Outcome:
         report(message, origin, "prepend", argument)
         return Outcome(origin.text, encoded(argument))
     return Outcome(origin.text)
+
+
+def prepend_to_milter(message: Message, origin: Origin, argument: str) -> Outcome:
+    """Put nothing before a header that a Milter makes, as in Postfix, and say so."""
+    outcome = prepend(message, origin, argument)
+    if outcome.before is not None:
+        message.log.warning("the milter_header/body_checks prepend action is not implemented")
+    return Outcome(outcome.text)
 
 
 def replace(message: Message, origin: Origin, argument: str) -> Outcome:
@@ -193,7 +214,7 @@ def strip(message: Message, origin: Origin, argument: str) -> Outcome:
 def skip(message: Message, origin: Origin, argument: str) -> Outcome:
     """Look at nothing more in this message."""
     report(message, origin, "pass", argument)
-    message.checked = False
+    message.end_checks()
     return Outcome(origin.text)
 
 
@@ -225,4 +246,8 @@ HANDLERS: dict[str, Callable[[Message, Origin, str], Outcome]] = {
     "IGNORE": lambda message, origin, argument: Outcome(None),
     "DUNNO": lambda message, origin, argument: Outcome(origin.text),
     "OK": lambda message, origin, argument: Outcome(origin.text),
+}
+MILTER_HANDLERS: dict[str, Callable[[Message, Origin, str], Outcome] | None] = {
+    "PASS": None,
+    "PREPEND": prepend_to_milter,
 }

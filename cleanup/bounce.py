@@ -10,6 +10,7 @@ SEE ALSO
     spec/qmgr-delivery-protocols.md, section 3
 """
 
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from common.status import Status
 APPEND, FLUSH, VERP = b"0", b"1", b"3"  # requests
 HEADERS_ONLY = b"2"  # of the message in the notice
 QUEUE = b"incoming"
+REASON = re.compile(rb"([45]\.\d+\.\d+) +(.*)", re.DOTALL)
+CONTENT_DSN = b"5.7.1"  # of a reason that names none
 # What is said of a fault that has no words of its own, the worst first.
 WORDS = {
     Status.TOO_MANY_HOPS: (b"5.4.0", b"too many hops"),
@@ -163,8 +166,8 @@ def tell(path: str, request: bytes, timeout: float) -> None:
 def words(reason: bytes, faults: int) -> tuple[bytes, bytes]:
     """Return code and text for the notice: of the reason, if a check gave one."""
     if reason:
-        code, _, text = reason.partition(b" ")
-        return code, text
+        found = REASON.match(reason)
+        return (found[1], found[2]) if found else (CONTENT_DSN, reason)
     return next(words for bit, words in WORDS.items() if faults & bit)
 
 

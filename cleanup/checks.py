@@ -10,8 +10,8 @@ SEE ALSO
 """
 
 from cleanup import action
-from cleanup.action import Origin, Outcome
-from cleanup.message import Message
+from cleanup.action import MILTER_TABLE, Origin, Outcome
+from cleanup.message import MILTER, Message
 from common.config import MainCf, decoded
 from common.log import Log
 from common.mime import Segment
@@ -74,15 +74,46 @@ class Checks:
         return self._outdated
 
     def _apply(self, message: Message, origin: Origin) -> Outcome:
-        try:
-            answer = self._maps[origin.table].find(decoded(origin.text.partition(b"\0")[0]))
-        except TableError:
-            message.warn(
-                f"{origin.table} map lookup problem -- message not accepted, try again later"
-            )
-            message.refuse(Status.WRITE_FAILED)
-            return Outcome(None)
-        return Outcome(origin.text) if answer is None else action.act(message, origin, answer)
+        return apply(self._maps[origin.table], message, origin)
+
+
+class MilterChecks:
+    """The tables for headers that Milters make."""
+
+    def __init__(self, params: CleanupParams, main_cf: MainCf, log: Log) -> None:
+        """Open them."""
+        self._maps = Maps(MILTER_TABLE, names(params, MILTER_TABLE), Options(log, main_cf))
+        self._log = log
+        self._outdated = False
+
+    @classmethod
+    def of(cls, params: CleanupParams, main_cf: MainCf, log: Log) -> "MilterChecks | None":
+        """Open them; None if there are none."""
+        return cls(params, main_cf, log) if names(params, MILTER_TABLE) else None
+
+    def header(self, message: Message, text: bytes) -> bytes | None:
+        """Do what is said of a header; return what is to be stored in its place, if anything."""
+        if not message.options & MILTER:
+            return text  # another check has spoken
+        return apply(self._maps, message, Origin("header", MILTER_TABLE, text)).text
+
+    def outdated(self) -> bool:
+        """Tell whether a table has changed since this process read it, and log that once."""
+        if not self._outdated and (table := self._maps.changed()):
+            self._outdated = True
+            self._log.info(f"table {table.name} has changed -- restarting")
+        return self._outdated
+
+
+def apply(maps: Maps, message: Message, origin: Origin) -> Outcome:
+    """Do what a table says of a text."""
+    try:
+        answer = maps.find(decoded(origin.text.partition(b"\0")[0]))
+    except TableError:
+        message.warn(f"{origin.table} map lookup problem -- message not accepted, try again later")
+        message.refuse(Status.WRITE_FAILED)
+        return Outcome(None)
+    return Outcome(origin.text) if answer is None else action.act(message, origin, answer)
 
 
 def names(params: CleanupParams, parameter: str) -> tuple[str, ...]:
@@ -93,4 +124,5 @@ def names(params: CleanupParams, parameter: str) -> tuple[str, ...]:
 
 def prepare(params: CleanupParams) -> None:
     """Import what the tables need, in master."""
-    import_types(name for parameter in TABLES.values() for name in names(params, parameter))
+    parameters = (*TABLES.values(), MILTER_TABLE)
+    import_types(name for parameter in parameters for name in names(params, parameter))

@@ -10,6 +10,7 @@ from cleanup.message import EMPTY_SIZE_RECORD, Message, Utf8, is_utf8
 from cleanup.parts import content_stage
 from cleanup.recipients import Recipients, is_dsn_return, is_envelope_id, is_one_text
 from cleanup.stage import Stage, discard_from
+from common import attribute
 from common.handover import CLIENT_ATTRIBUTES
 from common.record import Reader, RecordType, encode
 from common.status import Status
@@ -23,6 +24,7 @@ COPIED = (
 )
 AFTER_SENDER = frozenset(b"RODn/oKM")  # these make no sense before we know who sends, and when
 ATTRIBUTE = RecordType.ATTRIBUTE[0]
+MILTER_COUNT = RecordType.MILTER_COUNT[0]
 CONTENT_RECORD = encode(RecordType.CONTENT)
 TIME_DIGITS = 12  # of the seconds; more are beyond all calendars
 
@@ -43,7 +45,10 @@ class EnvelopeStage:
         """Take what is there; return the stage that follows, None when bytes are missing."""
         while (found := records.next_record()) is not None:
             kind, payload = found
-            if not self._take(kind, payload):
+            taken = self._take(kind, payload)
+            if kind == MILTER_COUNT:
+                taken = self.milters(payload, records)
+            if not taken:
                 self.message.warn(f"unexpected record type {chr(kind)!r} in the envelope")
                 self.message.refuse(Status.BAD)
             if self.message.status:
@@ -125,11 +130,24 @@ class EnvelopeStage:
             self.recipients.add_copy(copy)
         return True
 
+    def milters(self, payload: bytes, records: Reader) -> bool:
+        """Take the Milters that a client hands over; False if it cannot, or not now."""
+        desk, count = self.message.desk, attribute.number(payload)
+        if desk is None or not desk.expect():
+            return False
+        self.rules = self.rules.for_milters()
+        if count:
+            desk.take_over(count, records.take_rest())
+        return True
+
     def client(self, records: bytes) -> None:
         """Take the attributes of a client that common.handover has made."""
         message = self.message
         names = message.attribute_names | CLIENT_ATTRIBUTES
-        if self.rules.inspection or len(names) > message.params.queue_file_attribute_count_limit:
+        if (
+            message.known_attributes is not None
+            or len(names) > message.params.queue_file_attribute_count_limit
+        ):
             self.advance(Reader(records))  # finds the one that is too many
         else:
             message.write_raw(records)
@@ -165,3 +183,5 @@ class EnvelopeStage:
         message = self.message
         message.write_raw(CONTENT_RECORD)
         message.data_offset = message.length
+        if message.milters:
+            message.milters.envelope()

@@ -10,10 +10,11 @@ SEE ALSO
     spec/qmqp.md, section 8
 """
 
+import copy
 import enum
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cleanup import address_list
@@ -28,6 +29,7 @@ from common.params import CleanupParams
 from common.status import Status
 
 if TYPE_CHECKING:
+    from cleanup.checks import MilterChecks
     from cleanup.inspection import Inspection
 
 # A header's name: printable ASCII without blanks; blanks may stand before the colon.
@@ -37,6 +39,7 @@ PLAIN_HEADER = re.compile(rb"([!-9;-~]+):([^\n]*+(?>(?:\n[ \t][^\n]*+)*))\n")
 
 # A header longer than the limit is cut at a line end if that loses less than this part of it.
 CUT_LOSS = 0.1
+MILTER_HEADER_LIMIT = 60000  # bytes of a header that is shown to Milters
 FLUSH_SIZE = 32 * 1024  # bytes of lines that are kept before they are encoded
 
 
@@ -85,6 +88,7 @@ class HeaderRules:
     address_rules: AddressRules
     addresses: Addresses | None = None  # opened by each process
     inspection: "Inspection | None" = None  # opened by each process
+    milter_checks: "MilterChecks | None" = None  # opened by each process
 
     @classmethod
     def of(cls, params: CleanupParams) -> "HeaderRules":
@@ -101,6 +105,14 @@ class HeaderRules:
             active=active,
             address_rules=AddressRules(params, rewriters.local),
         )
+
+    def for_milters(self) -> "HeaderRules":
+        """Return the rules for messages that Milters see: each header must fit in a packet."""
+        if self.params.header_size_limit <= MILTER_HEADER_LIMIT:
+            return self
+        params = copy.copy(self.params)
+        params.__dict__["header_size_limit"] = MILTER_HEADER_LIMIT
+        return replace(self, params=params)
 
     def header_rewriter(self, message: Message) -> Rewriter | None:
         """Return who completes the addresses in a message's headers, None if nobody does."""

@@ -9,6 +9,7 @@ SEE ALSO
     spec/queue-file.md, sections 3 and 4
 """
 
+import copy
 import enum
 import sys
 from typing import Protocol
@@ -44,7 +45,7 @@ class Option(enum.IntFlag):
 
 HOLD, DISCARD = Option.HOLD.value, Option.DISCARD.value
 FILTER, BCC_OK = Option.FILTER.value, Option.BCC_OK.value
-MAP_OK = Option.MAP_OK.value
+MAP_OK, MILTER = Option.MAP_OK.value, Option.MILTER.value
 BOUNCE = Option.BOUNCE.value
 # Faults of the message itself: where the client leaves that to us, its sender hears of them.
 RETURNED = Status.TOO_LARGE | Status.CONTENT_REFUSED | Status.TOO_MANY_HOPS
@@ -73,6 +74,26 @@ class Journal(Protocol):
         """Note trouble."""
 
 
+class MilterDesk(Protocol):
+    """Where Milters come from that a client brings along."""
+
+    def expect(self) -> bool:
+        """Make ready for them; False if it is too late for that."""
+
+    def take_over(self, count: int, opening: bytes) -> None:
+        """Take so many from the client, which has sent this much of them."""
+
+
+class Milters(Protocol):
+    """Who is to see the message before it is queued."""
+
+    def recipient(self, address: bytes) -> None:
+        """Note a recipient that the client has named, completed and mapped."""
+
+    def envelope(self) -> None:
+        """Look at the envelope, which is complete; the message may be refused then."""
+
+
 class Message:
     """One message between its client and its queue file."""
 
@@ -90,6 +111,8 @@ class Message:
     notify_flags: int = 0  # of all recipients together
     utf8: Utf8 = Utf8.NONE
     encoding: bytes = b""  # of the body, as its header names it
+    milters: Milters | None = None
+    desk: MilterDesk | None = None
     remote: bool = False  # rewriting context of the headers
     expansions: tuple[Expansion, ...] = ()  # to be told to the sender
     checked: bool = False  # its content is looked up in tables
@@ -111,6 +134,19 @@ class Message:
         self.attribute_names: set[bytes] = set()
         self._output: list[bytes] = []
         self._size_limit = params.message_size_limit or sys.maxsize
+
+    def fork(self) -> "Message":
+        """Return a twin that can be changed without any change to this one."""
+        return copy.copy(self)
+
+    def adopt(self, twin: "Message") -> None:
+        """Become what has become of a twin."""
+        self.__dict__.update(twin.__dict__)
+
+    def end_checks(self) -> None:
+        """Look no more into the message, nor show it to anybody."""
+        self.checked = False
+        self.options &= ~(FILTER | MILTER)
 
     def write(self, kind: RecordType, payload: bytes = b"") -> None:
         """Add one record to the queue file."""
@@ -191,6 +227,11 @@ class Message:
         else:
             self.status |= bit
         self.reason = self.reason or reason
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether it will not be queued, whatever is still found out about it."""
+        return bool(self.status | self.faults) or self.discard
 
     @property
     def is_lost(self) -> bool:

@@ -89,6 +89,8 @@ class Recipients:
         if self.addresses:
             final = self.addresses.envelope_recipient(self.message, final)
         self.message.last_recipient = final
+        if self.message.milters:
+            self.message.milters.recipient(final)
         kind = self._address_type(final)
         dsn = self.dsn_original or (kind + final if final else b"")
         if self.addresses:
@@ -116,11 +118,8 @@ class Recipients:
     def _add_expanded(self, original: bytes, final: bytes, dsn: bytes) -> None:
         """Write the blocks of all recipients that one stands for."""
         assert self.addresses
-        expanded = self.addresses.expanded(self.message, final)
-        if expanded != [final] and self.notify_flags & NOTIFY_SUCCESS:
-            told = Expansion(original, final, dsn, self.notify_flags)
-            self.message.expansions += (told,)
-            self.notify_flags = (self.notify_flags & ~NOTIFY_SUCCESS) or NOTIFY_NEVER
+        whole = Expansion(original, final, dsn, self.notify_flags)
+        expanded, self.notify_flags = spread(self.message, self.addresses, whole)
         for one in expanded:
             if self._is_new(original, one, dsn):
                 self._write(original, one, dsn)
@@ -157,6 +156,15 @@ class Recipients:
             + encode(RecordType.RECIPIENT, final)
         )
         message.recipient_count += 1
+
+
+def spread(message: Message, addresses: Addresses, whole: Expansion) -> tuple[list[bytes], int]:
+    """Return the recipients that one stands for, and the notify flags that each of them has."""
+    expanded, notify = addresses.expanded(message, whole.recipient), whole.notify_flags
+    if expanded != [whole.recipient] and notify & NOTIFY_SUCCESS:
+        message.expansions += (whole,)
+        notify = (notify & ~NOTIFY_SUCCESS) or NOTIFY_NEVER
+    return expanded, notify
 
 
 def parse_attribute(payload: bytes) -> tuple[bytes, bytes]:

@@ -13,7 +13,7 @@ SEE ALSO
 
 from cleanup.envelope import EnvelopeStage
 from cleanup.headers import HeaderRules
-from cleanup.message import Journal, Message
+from cleanup.message import EMPTY_SIZE_RECORD, Journal, Message
 from cleanup.stage import DiscardStage, Finished, Stage
 from common import attribute
 from common.errors import PeerError
@@ -50,7 +50,8 @@ class Session:
         self._records.receive_data(data)
         while (follower := self._stage.advance(self._records)) is not None:
             self._stage = follower
-        return self.message.take_output()
+        # The first record may tell that Milters will come: nothing may be written until then.
+        return b"" if self.message.length <= len(EMPTY_SIZE_RECORD) else self.message.take_output()
 
     def fail(self, bit: int) -> None:
         """Refuse the message for a reason outside the dialogue, as a full disk."""

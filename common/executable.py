@@ -85,8 +85,8 @@ def start(program: Program, name: str, options: Options) -> Child:
         ConfigError: it cannot serve.
     """
     main_cf = read_main_cf(name, options)
-    if reason := beyond(program, name, options, main_cf):
-        raise ConfigError(reason)
+    if options.transport not in program.transports:
+        raise ConfigError(f"our {name} does not serve type {options.transport}")
     params = main_cf.load(program.params)
     refuse_exposed(params)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -159,13 +159,6 @@ def read_main_cf(name: str, options: Options) -> MainCf:
         settings["max_use"] = "1"
     main_cf = MainCf.read(environment.config_directory().absolute())
     return main_cf.override(settings, "command line")
-
-
-def beyond(program: Program, name: str, options: Options, main_cf: MainCf) -> str:
-    """Return what is asked of the daemon that it does not do, nothing if it does all."""
-    if options.transport not in program.transports:
-        return f"our {name} does not serve type {options.transport}"
-    return program.lacks(name, main_cf)
 
 
 def refuse_exposed(params: SuiteParams) -> None:

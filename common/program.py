@@ -5,7 +5,7 @@ DESCRIPTION
     parameters, and serve(child). It may have prepare(params), which makes
     what all of its processes need of their parameters; TRANSPORTS, if it
     serves others than inet and unix; NATIVE, if there is a socket for frames
-    beside its own; MISSING, parameters that ask for what it does not do.
+    beside its own.
 
 SEE ALSO
     master.children, which forks it
@@ -18,10 +18,8 @@ from types import ModuleType
 from typing import Any
 
 from common.child import Child
-from common.config import MainCf
 from common.params import SuiteParams
 
-UNSET = ("", "no")  # texts of a parameter that asks for nothing
 USUAL_TRANSPORTS = ("inet", "unix")
 
 
@@ -36,7 +34,6 @@ class Program:
     transports: tuple[str, ...]  # that it can serve
     native: bool = False  # it has a second socket, for our own daemons' form of its protocol
     claims: bool = False  # it writes queue files, and notes which
-    missing: tuple[str, ...] = ()  # parameters that ask for what it does not do
 
     @classmethod
     def of(cls, module: ModuleType) -> "Program":
@@ -52,15 +49,7 @@ class Program:
             transports=getattr(module, "TRANSPORTS", USUAL_TRANSPORTS),
             native=getattr(module, "NATIVE", False),
             claims=getattr(module, "CLAIMS", False),
-            missing=getattr(module, "MISSING", ()),
         )
-
-    def lacks(self, command: str, main_cf: MainCf) -> str:
-        """Return what main.cf asks for that it does not do, nothing if there is no such thing."""
-        for name in self.missing:
-            if main_cf.text(name).lower() not in UNSET:
-                return f"{main_cf.origin(name)}: our {command} does not know {name}"
-        return ""
 
 
 def own_settings(command: str, service: str, options: dict[str, str]) -> dict[str, str]:

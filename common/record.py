@@ -102,6 +102,12 @@ class Reader:
         """Return the count of bytes held here that were not handed out."""
         return len(self._buffer) - self._position
 
+    def take_rest(self) -> bytes:
+        """Return the bytes that are here, which are no records."""
+        rest = bytes(self._buffer[self._position :])
+        self._position = len(self._buffer)
+        return rest
+
     def next_record(self) -> tuple[int, bytes] | None:
         """Return the next whole record, or None when more bytes are needed.
 

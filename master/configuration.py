@@ -116,22 +116,16 @@ def plan(service: Service, main_cf: MainCf, params: MasterParams, network: Netwo
     if service.command not in params.native_services:
         return foreign.with_stress()
     program = load_program(service)
-    options = parse_options(service.arguments, f"{service.origin}: command {service.command}")
-    settings = own_settings(service.command, service.name, options.settings)
-    own = main_cf.override(settings, service.origin)
-    if reason := beyond(program, service, own):
+    kind = service.transport.value
+    if kind not in program.transports:
+        reason = f"{service.origin}: our {service.command} does not serve type {kind}"
         if not executable(foreign.program_path):
             raise ConfigError(f"{reason}, and there is no {foreign.program_path}")
         return replace(foreign, substitute_for=reason).with_stress()
+    options = parse_options(service.arguments, f"{service.origin}: command {service.command}")
+    settings = own_settings(service.command, service.name, options.settings)
+    own = main_cf.override(settings, service.origin)
     return native_plan(foreign, program, options, own, params).with_stress()
-
-
-def beyond(program: Program, service: Service, own: MainCf) -> str:
-    """Return what is asked of a service that our program does not do, nothing if it does all."""
-    kind = service.transport.value
-    if kind not in program.transports:
-        return f"{service.origin}: our {service.command} does not serve type {kind}"
-    return program.lacks(service.command, own)
 
 
 def native_plan(

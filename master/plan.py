@@ -145,8 +145,6 @@ class NativePlan(Plan):
         own = own_settings(service.command, service.name, self.options.settings)
         settings = {**STRESS, **own} if self.stress else own
         main_cf = main_cf.override(settings, self.service.origin)
-        if reason := self.program.lacks(self.service.command, main_cf):
-            raise ConfigError(f"{reason}: this takes a reload")
         params = main_cf.load(self.program.params)
         check_log(main_cf, params)
         prepared = self.program.prepare(params)

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Gets the programs of others that the tests compare with: Debian's postfix with all its types of
 # tables, and nullmailer's QMQP client, unpacked below .peers because Debian allows only one of the
-# two packages; database servers, and the two libraries that are built here. No service is started.
+# two packages; two Milters; database servers, and the two libraries that are built here. No service
+# is started.
 # Says what is missing where it cannot; with CI set that is an error.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -25,8 +26,9 @@ have_servers() {
     command -v memcached && command -v redis-server && command -v slapd && command -v mariadbd &&
         ls /usr/lib/postgresql/*/bin/initdb
 } >/dev/null 2>&1
+have_milters() { command -v opendkim && command -v rspamd && command -v openssl; } >/dev/null 2>&1
 have_libraries() { $PYTHON -c 'import berkeleydb, ldap'; } 2>/dev/null
-have_all() { have_postfix && have_nullmailer && have_tables && have_servers && have_libraries; }
+have_all() { have_postfix && have_nullmailer && have_tables && have_servers && have_milters && have_libraries; }
 
 have_all && exit 0
 
@@ -58,6 +60,7 @@ install_all() (
     # shellcheck disable=SC2086  # a list of words
     have_tables || install $(printf 'postfix-%s ' $TABLES)
     have_servers || install memcached redis-server slapd mariadb-server postgresql
+    have_milters || install opendkim rspamd openssl
     have_libraries || install_libraries
 )
 
@@ -88,6 +91,7 @@ have_postfix || missing="postfix"
 have_nullmailer || missing="${missing:+$missing, }nullmailer"
 have_tables || missing="${missing:+$missing, }some of postfix-{$(echo "$TABLES" | tr " " ,)}"
 have_servers || missing="${missing:+$missing, }database servers"
+have_milters || missing="${missing:+$missing, }opendkim, rspamd and openssl"
 have_libraries || missing="${missing:+$missing, }berkeleydb and python-ldap"
 [ -z "$missing" ] && exit 0
 echo "Missing peers: $missing. Root on Debian gets them by running this script (tests/peers.sh)."

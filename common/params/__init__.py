@@ -25,6 +25,7 @@ from common.params.addresses import PLACES, AddressParams, InterfaceParams
 from common.params.child import ChildParams
 from common.params.cleanup import CleanupParams
 from common.params.master import MasterParams
+from common.params.milter import MilterParams
 from common.params.parameter import (
     HostName,
     LongInt,
@@ -61,6 +62,7 @@ __all__ = [
     "LongInt",
     "MapParams",
     "MasterParams",
+    "MilterParams",
     "MimeParams",
     "Parameter",
     "QmqpdParams",
@@ -79,7 +81,8 @@ __all__ = [
 # Whoever inherits stands behind those it inherits from.
 READERS = (
     *(SuiteParams, TableParams, HeaderParams, MimeParams, MapParams),
-    *(InterfaceParams, MasterParams, ChildParams, QmqpdParams, AddressParams, CleanupParams),
+    *(InterfaceParams, MasterParams, ChildParams, QmqpdParams, AddressParams, MilterParams),
+    CleanupParams,
 )
 
 PARAMETERS: dict[str, Parameter] = {one.name: one for reader in READERS for one in declared(reader)}

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from common.params.addresses import AddressParams
 from common.params.child import ChildParams
+from common.params.milter import MilterParams
 from common.params.parameter import Seconds, Words, parameter
 from common.params.tables import MimeParams
 
 
 @dataclass(frozen=True, init=False, eq=False, repr=False, match_args=False)
-class CleanupParams(ChildParams, MimeParams, AddressParams):
+class CleanupParams(ChildParams, MimeParams, AddressParams, MilterParams):
     """Read by cleanup."""
 
     header_checks: Words = parameter("", "Tables for headers: what to do about each.")

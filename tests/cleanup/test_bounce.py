@@ -154,7 +154,9 @@ def test_the_sender_hears_why_and_sees_the_header_alone(
         load(CleanupParams, **settings), main_cf(**{**BASE, **settings}), Journal()
     )
     journal = Journal()
-    cleanup = Cleanup(replace(rules(**settings), inspection=inspection), journal)
+    found = rules(**settings)
+    found = found._replace(headers=replace(found.headers, inspection=inspection))
+    cleanup = Cleanup(found, journal)
     with answering(PLACE, DONE, DONE) as heard:
         result = Result(exchange(cleanup, cleanup.serve, sent), journal.lines())
     assert (result.status, result.files) == (0, {})

@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from cleanup import __main__ as daemon
 from cleanup import trigger
 from cleanup.__main__ import PARAMS, Cleanup, prepare, serve
-from cleanup.headers import HeaderRules
+from cleanup.milter_desk import Rules
 from cleanup.session import Session
 from common import attribute, frame
 from common.child import AVAILABLE, LISTEN_FD, TAKEN, Child
@@ -119,7 +119,7 @@ class FrameResult(Result):
         return found[0][0]
 
 
-def rules(**config: str) -> HeaderRules:
+def rules(**config: str) -> Rules:
     """Return what the daemon is prepared with."""
     return prepare(load(CleanupParams, **config))
 

@@ -293,10 +293,6 @@ def test_a_socket_that_does_not_listen_is_refused(host: Host) -> None:
         (["-s", "2"], f"{BY_HAND}: descriptor 7 is not open"),
         (["-t", "pass"], "our cleanup does not serve type pass"),
         (["-o", "max_use=0"], "command line: invalid max_use parameter value 0 < 1"),
-        (
-            ["-o", "milter_header_checks=hash:/x"],
-            "command line: our cleanup does not know milter_header_checks",
-        ),
         (["-o", "mail_owner=nobody-here", "-u"], "unknown user name value: nobody-here"),
     ],
 )

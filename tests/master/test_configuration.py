@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cleanup.headers import HeaderRules
+from cleanup.milter_desk import Rules
 from common import config
 from common.errors import ConfigError
 from common.params import ChildParams
@@ -152,62 +152,32 @@ def main_cf_with(files: Files, line: str) -> None:
     files.write((files.directory / "main.cf").read_text() + line + "\n")
 
 
+PASSED = "cleanup pass n - n - 0 cleanup"
+
+
 def test_what_ours_does_not_do_is_left_to_postfixs(postfix: Files) -> None:
     old = postfix.load()
     (plan,) = old.plans.values()
     assert native(plan)
-    main_cf_with(postfix, "milter_header_checks = hash:/etc/postfix/virtual")
+    postfix.write(master_cf=PASSED + "\n")
     new = postfix.load(old)
     (plan,) = new.plans.values()
     assert (type(plan), plan.prefork) == (Plan, 0)
     folder = postfix.directory
     assert new.warnings == (
-        f"{folder}/main.cf, line 3: our cleanup does not know milter_header_checks:"
+        f"{folder}/master.cf, line 1: our cleanup does not serve type pass:"
         f" {folder}/cleanup is used",
     )
-    assert changes.between(old, new).changed == ("cleanup/unix",)
-
-
-@pytest.mark.parametrize(
-    ("line", "setting", "ours"),
-    [
-        (CLEANUP, "strict_8bitmime = yes", True),
-        (CLEANUP, "masquerade_domains = example.test", True),
-        (CLEANUP, "non_smtpd_milters =", True),
-        (CLEANUP, "milter_header_checks = $no_such_name", True),
-        (CLEANUP, "non_smtpd_milters = inet:127.0.0.1:8891", False),
-        (CLEANUP + " -o non_smtpd_milters=inet:127.0.0.1:8891", "", False),
-        (CLEANUP + " -o non_smtpd_milters=", "non_smtpd_milters = inet:[::1]:1", True),
-    ],
-)
-def test_what_is_asked_for_is_what_is_in_force_for_the_service(
-    postfix: Files, line: str, setting: str, ours: bool
-) -> None:
-    postfix.write(master_cf=line + "\n")
-    main_cf_with(postfix, setting)
-    (plan,) = postfix.load().plans.values()
-    assert isinstance(plan, NativePlan) is ours
 
 
 def test_what_nobody_does_is_a_mistake(postfix: Files) -> None:
-    main_cf_with(postfix, "milter_header_checks = static:x")
+    postfix.write(master_cf=PASSED + "\n")
     (postfix.directory / "cleanup").unlink()
     folder = postfix.directory
     assert postfix.complaint() == (
-        f"{folder}/main.cf, line 3: our cleanup does not know milter_header_checks,"
+        f"{folder}/master.cf, line 1: our cleanup does not serve type pass,"
         f" and there is no {folder}/cleanup"
     )
-
-
-def test_a_process_does_not_pass_over_an_edit_that_asks_for_what_it_does_not_do(
-    postfix: Files,
-) -> None:
-    (plan,) = postfix.load().plans.values()
-    main_cf_with(postfix, "milter_header_checks = static:x")
-    with pytest.raises(
-        ConfigError, match="does not know milter_header_checks: this takes a reload"
-    ):
-        native(plan).fresh()
 
 
 def test_a_log_file_that_programs_of_postfix_cannot_reach_is_told(files: Files) -> None:
@@ -444,13 +414,20 @@ def test_what_the_program_prepares_is_prepared_of_the_parameters_in_force(files:
         "cleanup unix n - n - 0 cleanup\n",
     )
     plan = native(files.load().plans["public/cleanup", Transport.UNIX])
-    assert isinstance(plan.prepared, HeaderRules)
-    assert plan.prepared.params is plan.params
+    assert isinstance(plan.prepared, Rules)
+    assert plan.prepared.headers.params is plan.params
     files.write("native_services = cleanup\ncompatibility_level = 3\nmyhostname = two.test\n")
     fresh = plan.fresh().prepared
-    assert isinstance(fresh, HeaderRules)
-    names = (plan.prepared.params.myhostname, fresh.params.myhostname)
+    assert isinstance(fresh, Rules)
+    names = (plan.prepared.headers.params.myhostname, fresh.headers.params.myhostname)
     assert names == ("one.test", "two.test")
+
+
+def test_milters_that_nobody_understands_are_a_mistake_of_the_operator(postfix: Files) -> None:
+    postfix.write(master_cf=CLEANUP + "\n")
+    main_cf_with(postfix, "non_smtpd_milters = 127.0.0.1:8891")
+    with pytest.raises(ConfigError, match="non_smtpd_milters: expected inet:host:port"):
+        postfix.load()
 
 
 def test_a_program_with_a_form_of_its_own_has_a_private_socket_for_it(files: Files) -> None:

@@ -13,7 +13,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("postroom")
     group.addoption("--reference", action="store_true", help="play the corpus to the real Postfix")
     group.addoption("--long", action="store_true", help="run the long form of some tests")
-    group.addoption("--not-yet", action="store_true", help="play the groups not required yet, too")
 
 
 def chosen(config: pytest.Config, option: str) -> bool:

@@ -57,6 +57,7 @@ RENEWAL_TIMEOUT = 10.0
 REPORT_LINES = 20
 COMPLAINT = re.compile(r"\]: (?:warning|error|fatal|panic): ")
 COMPLETE = 0o700  # the mode that tells a whole queue file from one being written
+GONE = 0  # in place of the mode of a file that is no longer there
 
 
 class Instance(abc.ABC):
@@ -186,6 +187,12 @@ class Instance(abc.ABC):
         """Return the whole queue files of one queue, by queue id."""
         return {path.name: path for path in self.files(queue) if _mode(path) == COMPLETE}
 
+    def unfinished_files(self) -> list[Path]:
+        """Return the files where messages arrive that are not whole; one that moves on is whole."""
+        return [
+            path for path in self.files("incoming", "hold") if _mode(path) not in (COMPLETE, GONE)
+        ]
+
     def files(self, *queues: str) -> list[Path]:
         """Return every file of the queues named, or of all: finished or not."""
         return [
@@ -311,4 +318,4 @@ def _mode(path: Path) -> int:
     try:
         return stat.S_IMODE(path.lstat().st_mode)
     except FileNotFoundError:
-        return 0  # gone between the listing and the look
+        return GONE  # between the listing and the look

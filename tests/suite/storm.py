@@ -107,8 +107,8 @@ def rage(instance: Instance, pace: Pace, patience: float = LEFTOVER_LIMIT) -> To
         last = time.monotonic()
         await_success(load, CLIENTS)
     recovery = min(sent.at for sent in load.sent if sent.verdict == "K" and sent.at > last) - last
-    holds_within(lambda: not unfinished(instance), patience)
-    left = unfinished(instance)
+    holds_within(lambda: not instance.unfinished_files(), patience)
+    left = len(instance.unfinished_files())
     instance.stop()
     numbers = map(stored_number, instance.files())
     stored = Counter(number for number in numbers if number is not None)
@@ -152,13 +152,6 @@ def await_success(load: Load, count: int = 1) -> None:
     """Wait for so many more successes."""
     before = len(load.acknowledged())
     assert holds_within(lambda: len(load.acknowledged()) >= before + count, 30), "no success"
-
-
-def unfinished(instance: Instance) -> int:
-    """Return how many files of the queue are not whole."""
-    return len(instance.files("incoming", "hold")) - sum(
-        len(instance.queue_files(queue)) for queue in ("incoming", "hold")
-    )
 
 
 def main() -> int:

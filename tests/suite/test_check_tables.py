@@ -84,7 +84,7 @@ def test_a_pattern_that_explodes_makes_clients_come_back_later(instance: Postroo
         assert found.seconds < WAIT
         instance.wait_for_log(rf"bombs, line {3 * number + 2}: match limit exceeded")
     assert submit(instance.port).verdict == "K"
-    assert instance.children("cleanup") == [cleanup]
+    assert cleanup in instance.children("cleanup")  # a slow machine may have got another besides
 
 
 def test_a_table_that_is_not_there_makes_clients_come_back_later(instance: Postroom) -> None:

@@ -11,8 +11,7 @@ DESCRIPTION
     starts in a jail.
 
     --reference (POSTROOM_REFERENCE=1) plays all cases to the real Postfix: that
-    checks the runner, not the product. --not-yet (POSTROOM_NOT_YET=1) plays the
-    groups of NOT_YET as well and reports them without failing.
+    checks the runner, not the product.
 
 SEE ALSO
     conformance/README.md
@@ -30,9 +29,6 @@ from tests.suite.exchange import play
 from tests.suite.instance import Instance, Postroom
 from tests.suite.interchange import OwnDaemons
 from tests.suite.reference import Postfix
-
-# Cases whose code is still to come: Milters.
-NOT_YET = frozenset(f"maps-{number}" for number in range(30, 36))
 
 # Cases that record Postfix waiting in silence, which Postroom does not do.
 REPLACED = {
@@ -86,31 +82,21 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def parameters(config: pytest.Config) -> list[object]:
-    """Return the cases of this run; those not required yet are marked so."""
+    """Return the cases of this run."""
     path = peers.recorded_cases()
     cases = corpus.load(path) if path else []
     if chosen(config, "reference"):
         played = [case for case in cases if case.id not in NOT_REPRODUCED]
         return [pytest.param(case, Postfix, id=case.id) for case in played]
-    not_yet = pytest.mark.xfail(reason="not yet", strict=False)
-    wanted = [
-        case
-        for case in cases
-        if case.id not in REPLACED and (is_due(case) or chosen(config, "not_yet"))
-    ]
+    wanted = [case for case in cases if case.id not in REPLACED]
     return [
-        pytest.param(case, kind, id=name, marks=[] if is_due(case) else [not_yet])
+        pytest.param(case, kind, id=name)
         for name, case, kind in [
             *((case.id, case, Postroom) for case in wanted),
             *((name, case, Postroom) for name, case in in_records(wanted)),
             *((f"{case.id}-programs", case, OwnDaemons) for case in wanted if not case.settings),
         ]
     ]
-
-
-def is_due(case: Case) -> bool:
-    """Tell whether the product has all that a case needs."""
-    return NOT_YET.isdisjoint((case.group, case.id))
 
 
 def in_records(cases: list[Case]) -> Iterator[tuple[str, Case]]:

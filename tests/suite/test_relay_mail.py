@@ -157,17 +157,3 @@ def test_postsuper_and_the_queue_manager_requeue(relay: Relay, mail: Path) -> No
     assert relay.postfix("flush").returncode == 0
     wait_for(lambda: len(list(mail.iterdir())) == 5, 20, "all messages")
     relay.wait_until_empty()
-
-
-def test_what_our_cleanup_does_not_do_postfixs_does(relay: Relay) -> None:
-    """Nobody's settings are passed over in silence, before a reload and after it."""
-    send(relay, "r@discard.test")
-    relay.wait_until_empty()
-    asked = {"always_bcc": "copy@discard.test", "milter_header_checks": "static:DUNNO"}
-    relay.configure(asked)
-    done = relay.command("reload")
-    assert done.returncode == 0
-    assert "our cleanup does not know milter_header_checks: " in done.stderr
-    queue_id = send(relay, "r@discard.test")
-    relay.wait_for_log(rf"{queue_id}: to=<copy@discard.test>")
-    relay.wait_until_empty()
