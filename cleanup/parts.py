@@ -177,6 +177,7 @@ class PartsStage:
     def _end(self, kind: int) -> Stage:
         """End the content."""
         message = self.message
+        line_is_open = self._unfinished and self._splitter.in_body  # a header's is closed already
         for piece in self._splitter.finish():
             self._store(piece, TEXT)
         if self._block and not (message.status or message.discard):
@@ -186,7 +187,7 @@ class PartsStage:
                 message.refuse(Status.CONTENT_REFUSED, f"{FAULT_DSN} {fault.value}".encode())
         if message.status or message.discard:
             return discard_from(kind)
-        if self._unfinished:
+        if line_is_open:
             message.write(RecordType.TEXT)
         return extracted_stage(message, self.recipients)
 
