@@ -41,6 +41,7 @@ class RewriteService:
     """The service, for one process; it is asked when the first address comes."""
 
     failed: bool = False  # for the message at hand
+    _complained: bool = False  # of it, too
     _conversation: Conversation | None = None
 
     def __init__(self, params: CleanupParams) -> None:
@@ -51,7 +52,7 @@ class RewriteService:
 
     def begin(self, log: Journal) -> None:
         """Prepare for a message; log: where to say what is wrong with the service."""
-        self.failed = False
+        self.failed = self._complained = False
         self._log = log
         self._known.clear()
 
@@ -101,6 +102,10 @@ class RewriteService:
             self._conversation = None
 
     def _complain(self, error: Exception) -> None:
+        """Say what is wrong, once a message: it may be so for long."""
+        if self._complained:
+            return
+        self._complained = True
         reason = error.strerror if isinstance(error, OSError) else None
         if self._log:
             self._log.warning(f"problem talking to service rewrite: {reason or error}")

@@ -12,6 +12,7 @@ SEE ALSO
 
 import os
 import re
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -19,13 +20,14 @@ from random import Random
 
 import pytest
 
-from tests.suite import check_cases, notices, peers, sendmail_cases
+from common.status import Status
+from tests.suite import address_cases, check_cases, notices, peers, sendmail_cases
 from tests.suite.instance import run
 from tests.suite.intake import PATIENCE, Intake, PostfixIntake, Shown, check_alike
 from tests.suite.interchange import is_ours
 from tests.suite.smtp import Client
 from tests.suite.smtp_cases import Transaction, transaction
-from tests.suite.submission import Record, encoded
+from tests.suite.submission import Record, encoded, hand_over
 from tests.suite.waiting import wait_for
 
 MESSAGES = int(os.environ.get("POSTROOM_SMTP_MESSAGES", "52"))  # for each of the settings
@@ -50,7 +52,10 @@ CHOICES: tuple[dict[str, str], ...] = (
         "sender_canonical_maps": "inline:{ {bob@x.test = robert} }",
         "always_add_missing_headers": "yes",
     },
+    {"native_rewrite": "no", "rewrite_service_name": "nobody", "ipc_timeout": "1s"},
 )
+# Of these: who asks the rewrite service, and who cannot reach it.
+ASKING, UNREACHABLE = 4, 5
 Hosts = tuple[Intake, Intake]  # Postfix's and ours
 SETTINGS = {"remote_header_rewrite_domain": "afar.test"}  # the rewrite service asks for it, too
 FILES = {
@@ -119,7 +124,7 @@ def both(hosts: Hosts, number: int, one: Transaction) -> None:
 
 
 def test_mail_by_smtp_arrives_as_with_postfix(hosts: Hosts) -> None:
-    for number in range(1, len(CHOICES) + 1):
+    for number in range(1, UNREACHABLE):
         for seed in range(MESSAGES):
             both(hosts, number, transaction(Random(f"smtp {number} {seed}")))
 
@@ -205,3 +210,27 @@ def test_mail_that_local_forwards_arrives_as_with_postfix(hosts: Hosts) -> None:
 def test_probes_of_the_verify_service_arrive_as_with_postfix(hosts: Hosts) -> None:
     for address in ("probed@x.test", "caf\xc3\xa9@x.test", '"q r"@x.test'):
         check_both(hosts, partial(notices.probe, address), 1, address)
+
+
+def test_addresses_completed_by_the_rewrite_service_are_those_of_postfix(hosts: Hosts) -> None:
+    for seed in range(MESSAGES):
+        flags, records = address_cases.message(Random(f"rewrite {seed}"))
+        theirs, ours = (hand_over(host, f"cleanup{ASKING}", flags, records) for host in hosts)
+        expected, found = (
+            [f"{taken.status} {taken.reason}", *(host.plain(value) for _, value in taken.records)]
+            for host, taken in zip(hosts, (theirs, ours), strict=True)
+        )
+        check_alike(lambda: expected, lambda: found, records)  # noqa: B023  # called at once
+
+
+def test_without_the_rewrite_service_the_client_must_come_again(hosts: Hosts) -> None:
+    _theirs, ours = hosts  # Postfix's waits for ever
+    position = ours.log_position()
+    began = time.monotonic()
+    records = [*notices.ENVELOPE, (b"R", b"r@x.test"), *notices.TEXT]
+    taken = hand_over(ours, f"cleanup{UNREACHABLE}", 0, records)
+    assert (taken.status, taken.records) == (Status.WRITE_FAILED, [])
+    assert 0.9 <= time.monotonic() - began < PATIENCE
+    assert ours.files("incoming") == []
+    told = ours.wait_for_log("problem talking to service rewrite: ", position)
+    assert f"/s{UNREACHABLE}/cleanup[" in told
