@@ -13,21 +13,22 @@ SEE ALSO
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cleanup.message import Message
+from cleanup.recipients import parse_attribute
 from cleanup.service import Conversation
 from cleanup.trace import CLEAN, PROTOCOL
 from common import attribute
 from common.errors import PeerError
 from common.log import printable
-from common.queue_file import DamageError, Record, RecordFile, leading_number, split_attribute
-from common.record import RecordType
+from common.record import Reader
 from common.status import Status
 
 APPEND, FLUSH, VERP = b"0", b"1", b"3"  # requests
 HEADERS_ONLY = b"2"  # of the message in the notice
 QUEUE = b"incoming"
+READ_SIZE = 32 * 1024
 REASON = re.compile(rb"([45]\.\d+\.\d+) +(.*)", re.DOTALL)
 CONTENT_DSN = b"5.7.1"  # of a reason that names none
 # What is said of a fault that has no words of its own, the worst first.
@@ -37,8 +38,7 @@ WORDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Recipient:
+class Recipient(NamedTuple):
     """A recipient who will not get the message."""
 
     original: bytes
@@ -71,33 +71,32 @@ class Return:
         service = f"private/{self.message.params.bounce_service_name}"
         timeout = self.message.params.ipc_timeout
         sent = 0
-        with open(path, "rb") as file:
-            for recipient in self._recipients(RecordFile(file)):
-                tell(service, self._append(recipient), timeout)
-                self._report(recipient)
-                sent += 1
+        for recipient in self._recipients(path):
+            tell(service, self._append(recipient), timeout)
+            self._report(recipient)
+            sent += 1
         if not sent:
             raise PeerError("no recipient is left to tell of")
         tell(service, self._flush(), timeout)
 
-    def _recipients(self, records: RecordFile) -> Iterator[Recipient]:
-        """Yield the recipients, noting the rest; a file that was too large ends somewhere."""
+    def _recipients(self, path: str) -> Iterator[Recipient]:
+        """Yield the recipients of a file, noting the rest."""
         original = b""
         own: dict[bytes, bytes] = {}
-        for record in whole_records(records):
-            match record.kind:
-                case RecordType.TIME:
-                    self._arrival = time_of(record.payload)
-                case RecordType.VERP:
-                    self._delimiters = record.payload
-                case RecordType.ATTRIBUTE:
-                    name, value = split_attribute(record.payload)
+        for offset, kind, payload in records_of(path):
+            match kind:
+                case b"T":
+                    self._arrival = time_of(payload)
+                case b"V":
+                    self._delimiters = payload
+                case b"A":
+                    name, value = parse_attribute(payload)
                     where = own if name in (b"dsn_orig_rcpt", b"notify_flags") else self._known
                     where[name] = value
-                case RecordType.ORIGINAL_RECIPIENT:
-                    original = record.payload
-                case RecordType.RECIPIENT:
-                    yield Recipient(original, record.payload, record.offset, own)
+                case b"O":
+                    original = payload
+                case b"R":
+                    yield Recipient(original, payload, offset, own)
                     original, own = b"", {}
 
     def _append(self, recipient: Recipient) -> bytes:
@@ -171,19 +170,23 @@ def words(reason: bytes, faults: int) -> tuple[bytes, bytes]:
     return next(words for bit, words in WORDS.items() if faults & bit)
 
 
-def whole_records(records: RecordFile) -> Iterator[Record]:
-    """Yield records up to the end, or to one that is cut short."""
-    try:
-        while (record := records.next_record()) is not None:
-            yield record
-    except DamageError:
-        return
+def records_of(path: str) -> Iterator[tuple[int, bytes, bytes]]:
+    """Yield place, type and payload of each record of ours; what was too large ends somewhere."""
+    reader, size = Reader(), 0
+    with open(path, "rb", buffering=0) as file:
+        while data := file.read(READ_SIZE):
+            size += len(data)
+            reader.receive_data(data)
+            place = size - reader.buffered()
+            while (found := reader.next_record()) is not None:
+                yield place, bytes((found[0],)), found[1]
+                place = size - reader.buffered()
 
 
 def time_of(payload: bytes) -> float:
     """Return the seconds of a time record: "seconds microseconds"."""
     seconds, _, micros = payload.partition(b" ")
-    return leading_number(seconds) + leading_number(micros) / 1e6
+    return int(seconds) + (int(micros) / 1e6 if micros.isdigit() else 0.0)
 
 
 def format_delay(seconds: float, places: int) -> str:
