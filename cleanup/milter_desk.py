@@ -78,6 +78,7 @@ class MilterDesk:
 
     def close(self) -> None:
         """Let the Milters go."""
+        self._message.desk = None  # memory that refers to itself waits for the collector
         if self.session:
             self.session.close()
 

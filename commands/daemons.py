@@ -45,7 +45,7 @@ gc.disable()  # until everything is imported
 sys.path += {folders}
 try:
     from common.later import postpone
-    postpone("inspect")
+    postpone("inspect", "traceback")
     from {name} import __main__ as daemon
     from common.executable import main
     from common.program import Program

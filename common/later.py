@@ -1,10 +1,11 @@
-"""later - a module that is imported only if somebody looks into it
+"""later - modules that are imported only if somebody looks into them
 
 DESCRIPTION
     The standard library's dataclasses import inspect, of which they need a
     function for classes that have no docstring. Ours have one; but inspect
     and the compiler tools that it brings take a tenth of the time in which a
-    program of ours starts. A program puts a Later in its place first of all.
+    program of ours starts. So does what logging brings for tracebacks that it
+    never shows here. A program puts a Later in their place first of all.
 """
 
 import importlib
@@ -25,6 +26,7 @@ class Later(ModuleType):
         return found
 
 
-def postpone(name: str) -> None:
-    """Let a module be imported when it is needed, if it has not been yet."""
-    sys.modules.setdefault(name, Later(name))
+def postpone(*names: str) -> None:
+    """Let modules be imported when they are needed, those that have not been yet."""
+    for name in names:
+        sys.modules.setdefault(name, Later(name))
