@@ -30,7 +30,7 @@ HEADERS_ONLY = b"2"  # of the message in the notice
 QUEUE = b"incoming"
 READ_SIZE = 32 * 1024
 REASON = re.compile(rb"([45]\.\d+\.\d+) +(.*)", re.DOTALL)
-CONTENT_DSN = b"5.7.1"  # of a reason that names none
+PLAIN_DSN = b"5.0.0"  # of a reason that names none
 # What is said of a fault that has no words of its own, the worst first.
 WORDS = {
     Status.TOO_MANY_HOPS: (b"5.4.0", b"too many hops"),
@@ -166,7 +166,7 @@ def words(reason: bytes, faults: int) -> tuple[bytes, bytes]:
     """Return code and text for the notice: of the reason, if a check gave one."""
     if reason:
         found = REASON.match(reason)
-        return (found[1], found[2]) if found else (CONTENT_DSN, reason)
+        return (found[1], found[2]) if found else (PLAIN_DSN, reason)
     return next(words for bit, words in WORDS.items() if faults & bit)
 
 

@@ -258,7 +258,7 @@ class MilterSession:
         elif ruling.fate is Fate.DISCARD:
             self._report("discard", stage, "milter triggers DISCARD action", protocol)
             message.discard = True
-            message.refuse(Status.CONTENT_REFUSED)  # what else comes is not looked at
+            message.status |= Status.CONTENT_REFUSED  # what else comes is not looked at
         else:
             self._report("reject", stage, printable(ruling.reply[4:]), protocol)
             if event is Event.RECIPIENT:
@@ -269,7 +269,8 @@ class MilterSession:
                 message.refuse(Status.DEFERRED, RECIPIENT_REFUSED)
             in_smtp = message.options & Option.SMTP_REPLY
             reply = ruling.reply if in_smtp else ruling.reply[4:].translate(ONE_LINE)
-            message.refuse(Status.CONTENT_REFUSED, reply)
+            later = ruling.reply.startswith(b"4")
+            message.refuse(Status.DEFERRED if later else Status.CONTENT_REFUSED, reply)
         return True
 
     def _report(self, what: str, stage: str, text: str, protocol: str) -> None:

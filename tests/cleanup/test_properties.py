@@ -286,7 +286,8 @@ def play(name: str, option: int, parts: list[bytes]) -> tuple[object, ...]:
         check_returnable(outcome)
     elif not message.status and not message.discard:
         check_file(outcome)
-    return (outcome.session.verdict(), returned, outcome.written, message.hold, message.discard)
+    stored = b"" if lethal else outcome.written
+    return (outcome.session.verdict(), returned, stored, message.hold, message.discard)
 
 
 def check_file(outcome: Outcome) -> None:

@@ -24,7 +24,7 @@ from tests.suite import peers
 from tests.suite.instance import BASE, Instance, free_port, run
 from tests.suite.queue_file import Record, read_records
 from tests.suite.reference import write_configuration
-from tests.suite.waiting import holds_within, wait_for
+from tests.suite.waiting import holds_within
 
 Shown = list[str]  # what came of a message, a line for each fact
 
@@ -148,10 +148,11 @@ class Intake(Instance):
 
         def found() -> list[str]:
             whole = [path for queue in QUEUES for path in self.queue_files(queue).values()]
-            names = [path.name for path in sorted(whole, key=lambda one: one.stat().st_mtime_ns)]
-            return names if len(names) >= count else []
+            return [path.name for path in sorted(whole, key=lambda one: one.stat().st_mtime_ns)]
 
-        return list(wait_for(found, PATIENCE, f"{count} messages{self.report()}"))
+        if not holds_within(lambda: len(found()) >= count, PATIENCE):
+            pytest.fail(f"waited in vain for {count} messages{self.report()}")
+        return found()
 
     def stored(self, queue_id: str) -> Shown:
         """Return queue and records of a message, and remove its file."""

@@ -49,7 +49,7 @@ CASES = [
     Case("bounce", FLUSH, FAILED, 2, {"encoding": "8bit", "ret_flags": 2, "envelope_id": "id7"}),
     Case("bounce", FLUSH, FAILED, 2, {"smtputf8": 7, "sender": "caf\xc3\xa9@x.test"}),
     Case("bounce", FLUSH, FAILED, 1, {"sender": ""}),
-    Case("bounce", VERP, FAILED, 3, others={"verp_delimiters": "+="}),
+    Case("bounce", VERP, FAILED, 4, others={"verp_delimiters": "+="}),
     Case("bounce", ONE, FAILED, 2, others={**recipient("r@x.test"), **FAILED}),
     Case("defer", WARN, DELAYED, 2),
     Case("defer", FLUSH, DELAYED, 2),

@@ -34,6 +34,7 @@ SENT: list[Call] = [
     (["-bv", *FROM, "r@x.test"], ""),
 ]
 
+LOCAL_FLAGS = 627  # of pickup: the sender hears of errors, and all that others ask for, too
 PROPER = "From: a@b.test\nMessage-Id: <1@x>\n"
 REFUSED = "X-Refused: 1\n"
 HOPS = "Received: x\n" * 60
@@ -44,9 +45,9 @@ RETURNED: list[tuple[Call, int]] = [
     (([*FROM, "r@x.test", "bob"], PROPER + REFUSED + "\nbody\n"), 2),
     (([*FROM, "r@x.test"], PROPER + REFUSED + HOPS + REFUSED + "\nbody\n"), 2),
     (([*FROM, "r@x.test"], PROPER + "\n" + LARGE), 2),
-    (([*FROM, "-N", "never", "r@x.test"], PROPER + REFUSED + "\n"), 0),
+    (([*FROM, "-N", "never", "r@x.test"], PROPER + REFUSED + "\n"), 1),
     (([*FROM, "-R", "hdrs", "-V", "id7", "r@x.test"], PROPER + HOPS + "\nbody\n"), 2),
-    (([*FROM, "-XV+=", "r@x.test", "q@x.test"], PROPER + REFUSED + "\n"), 3),
+    (([*FROM, "-XV+=", "r@x.test", "q@x.test"], PROPER + REFUSED + "\n"), 4),
     ((["-f", "", "r@x.test"], PROPER + REFUSED + "\n"), 1),
     ((["-f", "caf\xc3\xa9@x.test", "\xc3\xa9@x.test"], PROPER + HOPS + "\nbody\n"), 2),
     (([*FROM, "-bv", "r@x.test"], ""), 1),

@@ -10,6 +10,7 @@ SEE ALSO
     tests.suite.intake
 """
 
+import contextlib
 import os
 import re
 import time
@@ -25,9 +26,10 @@ from tests.suite import address_cases, check_cases, notices, peers, sendmail_cas
 from tests.suite.instance import run
 from tests.suite.intake import PATIENCE, Intake, PostfixIntake, Shown, check_alike
 from tests.suite.interchange import is_ours
+from tests.suite.milter import Scripted, packet
 from tests.suite.smtp import Client
 from tests.suite.smtp_cases import Transaction, transaction
-from tests.suite.submission import Record, encoded, hand_over
+from tests.suite.submission import Record, Taken, encoded, hand_over, submit
 from tests.suite.waiting import wait_for
 
 MESSAGES = int(os.environ.get("POSTROOM_SMTP_MESSAGES", "52"))  # for each of the settings
@@ -63,6 +65,12 @@ FILES = {
     "members": "m1@x.test\nm2@x.test\nM1@x.test\n",
     "forward-nobody": "f1@x.test, f2@x.test\n",
 }
+# What Milters say, of whom each has a cleanup; those that say "later" are heard by the client.
+LATER = [{"E": packet("y", b"451 4.7.1 later\0")}, {"M": packet("t")}]
+MILTERS = [
+    *({"E": packet("y", b"550 5.7.1 go away\0")}, {"C": packet("y", b"554 no code\0")}),
+    *LATER,
+]
 QUEUED = re.compile(r"queued as (\w+)")
 CLIENT = r"smtpd\[\d+\]: (\w+): client="
 
@@ -103,17 +111,16 @@ class Side:
 @pytest.fixture(scope="module")
 def hosts() -> Iterator[Hosts]:
     """Postfix's host and ours, running."""
-    made: list[Intake] = []
-    try:
-        for kind in (PostfixIntake, Intake):
-            made.append(kind(SETTINGS, CHOICES, FILES))
-            made[-1].start()
+    with contextlib.ExitStack() as stack:
+        milters = [stack.enter_context(Scripted(script)) for script in MILTERS]
+        seen_by = [{"non_smtpd_milters": f"inet:127.0.0.1:{one.port}"} for one in milters]
+        made = [
+            stack.enter_context(kind(SETTINGS, (*CHOICES, *seen_by), FILES)).start()
+            for kind in (PostfixIntake, Intake)
+        ]
         assert not any(map(is_ours, made[0].children("cleanup")))
         assert all(map(is_ours, made[1].children("cleanup")))
         yield made[0], made[1]
-    finally:
-        for host in made:
-            host.close()
 
 
 def both(hosts: Hosts, number: int, one: Transaction) -> None:
@@ -144,14 +151,15 @@ def check_both(hosts: Hosts, act: Act, count: int, what: object) -> None:
     """Do the same on both hosts, of which so many messages come; fail where they differ."""
     starts = [host.log_position() for host in hosts]
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(act, hosts))
+        answers = list(pool.map(act, hosts))
         names = list(pool.map(lambda host: host.wait_for_files(count), hosts))
+    assert [len(each) for each in names] == [count, count], what
     stored = [[host.stored(one) for one in ids] for host, ids in zip(hosts, names, strict=True)]
 
     def shown(side: int) -> Shown:
         host, start = hosts[side], starts[side]
         files = [line for one in sorted(stored[side]) for line in one]
-        return [*files, *sorted(host.cleanup_log(start))]
+        return [host.plain(str(answers[side])), *files, *sorted(host.cleanup_log(start))]
 
     check_alike(lambda: shown(0), lambda: shown(1), what)
 
@@ -177,6 +185,16 @@ def sends(options: list[str], text: str) -> Act:
         wait_for(lambda: not host.files("maildrop"), PATIENCE, f"the mail{host.report()}")
 
     return act
+
+
+def test_what_milters_say_of_local_mail_is_told_its_sender_as_with_postfix(hosts: Hosts) -> None:
+    records = [*notices.ENVELOPE, (b"R", b"r@x.test"), *notices.TEXT]
+    for number, script in enumerate(MILTERS, len(CHOICES) + 1):
+
+        def act(host: Intake, number: int = number) -> Taken:
+            return submit(host, f"cleanup{number}", sendmail_cases.LOCAL_FLAGS, records)
+
+        check_both(hosts, act, 0 if script in LATER else 2, script)
 
 
 def test_records_by_postdrop_arrive_as_with_postfix(hosts: Hosts) -> None:
