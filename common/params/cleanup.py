@@ -119,7 +119,6 @@ class CleanupParams(ChildParams, MimeParams, AddressParams, MilterParams):
         "standard",
         "standard: From: Name <addr>; obsolete: From: addr (Name). Mail by QMQP has no name.",
         choices=("standard", "obsolete"),
-        least=1,
     )
     info_log_address_format: str = parameter(
         "external",
