@@ -19,7 +19,7 @@ from dataclasses import replace
 from socket import SocketType
 from typing import Protocol
 
-from cleanup import checks, trace
+from cleanup import bounce, checks, trace
 from cleanup.checks import MilterChecks
 from cleanup.headers import HeaderRules
 from cleanup.inspection import Inspection
@@ -127,6 +127,7 @@ class Cleanup:
         self.params = rules.headers.params
         self.log = log
         self.claim = claim or Claim()
+        self.service = rules.headers.rewriters.service
         self.desk: MilterDesk | None = None  # of the message at work
         self.stale_logs = StaleLogs(self.params.hash_queue_names, self.params.hash_queue_depth)
         self.file: QueueFile | None = None
@@ -159,6 +160,8 @@ class Cleanup:
         """Take one message, of which the opening is here; tell whether it was answered."""
         if self.rules.headers.addresses:
             self.rules.headers.addresses.begin()
+        if self.service:
+            self.service.begin(self.log)
         self._wait_for_queue_manager()
         self.file = self._create_file()
         name = self.file.queue_id if self.file else NO_FILE_ID
@@ -202,6 +205,8 @@ class Cleanup:
             if not data:
                 return False  # given up; whoever did that has logged why
             self._store(session, session.receive_data(data))
+            if self.service and self.service.failed:
+                session.fail(Status.WRITE_FAILED)
             data = b""
         self._complete(session)
         return self._answer(connection, session)
@@ -225,7 +230,7 @@ class Cleanup:
             return connection.recv(READ_SIZE, socket.MSG_DONTWAIT)
 
     def _store(self, session: Dialogue, data: bytes) -> None:
-        if self.file is None or not data or session.message.verdict():
+        if self.file is None or not data or session.message.is_lost:
             return
         try:
             place = (self.desk and self.desk.session) or self.file
@@ -241,6 +246,8 @@ class Cleanup:
                 self.desk.finish(self.file)
             except QueueError as error:
                 self._fail(session, error)
+        if self.file and not message.discard and (faults := message.take_faults()):
+            self._return(message, faults, self.file)
         if message.expansions and not message.verdict() and not message.discard:
             self._trace(message)
         status = message.verdict()
@@ -290,6 +297,18 @@ class Cleanup:
         if message.status:
             message.warn("trace service failure")
             message.warn("trace logfile update error")
+
+    def _return(self, message: Message, faults: int, file: QueueFile) -> None:
+        """Send a message back to its sender; then nothing of it is needed any more."""
+        try:
+            file.lay_open(message.size_record())
+            bounce.Return(message, faults).send(file.path)
+        except (OSError, PeerError, QueueError) as error:
+            words = error.strerror if isinstance(error, OSError) else error
+            message.warn(f"cannot return the message to its sender: {words}")
+            message.refuse(Status.WRITE_FAILED)
+        else:
+            message.discard = True
 
     def _fail(self, session: Dialogue, error: QueueError) -> None:
         session.message.warn(f"queue file write error: {error}")

@@ -75,11 +75,11 @@ def report(message: Message, origin: Origin, verb: str, detail: str) -> None:
 def sent_by(message: Message, *, protocol: bool = True) -> str:
     """Return who sent the message to whom, for the log."""
     known = message.known_attributes or {}
-    text = printable(known.get(b"log_message_origin", b"unknown")) + ";"
+    text = printable(known.get(b"log_message_origin", b"local")) + ";"
     if message.sender is not None:
-        text += f" from=<{printable(message.sender)}>"
+        text += f" from=<{message.shown(message.sender)}>"
     if message.last_recipient is not None:
-        text += f" to=<{printable(message.last_recipient)}>"
+        text += f" to=<{message.shown(message.last_recipient)}>"
     if protocol and b"log_protocol_name" in known:
         text += f" proto={printable(known[b'log_protocol_name'])}"
     if protocol and b"log_helo_name" in known:
@@ -96,7 +96,7 @@ def reject(message: Message, origin: Origin, argument: str) -> Outcome:
     message.reason = b""
     message.refuse(status, encoded(text))
     message.end_checks()
-    return Outcome(None)
+    return Outcome(None if message.status else origin.text)
 
 
 def split_dsn(message: Message, argument: str) -> tuple[str, str]:

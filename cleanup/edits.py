@@ -41,7 +41,7 @@ class Edits:
         """Begin; leading_space: the blank in front of a header's value is part of it."""
         self.draft = draft.fork()
         self.rules = rules
-        self.rewriter = rules.rewriter
+        self.rewriter = rules.rewriters.local
         self._unchanged = message
         self.message = message.fork()
         # What checks of headers that the Milter makes have to say is to be told from the rest.
@@ -64,7 +64,7 @@ class Edits:
     @property
     def refused(self) -> bool:
         """Whether a check has decided about the message, so that no change counts any more."""
-        return bool(self.message.status) or self.message.discard
+        return self.message.is_decided
 
     def finish(self) -> Draft:
         """Return the message with all changes."""

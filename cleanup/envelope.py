@@ -8,7 +8,7 @@ SEE ALSO
 from cleanup.headers import HeaderRules
 from cleanup.message import EMPTY_SIZE_RECORD, Message, Utf8, is_utf8
 from cleanup.parts import content_stage
-from cleanup.recipients import Recipients
+from cleanup.recipients import Recipients, is_dsn_return, is_envelope_id, is_one_text
 from cleanup.stage import Stage, discard_from
 from common import attribute
 from common.handover import CLIENT_ATTRIBUTES
@@ -35,7 +35,7 @@ class EnvelopeStage:
     def __init__(self, message: Message, rules: HeaderRules) -> None:
         self.message = message
         self.rules = rules
-        self.recipients = Recipients(message, rules.rewriter, rules.addresses)
+        self.recipients = Recipients(message, rules.rewriters.local, rules.addresses)
         self._written: set[RecordType] = set()  # of those that count once
         message.write_raw(EMPTY_SIZE_RECORD)
         if rules.inspection:
@@ -61,7 +61,8 @@ class EnvelopeStage:
         """Act on one record; False if it has no place here."""
         message = self.message
         if kind == ATTRIBUTE:
-            return self.recipients.attribute(payload)
+            self.recipients.attribute(payload)
+            return True
         letter = bytes((kind,))
         if kind in AFTER_SENDER and (message.sender is None or message.arrival is None):
             return False
@@ -82,11 +83,18 @@ class EnvelopeStage:
                 return message.add_flags(payload)
             case b"M":
                 self.content()
-            case b"W" | b"F":
-                self._first_wins(RecordType(letter), payload)
+            case b"W":
+                self._first_wins(RecordType.WARN_TIME, payload)
+            case b"F":
+                message.full_name = message.full_name or payload
+                self._first_wins(RecordType.FULL_NAME, payload)
             case b"C" | b"c" | b"o" | b"n":
                 pass  # cleanup writes its own
-            case _ if letter in COPIED:
+            case b"<" if not is_dsn_return(payload):
+                return False
+            case b"i" if not is_envelope_id(payload):
+                return False
+            case _ if letter in COPIED and is_one_text(payload):
                 message.write(RecordType(letter), payload)
             case _:
                 return False
@@ -112,7 +120,7 @@ class EnvelopeStage:
         if message.sender is not None:
             return False
         addresses = self.rules.addresses
-        message.sender = self.rules.rewriter.sender(payload)
+        message.sender = self.rules.rewriters.local.sender(payload)
         if addresses:
             message.sender = addresses.envelope_sender(message, message.sender)
         if is_utf8(message.sender):

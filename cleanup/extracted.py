@@ -7,7 +7,7 @@ SEE ALSO
 from dataclasses import dataclass
 
 from cleanup.message import BCC_OK, Message
-from cleanup.recipients import Recipients
+from cleanup.recipients import Recipients, is_one_text
 from cleanup.stage import END, Finished, Stage, discard_from
 from common.record import Reader, RecordType
 from common.status import Status
@@ -49,12 +49,12 @@ class ExtractedStage:
             case b"D" | b"/":
                 self.recipients.forget()
             case b"A":
-                return self.recipients.attribute(payload)
+                self.recipients.attribute(payload)
             case b"f":
                 return message.add_flags(payload)
             case b"P" | b"r" | b"e" | b"o" | b"n":
                 pass  # history, or written by cleanup itself
-            case _ if letter in COPIED:
+            case _ if letter in COPIED and is_one_text(payload):
                 message.write(RecordType(letter), payload)
             case _:
                 return False

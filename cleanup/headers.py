@@ -20,13 +20,12 @@ from typing import TYPE_CHECKING
 from cleanup import address_list
 from cleanup.addresses import Addresses, AddressRules
 from cleanup.message import Message, Utf8
+from cleanup.missing import missing_headers, names_recipients
 from cleanup.rewrite import Rewriter
-from common import address
+from cleanup.rewriters import Rewriters
 from common.config import encoded
-from common.date import format_date, format_stamp
 from common.log import printable
 from common.params import CleanupParams
-from common.queue_id import is_long
 from common.status import Status
 
 if TYPE_CHECKING:
@@ -70,7 +69,6 @@ ROLES = {
     ),
 }
 PLACE = {Role.SENDER: "header_sender", Role.RECIPIENT: "header_recipient"}
-NAMES_RECIPIENTS = {b"to", b"cc", b"resent-to", b"resent-cc"}
 
 
 def header_name(line: bytes) -> re.Match[bytes] | None:
@@ -83,12 +81,9 @@ class HeaderRules:
     """What the configuration says about headers, prepared once a process."""
 
     params: CleanupParams
-    rewriter: Rewriter
-    remote_rewriter: Rewriter | None  # of headers from afar; None: they are left alone
+    rewriters: Rewriters
     drop: frozenset[bytes]
-    host: bytes
     undisclosed: bytes
-    complete_list: re.Pattern[bytes]  # address lists that need no rewriting
     active: frozenset[bytes]  # headers that are looked at
     address_rules: AddressRules
     addresses: Addresses | None = None  # opened by each process
@@ -100,21 +95,15 @@ class HeaderRules:
         """Prepare them."""
         drop = frozenset(encoded(name.lower()) for name in params.message_drop_headers)
         undisclosed = encoded(params.undisclosed_recipients_header)
-        complete = address_list.complete_list(dotless=not params.append_dot_mydomain)
-        host = encoded(params.myhostname)
         active = frozenset((*ROLES, *NOTED))
-        rewriter = Rewriter(params)
-        domain = params.remote_header_rewrite_domain
+        rewriters = Rewriters.of(params)
         return cls(
             params=params,
-            rewriter=rewriter,
+            rewriters=rewriters,
             drop=drop,
-            host=host,
             undisclosed=undisclosed,
-            complete_list=complete,
             active=active,
-            remote_rewriter=Rewriter(params, domain) if domain else None,
-            address_rules=AddressRules(params, rewriter),
+            address_rules=AddressRules(params, rewriters.local),
         )
 
     def for_milters(self) -> "HeaderRules":
@@ -127,7 +116,7 @@ class HeaderRules:
 
     def header_rewriter(self, message: Message) -> Rewriter | None:
         """Return who completes the addresses in a message's headers, None if nobody does."""
-        return self.remote_rewriter if message.remote else self.rewriter
+        return self.rewriters.remote if message.remote else self.rewriters.local
 
 
 class HeaderBlock:
@@ -230,7 +219,7 @@ class HeaderBlock:
         """Tell whether a look is enough to see that the addresses stay as they are."""
         if self._rewriter is None:
             return True
-        if self.rules.complete_list.match(value) is None:
+        if self.rules.rewriters.complete_list.match(value) is None:
             return False
         return self.rules.addresses is None or self._mapping(kind) is None
 
@@ -252,30 +241,17 @@ class HeaderBlock:
         return addresses.format(name, self.rules.params.header_size_limit) if changed else None
 
     def _add_missing(self) -> None:
-        message, rules = self.message, self.rules
-        resent = any(name.startswith(b"resent-") for name in self.seen)
-        prefix, lower = (b"Resent-", b"resent-") if resent else (b"", b"")
-        arrival = message.arrival or message.now
-        if lower + b"message-id" not in self.seen:
-            identity = self._message_id(arrival)
-            self._write(prefix + b"Message-Id: " + identity)
-            self._log_message_id(lower + b"message-id", identity)
-        if lower + b"date" not in self.seen:
-            self._write(prefix + b"Date: " + format_date(arrival).encode())
-        if lower + b"from" not in self.seen:
-            sender = address.quote(message.sender) if message.sender else b"MAILER-DAEMON"
-            self._write(prefix + b"From: " + sender)
-        if rules.undisclosed and not self.seen & NAMES_RECIPIENTS:
-            self._write(rules.undisclosed)
-
-    def _message_id(self, arrival: int) -> bytes:
-        unique = self.message.queue_id
-        if not is_long(unique):
-            unique = f"{format_stamp(arrival)}.{unique}"
-        return b"<%b@%b>" % (unique.encode(), self.rules.host)
+        for name, value in missing_headers(self.message, self.seen):
+            self._write(b"%b: %b" % (name, value))
+            if name.endswith(b"Message-Id"):
+                self._log_message_id(name.lower(), value)
+        if self.rules.undisclosed and not names_recipients(self.seen):
+            self._write(self.rules.undisclosed)
 
     def put(self, text: bytes) -> None:
         """Add a header as it is."""
+        if not text.isascii():
+            self.message.need_utf8(Utf8.HEADER)
         self._write(text)
 
     def _write(self, text: bytes) -> None:

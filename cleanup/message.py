@@ -15,7 +15,8 @@ import sys
 from typing import Protocol
 
 from cleanup.trace import Expansion
-from common import record
+from common import address, record
+from common.log import printable
 from common.params import CleanupParams
 from common.record import RecordType
 from common.status import Status
@@ -45,6 +46,9 @@ class Option(enum.IntFlag):
 HOLD, DISCARD = Option.HOLD.value, Option.DISCARD.value
 FILTER, BCC_OK = Option.FILTER.value, Option.BCC_OK.value
 MAP_OK, MILTER = Option.MAP_OK.value, Option.MILTER.value
+BOUNCE = Option.BOUNCE.value
+# Faults of the message itself: where the client leaves that to us, its sender hears of them.
+RETURNED = Status.TOO_LARGE | Status.CONTENT_REFUSED | Status.TOO_MANY_HOPS
 SMTPUTF8, AUTOUTF8 = Option.SMTPUTF8.value, Option.AUTOUTF8.value
 LATE_OPTIONS = HOLD | DISCARD  # what a client may add in the middle
 SEEN_OPTIONS = LATE_OPTIONS | SMTPUTF8
@@ -98,9 +102,11 @@ class Message:
     hold: bool = False
     discard: bool = False
     status: int = 0  # bits of Status
+    faults: int = 0  # bits that the sender hears of, and that do not stop us
     reason: bytes = b""
     arrival: int | None = None  # seconds, from the client's time record
     sender: bytes | None = None
+    full_name: bytes = b""  # of the sender
     recipient_count: int = 0
     notify_flags: int = 0  # of all recipients together
     utf8: Utf8 = Utf8.NONE
@@ -216,8 +222,37 @@ class Message:
 
     def refuse(self, bit: int, reason: bytes = b"") -> None:
         """Note an error; the first reason given is the one that the client hears."""
-        self.status |= bit
+        if self.options & BOUNCE and bit in (Status.CONTENT_REFUSED, Status.TOO_MANY_HOPS):
+            self.faults |= bit  # all of it is needed, to be returned
+        else:
+            self.status |= bit
         self.reason = self.reason or reason
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether it will not be queued, whatever is still found out about it."""
+        return bool(self.status | self.faults) or self.discard
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether nothing of it will be needed any more, neither here nor by its sender."""
+        lethal = self.status & ~RETURNED if self.options & BOUNCE else self.status
+        return bool(lethal) and not self.discard
+
+    def take_faults(self) -> int:
+        """Return the errors that the sender is to hear of in place of the client.
+
+        Where the client must try again anyway, it hears of all.
+        """
+        found, self.faults = self.status | self.faults, 0
+        returned = self.options & BOUNCE and self.recipient_count and not found & ~RETURNED
+        self.status = 0 if returned else found
+        return found if returned else 0
+
+    def shown(self, internal: bytes) -> str:
+        """Return an address of the envelope as the log shows it."""
+        external = self.params.info_log_address_format == "external"
+        return printable(address.quote(internal) if external and internal else internal)
 
     def warn(self, text: str) -> None:
         """Log trouble with this message."""

@@ -65,11 +65,14 @@ class MilterDesk:
             QueueError: the message cannot be kept.
         """
         message = self._message
-        if self.session is None or message.verdict() or message.discard:
+        if self.session is None or message.is_lost or message.discard:
             return
-        self.session.finish()
-        for records in self.session.records():
-            if message.verdict() or message.discard:
+        if not message.status:
+            self.session.finish()
+        # What was too large goes back to its sender, and is not shown to anybody.
+        found = self.session.unseen() if message.status else self.session.records()
+        for records in found:
+            if message.is_lost or message.discard:
                 return
             file.write(records)
 

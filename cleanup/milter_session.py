@@ -156,6 +156,14 @@ class MilterSession:
         self.message.data_offset = self.draft.data_offset
         self.message.content_length = self.draft.content_length
 
+    def unseen(self) -> Iterator[bytes]:
+        """Yield the records as they came.
+
+        Raises:
+            QueueError: the spool cannot be read.
+        """
+        yield from self.draft.spool.read(0, self.draft.spool.size)
+
     def close(self) -> None:
         """Let the Milters go, and the spool."""
         for client in self.clients:
@@ -163,7 +171,7 @@ class MilterSession:
         self.draft.spool.close()
 
     def _is_decided(self) -> bool:
-        return bool(self.message.status) or self.message.discard
+        return self.message.is_decided
 
     @property
     def _packet_limit(self) -> int:
@@ -250,7 +258,7 @@ class MilterSession:
         elif ruling.fate is Fate.DISCARD:
             self._report("discard", stage, "milter triggers DISCARD action", protocol)
             message.discard = True
-            message.refuse(Status.CONTENT_REFUSED)  # what else comes is not looked at
+            message.status |= Status.CONTENT_REFUSED  # what else comes is not looked at
         else:
             self._report("reject", stage, printable(ruling.reply[4:]), protocol)
             if event is Event.RECIPIENT:
@@ -261,7 +269,8 @@ class MilterSession:
                 message.refuse(Status.DEFERRED, RECIPIENT_REFUSED)
             in_smtp = message.options & Option.SMTP_REPLY
             reply = ruling.reply if in_smtp else ruling.reply[4:].translate(ONE_LINE)
-            message.refuse(Status.CONTENT_REFUSED, reply)
+            later = ruling.reply.startswith(b"4")
+            message.refuse(Status.DEFERRED if later else Status.CONTENT_REFUSED, reply)
         return True
 
     def _report(self, what: str, stage: str, text: str, protocol: str) -> None:

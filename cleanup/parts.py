@@ -121,8 +121,6 @@ class PartsStage:
         message = self.message
         self._offset = 0
         text = text.partition(b"\0")[0]
-        if not text.isascii():
-            message.need_utf8(Utf8.HEADER)
         before: bytes | None = None
         if message.checked and self._checks:
             outcome = self._checks.header(message, segment, text)
@@ -137,10 +135,15 @@ class PartsStage:
         else:
             if found := ENCODING.match(text):
                 note_encoding(message, found[1])
-            limit = self.rules.params.header_size_limit
-            for one in (before, cut(text, limit)):
-                if one is not None:
-                    message.write_lines(one + b"\n")
+            if before is not None:
+                self._put(before, len(before))
+            self._put(text, self.rules.params.header_size_limit)
+
+    def _put(self, header: bytes, limit: int) -> None:
+        """Write a header of a part."""
+        if not header.isascii():
+            self.message.need_utf8(Utf8.HEADER)
+        self.message.write_lines(cut(header, limit) + b"\n")
 
     def _store_line(self, text: bytes, kind: int) -> None:
         message = self.message
@@ -174,6 +177,7 @@ class PartsStage:
     def _end(self, kind: int) -> Stage:
         """End the content."""
         message = self.message
+        line_is_open = self._unfinished and self._splitter.in_body  # a header's is closed already
         for piece in self._splitter.finish():
             self._store(piece, TEXT)
         if self._block and not (message.status or message.discard):
@@ -183,7 +187,7 @@ class PartsStage:
                 message.refuse(Status.CONTENT_REFUSED, f"{FAULT_DSN} {fault.value}".encode())
         if message.status or message.discard:
             return discard_from(kind)
-        if self._unfinished:
+        if line_is_open:
             message.write(RecordType.TEXT)
         return extracted_stage(message, self.recipients)
 

@@ -14,6 +14,7 @@ from common.log import printable
 from common.record import RecordType, encode
 from common.status import Status
 
+SHOWN = 200  # bytes of a malformed attribute in the log
 NOTIFY_NEVER = 1
 NOTIFY_SUCCESS = 2
 NOTIFY_VALUES = frozenset({0, NOTIFY_NEVER, 2, 4, 6, 8, 10, 12, 14})
@@ -39,13 +40,14 @@ class Recipients:
         """Drop the attributes that wait for their recipient."""
         self.original, self.notify_flags, self.dsn_original = None, 0, b""
 
-    def attribute(self, payload: bytes) -> bool:
-        """Store an attribute, or keep it for the next recipient; False if it is malformed."""
+    def attribute(self, payload: bytes) -> None:
+        """Store an attribute, or keep it for the next recipient; refuse what is none."""
         name, value = parse_attribute(payload)
         message = self.message
-        if not name:
-            return False
-        if not value:
+        if not (name and is_proper(name, value)):
+            message.warn(f"message rejected: malformed attribute: {printable(payload[:SHOWN])}")
+            message.refuse(Status.BAD)
+        elif not value:
             message.warn(f"ignored attribute without value: {printable(name)}")
         elif name == b"notify_flags":
             self.set_notify(value)
@@ -54,12 +56,15 @@ class Recipients:
         else:
             if name == b"rewrite_context":
                 self._set_context(value)
+            elif name == b"encoding":
+                message.encoding = value  # that counts unless a header says otherwise
             message.attribute_names.add(name)
             if message.known_attributes is not None:
                 message.known_attributes[name] = value
             message.write(RecordType.ATTRIBUTE, b"%b=%b" % (name, value))
-        limit = message.params.queue_file_attribute_count_limit
-        return len(message.attribute_names) <= limit
+        if len(message.attribute_names) > message.params.queue_file_attribute_count_limit:
+            message.warn("message rejected: too many attributes")
+            message.refuse(Status.BAD)
 
     def _set_context(self, value: bytes) -> None:
         """Take the context that addresses in headers are completed in."""
@@ -156,7 +161,7 @@ class Recipients:
 def spread(message: Message, addresses: Addresses, whole: Expansion) -> tuple[list[bytes], int]:
     """Return the recipients that one stands for, and the notify flags that each of them has."""
     expanded, notify = addresses.expanded(message, whole.recipient), whole.notify_flags
-    if len(expanded) > 1 and notify & NOTIFY_SUCCESS:
+    if expanded != [whole.recipient] and notify & NOTIFY_SUCCESS:
         message.expansions += (whole,)
         notify = (notify & ~NOTIFY_SUCCESS) or NOTIFY_NEVER
     return expanded, notify
@@ -166,3 +171,27 @@ def parse_attribute(payload: bytes) -> tuple[bytes, bytes]:
     """Return name and value of "name = value"; no equals sign gives an empty name."""
     name, equals, value = payload.partition(b"=")
     return (name.strip(), value.strip()) if equals else (b"", b"")
+
+
+def is_proper(name: bytes, value: bytes) -> bool:
+    """Tell whether this may be an attribute."""
+    if len(name.split()) != 1 or not is_one_text(name + value):
+        return False
+    if name == b"ret_flags":
+        return not value or is_dsn_return(value)
+    return name != b"envelope_id" or is_envelope_id(value)
+
+
+def is_one_text(field: bytes) -> bool:
+    """Tell whether a field is free of what would end it, or its line, where it is shown."""
+    return b"\0" not in field and b"\n" not in field
+
+
+def is_dsn_return(value: bytes) -> bool:
+    """Tell whether this says how much of a message a notice shall hold."""
+    return value.isdigit() and value.lstrip(b"0") in (b"1", b"2")
+
+
+def is_envelope_id(value: bytes) -> bool:
+    """Tell whether a sender may know the message by this."""
+    return value.isascii() and value.decode("ascii").isprintable()

@@ -10,16 +10,14 @@ SEE ALSO
     spec/qmgr-delivery-protocols.md, section 3
 """
 
-import socket
 from dataclasses import dataclass
 
+from cleanup.service import Conversation
 from common import attribute
-from common.errors import PeerError
 
 PROTOCOL = b"delivery_status_protocol"
 APPEND = b"0"
 CLEAN = b"1"  # the log is removed again if the request fails
-READ_SIZE = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,26 +55,5 @@ def append(path: str, request: bytes, timeout: float) -> None:
         PeerError: it does not do what it is asked, or not within so many seconds.
         OSError: it cannot be reached.
     """
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(timeout)
-        connection.connect(path)
-        buffer = bytearray()
-        (protocol,) = attribute.values(receive(connection, buffer), b"protocol")
-        if protocol != PROTOCOL:
-            raise PeerError(f"unexpected protocol {protocol!r}")
-        connection.sendall(request)
-        (status,) = attribute.values(receive(connection, buffer), b"status")
-        if attribute.number(status) != 0:
-            raise PeerError("trace service failure")
-
-
-def receive(connection: socket.socket, buffer: bytearray) -> attribute.Attributes:
-    """Return the next list; buffer holds what has come behind the last one."""
-    while (found := attribute.decode(buffer)) is None:
-        data = connection.recv(READ_SIZE)
-        if not data:
-            raise PeerError("trace service failure")
-        buffer += data
-    pairs, length = found
-    del buffer[:length]
-    return pairs
+    with Conversation(path, PROTOCOL, timeout) as service:
+        service.command(request)

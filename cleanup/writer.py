@@ -88,6 +88,20 @@ class QueueFile:
         if self._pending_size > PENDING_LIMIT:
             self._flush()
 
+    def lay_open(self, size_record: bytes) -> None:
+        """Let who knows of the unfinished file read what is here of it.
+
+        Raises:
+            QueueError: not all of it fitted.
+        """
+        self._flush()
+        try:
+            os.pwrite(self._descriptor, size_record, 0)
+            # Readers take a shared lock; that of ours still tells that the file is not left over.
+            fcntl.flock(self._descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError as error:
+            raise QueueError(f"write {self.path}: {error.strerror}") from None
+
     def hold(self) -> None:
         """Move the file to the hold queue, where it will stay when it is complete.
 

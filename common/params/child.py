@@ -29,3 +29,4 @@ class ChildParams(SuiteParams):
         "10240000", "Largest message and queue file, in bytes; 0 is unlimited.", least=0
     )
     verp_delimiter_filter: str = parameter("-=+", "Characters allowed as VERP delimiters.")
+    soft_bounce: bool = parameter("no", "Make every refusal temporary, and every bounce.")

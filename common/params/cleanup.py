@@ -102,3 +102,29 @@ class CleanupParams(ChildParams, MimeParams, AddressParams, MilterParams):
     trace_service_name: str = parameter(
         "trace", "The service that is told of recipients that stand for several.", least=1
     )
+    bounce_service_name: str = parameter(
+        "bounce", "The service that keeps and sends failure notices.", least=1
+    )
+    rewrite_service_name: str = parameter(
+        "rewrite",
+        "The service that completes addresses and tells where they lead; cleanup asks it only"
+        " without native_rewrite.",
+    )
+    native_rewrite: bool = parameter(
+        "yes",
+        "Complete addresses in cleanup itself; no asks rewrite_service_name, as Postfix does.",
+        ours=True,
+    )
+    header_from_format: str = parameter(
+        "standard",
+        "standard: From: Name <addr>; obsolete: From: addr (Name). Mail by QMQP has no name.",
+        choices=("standard", "obsolete"),
+    )
+    info_log_address_format: str = parameter(
+        "external",
+        "external quotes odd local parts in from=<> and to=<> log fields; internal does not.",
+        choices=("external", "internal"),
+    )
+    delay_logging_resolution_limit: int = parameter(
+        "2", "Digits after the point in delay= and delays= values.", least=0, most=6
+    )

@@ -51,7 +51,6 @@ class QmqpdParams(ChildParams):
     debug_peer_level: int = parameter(
         "2", "How much more verbose a session in debug_peer_list is.", least=1
     )
-    soft_bounce: bool = parameter("no", "Make every refusal temporary.")
     cleanup_service_name: str = parameter(
         "cleanup", "The public service that writes queue files.", least=1
     )

@@ -12,7 +12,7 @@ from common.status import Status
 from tests.cleanup.stream import QUEUE_ID, Outcome, Records, message, rec, take
 
 HEADER = b"Message-Id: <m1@x.test>\nDate: x\nFrom: f@x.test\n"
-FROM = "from unknown; from=<s@from.test> to=<r@to.test>"
+FROM = "from local; from=<s@from.test> to=<r@to.test>"
 WHOLE: Records = [("N", b"X-T: 1"), ("N", b""), ("N", b"body")]
 
 

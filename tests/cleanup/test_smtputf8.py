@@ -62,3 +62,31 @@ def test_switched_off_nothing_is_found_but_a_request_is_passed_on(flags: int, fi
     envelope = TIME + rec(b"S", UTF8) + rec(b"R", UTF8) + CONTENT
     outcome = take(message(ODD, envelope), {"smtputf8_enable": "no"}, flags=flags)
     assert outcome.size()[5] == field
+
+
+CHECKS = {
+    "header_checks": "regexp:{{/^X-Out/ IGNORE} {/^X-In/ PREPEND X-New: caf\u00e9}"
+    " {/^X-For/ REPLACE X-New: caf\u00e9} {/^X-Plain/ REPLACE X-New: cafe}}"
+}
+PARTS = b"Content-Type: multipart/mixed; boundary=b\n\n--b\n%b\n\nx\n--b--\n"
+LONG = b"X-Long: " + b"x" * 60 + UTF8
+
+
+@pytest.mark.parametrize("settings", [CHECKS, {**CHECKS, "header_size_limit": "60"}])
+@pytest.mark.parametrize(
+    ("header", "field"),
+    [
+        (b"X-Other: " + UTF8, HEADER),
+        (b"X-Out: " + UTF8, 0),
+        (b"X-In: cafe", HEADER),
+        (b"X-For: cafe", HEADER),
+        (b"X-Plain: " + UTF8, 0),
+        (b"Bcc: " + UTF8, 0),  # is dropped
+        (b"X: y\0" + UTF8, 0),
+        (LONG, HEADER),  # and cut
+    ],
+)
+def test_headers_count_as_they_leave(header: bytes, field: int, settings: dict[str, str]) -> None:
+    assert take(message(header + b"\n\n"), settings).size()[5] == field
+    in_part = field if not header.startswith(b"Bcc") else HEADER
+    assert take(message(PARTS % header), settings).size()[5] == in_part

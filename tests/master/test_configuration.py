@@ -419,7 +419,8 @@ def test_what_the_program_prepares_is_prepared_of_the_parameters_in_force(files:
     files.write("native_services = cleanup\ncompatibility_level = 3\nmyhostname = two.test\n")
     fresh = plan.fresh().prepared
     assert isinstance(fresh, Rules)
-    assert (plan.prepared.headers.host, fresh.headers.host) == (b"one.test", b"two.test")
+    names = (plan.prepared.headers.params.myhostname, fresh.headers.params.myhostname)
+    assert names == ("one.test", "two.test")
 
 
 def test_milters_that_nobody_understands_are_a_mistake_of_the_operator(postfix: Files) -> None:

@@ -7,7 +7,7 @@ SEE ALSO
 import re
 import socket
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.suite.instance import Instance
@@ -27,21 +27,26 @@ class Taken:
     queue_id: str
     status: int
     reason: str
-    records: Stored  # of the queue file, empty if there is none
+    records: Stored  # of the queue file, if that was looked at and there is one
 
 
 def hand_over(instance: Instance, service: str, flags: int, records: Iterable[Record]) -> Taken:
     """Give cleanup a message; return what it says and stores. The file is removed."""
+    taken = submit(instance, service, flags, records)
+    stored = [instance.spool / queue / taken.queue_id for queue in QUEUES]
+    found = [take(path) for path in stored if path.exists()]
+    return replace(taken, records=found[0] if found else [])
+
+
+def submit(instance: Instance, service: str, flags: int, records: Iterable[Record]) -> Taken:
+    """Give cleanup a message; return what it says. Its file stays where it is."""
     with socket.socket(socket.AF_UNIX) as peer:
         peer.settimeout(PATIENCE)
         peer.connect(str(instance.spool / "public" / service))
         greeting = receive_list(peer)
         peer.sendall(b"flags\0%d\0\0" % flags + b"".join(map(encoded, records)))
         verdict = receive_list(peer)
-    queue_id = greeting["queue_id"]
-    stored = [instance.spool / queue / queue_id for queue in QUEUES]
-    found = [take(path) for path in stored if path.exists()]
-    return Taken(queue_id, int(verdict["status"]), verdict["reason"], found[0] if found else [])
+    return Taken(greeting["queue_id"], int(verdict["status"]), verdict["reason"], [])
 
 
 def take(path: Path) -> Stored:

@@ -25,14 +25,23 @@ from common.params import (
 )
 from master.endpoints import ipv6_works
 from tests.suite.conftest import chosen
-from tests.suite.parameters import addresses, cleanup, common, milters, qmqpd, tables, whole
+from tests.suite.parameters import (
+    addresses,
+    cleanup,
+    clients,
+    common,
+    milters,
+    qmqpd,
+    tables,
+    whole,
+)
 from tests.suite.parameters.scenario import Scenario
 from tests.suite.parameters.stage import Stage
 from tests.suite.parameters.stand import Pair, Whole, may_play
 
 SCENARIOS = (
     *(*common.SCENARIOS, *qmqpd.SCENARIOS, *cleanup.SCENARIOS),
-    *(*addresses.SCENARIOS, *milters.SCENARIOS),
+    *(*addresses.SCENARIOS, *milters.SCENARIOS, *clients.SCENARIOS),
 )
 WHOLE = (*whole.SCENARIOS, *tables.SCENARIOS)
 READERS = {"qmqpd": QmqpdParams, "cleanup": CleanupParams}

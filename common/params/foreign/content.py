@@ -15,12 +15,6 @@ class Content:
         "Honours Errors-To: for bounces (off; the header is only address-rewritten).",
         releases="until 2.1",
     )
-    header_from_format: str = parameter(
-        "standard",
-        "standard: From: Name <addr>; obsolete: From: addr (Name). Only matters when a full"
-        " name is known, which QMQP never has.",
-        least=1,
-    )
     full_name_encoding_charset: str = parameter(
         "utf-8",
         "Charset label used to encode a non-ASCII full name (3.10 and later).",

@@ -10,14 +10,6 @@ from common.params.parameter import Seconds, Words, parameter
 class Services:
     """Read by Postfix's small daemons and their clients."""
 
-    delay_logging_resolution_limit: int = parameter(
-        "2", "Digits after the point in delay= and delays= values.", most=6
-    )
-    info_log_address_format: str = parameter(
-        "external",
-        "external quotes odd local parts in from=<> and to=<> log fields; internal does not.",
-    )
-    rewrite_service_name: str = parameter("rewrite", "Name of the address rewriting service.")
     postlogd_watchdog_timeout: Seconds = parameter("10s", "Watchdog of postlogd.", least=10)
     application_event_drain_time: Seconds = parameter(
         "100s", "Wait for pending I/O on termination.", least=1
@@ -87,9 +79,6 @@ class Services:
     )
     anvil_status_update_time: Seconds = parameter(
         "600s", "Time between two log lines with anvil's peaks.", least=1
-    )
-    bounce_service_name: str = parameter(
-        "bounce", "The service that keeps and sends failure notices.", least=1
     )
     connection_cache_protocol_timeout: Seconds = parameter(
         "5s", "Longest wait for the connection cache.", least=1

@@ -144,8 +144,8 @@ SCENARIOS = (
         beside=DEBUGGED,
         reference=False,
     ),
-    Scenario("soft_bounce", "yes", verdict(NO_PACKET), "D", "Z"),
-    Scenario("soft_bounce", "yes", verdict(), "D", "Z", beside=NOBODY),
+    Scenario("soft_bounce", "yes", verdict(NO_PACKET), "D", "Z", reader="qmqpd"),
+    Scenario("soft_bounce", "yes", verdict(), "D", "Z", beside=NOBODY, reader="qmqpd"),
     Scenario(
         "cleanup_service_name",
         "other",
