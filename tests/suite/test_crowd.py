@@ -66,7 +66,6 @@ def test_a_crowd_leaves_good_clients_four_fifths_of_their_rate(
                 break
     assert set(account.replies) == {"D"}, account
     assert account.replies["D"] >= count, f"the crowd hardly reconnected: {account}"
-    print("ACC", account.ratio(), account)
     assert account.ratio() >= LEAST_RATIO, account
 
 
