@@ -171,6 +171,8 @@ VERSION = (7, 31)
 BIG_WRITES, MAX_PAGES = 1 << 5, 1 << 22
 PAGE, PAGES = 4096, 64
 BUFFER_SIZE = PAGES * PAGE + 64 * 1024
+CLONE_NEWNS, MNT_DETACH = 0x20000, 2  # sched.h, sys/mount.h
+LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 class Request(enum.IntEnum):
@@ -265,16 +267,31 @@ def main() -> int:
         os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC),
     )
     mount(point, f"fd={device},rootmode={MODE:o},user_id=0,group_id=0")
+    leave_mounts(point)
     server.run(device)
     return 0
 
 
 def mount(point: str, options: str) -> None:
     """Mount a file system of FUSE; mount(8) would want a helper for it."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mount(b"disk", point.encode(), b"fuse", 0, options.encode()) == -1:
+    call(LIBC.mount, b"disk", point.encode(), b"fuse", 0, options.encode())
+
+
+def leave_mounts(point: str) -> None:
+    """Have no part in the mounts of others.
+
+    Were they all killed, the last would unmount what is on this disk, and wait for us: that
+    must not be ourselves.
+    """
+    call(LIBC.unshare, CLONE_NEWNS)
+    call(LIBC.umount2, point.encode(), MNT_DETACH)
+
+
+def call(function: "ctypes._NamedFuncPointer", *arguments: int | bytes) -> None:
+    """Call a function of the C library, which fails with -1 and errno."""
+    if function(*arguments) == -1:
         number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), point)
+        raise OSError(number, os.strerror(number))
 
 
 if __name__ == "__main__":
