@@ -87,6 +87,7 @@ OPEN_CHANGING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 DEVICE_CONTROLS = (
     *(termios.FIONBIO, termios.FIONREAD, termios.FIOCLEX, termios.FIONCLEX),
     termios.TCGETS,  # what isatty() asks
+    termios.TIOCOUTQ,  # whether cleanup has read what it was sent
 )
 PR_SET_NAME = 15
 CLONE_THREAD = 0x10000

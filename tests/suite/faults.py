@@ -25,14 +25,16 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from common.cleanup_client import native_path
 from tests.suite import peers
 from tests.suite.instance import Instance, Postroom
 from tests.suite.load import numbered, stored_numbers
-from tests.suite.processes import Process
+from tests.suite.processes import PROC, Process
 from tests.suite.qmqp import submit
 from tests.suite.waiting import holds_within, wait_for
 
 KILL = "signal=KILL"
+CONNECTED = "03"  # a state in /proc/net/unix
 ATTACHED, INJECTED, KILLED = "attached", "(INJECTED)", "+++ killed by SIGKILL +++"
 CALLS_LIMIT = 200  # of one kind, for one message
 PATIENCE = 10.0  # seconds until mail is accepted again
@@ -143,6 +145,7 @@ class Trial:
     def _attempt(self, program: str, injection: Injection, body: bytes) -> bool:
         """Send a message on which that may happen; tell whether it did."""
         account = self.account
+        wait_for(self._is_at_rest, PATIENCE, "the end of the last conversation")
         workers = self._workers(program)
         number = next(self._numbers)
         with injection.into(workers):
@@ -186,8 +189,29 @@ class Trial:
         except OSError:
             return False
 
+    def _is_at_rest(self) -> bool:
+        """Tell whether no connection between the daemons waits for one more message."""
+        connected = conversations()
+        return not any(connected & sockets(one) for one in self._instance.children("cleanup"))
+
     def _workers(self, program: str) -> list[Process]:
         return wait_for(lambda: self._instance.children(program), PATIENCE, f"a {program}")
+
+
+def conversations() -> set[str]:
+    """Return the inodes of all connections to a cleanup that takes frames, at its end."""
+    lines = (PROC / "net/unix").read_text().splitlines()
+    found = (line.split() for line in lines if line.endswith(native_path("cleanup")))
+    return {inode for *_, state, inode, _ in found if state == CONNECTED}
+
+
+def sockets(process: Process) -> set[str]:
+    """Return the inodes of a process' sockets, none if it is gone."""
+    names = []
+    for descriptor in (PROC / f"{process.pid}/fd").glob("*"):
+        with contextlib.suppress(OSError):
+            names.append(str(descriptor.readlink()))
+    return {name[len("socket:[") : -1] for name in names if name.startswith("socket:[")}
 
 
 def play(
