@@ -15,7 +15,6 @@ import signal
 import socket
 import time
 from contextlib import suppress
-from dataclasses import replace
 from socket import SocketType
 from typing import Protocol
 
@@ -83,7 +82,7 @@ def serve(child: Child) -> None:
     addresses = headers.address_rules.open(child.main_cf, child.log)
     inspection = Inspection.of(params, child.main_cf, child.log)
     own_checks = MilterChecks.of(params, child.main_cf, child.log)
-    headers = replace(headers, addresses=addresses, inspection=inspection, milter_checks=own_checks)
+    headers = headers._replace(addresses=addresses, inspection=inspection, milter_checks=own_checks)
     rules = Rules(headers, milters)
     needs_of_milters = milters.needs if milters else NOTHING
     confine(child, params, NEEDS | needs_of_tables() | needs_of_milters)

@@ -14,7 +14,7 @@ SEE ALSO
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from common import address
 
@@ -50,8 +50,7 @@ def complete_list(*, dotless: bool) -> re.Pattern[bytes]:
 ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A word, a comment or a special; text is as written, value without quotes."""
 
     kind: str

@@ -10,7 +10,7 @@ SEE ALSO
     spec/cleanup-behaviour.md, section 2
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cleanup.mapping import AddressMaps, folded
 from cleanup.message import Message
@@ -27,8 +27,7 @@ class ExpansionError(Exception):
     """There is no end to it; str() is what the log says."""
 
 
-@dataclass(frozen=True, slots=True)
-class Aliases:
+class Aliases(NamedTuple):
     """virtual_alias_maps, and how far they may lead."""
 
     maps: AddressMaps

@@ -14,8 +14,7 @@ import copy
 import enum
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cleanup import address_list
 from cleanup.addresses import Addresses, AddressRules
@@ -76,8 +75,7 @@ def header_name(line: bytes) -> re.Match[bytes] | None:
     return HEADER.match(line)
 
 
-@dataclass(frozen=True, slots=True)
-class HeaderRules:
+class HeaderRules(NamedTuple):
     """What the configuration says about headers, prepared once a process."""
 
     params: CleanupParams
@@ -112,7 +110,7 @@ class HeaderRules:
             return self
         params = copy.copy(self.params)
         params.__dict__["header_size_limit"] = MILTER_HEADER_LIMIT
-        return replace(self, params=params)
+        return self._replace(params=params)
 
     def header_rewriter(self, message: Message) -> Rewriter | None:
         """Return who completes the addresses in a message's headers, None if nobody does."""

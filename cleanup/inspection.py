@@ -10,7 +10,7 @@ SEE ALSO
 """
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cleanup.checks import Checks
 from cleanup.message import FILTER, Message
@@ -23,8 +23,7 @@ ESCAPE = re.compile(rb"\\([0-7]{1,3}|.)", re.DOTALL)
 LETTERS = dict(zip(b"abfnrtv", b"\a\b\f\n\r\t\v", strict=True))
 
 
-@dataclass(frozen=True, slots=True)
-class Inspection:
+class Inspection(NamedTuple):
     """What is looked for in every message."""
 
     checks: Checks | None

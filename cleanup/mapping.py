@@ -17,7 +17,7 @@ SEE ALSO
 
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cleanup import address_list
 from cleanup.rewrite import Rewriter
@@ -34,16 +34,14 @@ OWNER, REQUEST = b"owner-", b"-request"
 NULL_ADDRESSES = (b"", b"<>")
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """What a table says of an address, and the extension that it was not asked with."""
 
     value: bytes
     extension: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(NamedTuple):
     """What makes an address one of this host's, and how its local part is cut."""
 
     rewriter: Rewriter

@@ -10,7 +10,7 @@ SEE ALSO
     spec/qmgr-delivery-protocols.md, section 3
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cleanup.service import Conversation
 from common import attribute
@@ -20,8 +20,7 @@ APPEND = b"0"
 CLEAN = b"1"  # the log is removed again if the request fails
 
 
-@dataclass(frozen=True, slots=True)
-class Expansion:
+class Expansion(NamedTuple):
     """A recipient that was taken for several."""
 
     original: bytes

@@ -14,7 +14,6 @@ import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 from commands.map_queries import failure
 from common.config import decoded
@@ -43,7 +42,7 @@ def make_table(text: str, options: Options, *, keep_root: bool, own_mode: bool) 
         facts = os.fstat(file.descriptor)
         mask = MASK if own_mode else MASK | (READ_BITS & ~facts.st_mode)
         with rights_of(facts, keep_root=keep_root), file_mode_mask(mask):
-            fill(text, replace(options, mode=Mode.CREATE), file.text(), name)
+            fill(text, options._replace(mode=Mode.CREATE), file.text(), name)
     finally:
         file.close()
 
@@ -55,7 +54,7 @@ def add_entries(text: str, options: Options) -> None:
         ConfigError: they cannot be added.
     """
     with file_mode_mask(MASK):
-        fill(text, replace(options, mode=Mode.ADD), decoded(sys.stdin.buffer.read()), "stdin")
+        fill(text, options._replace(mode=Mode.ADD), decoded(sys.stdin.buffer.read()), "stdin")
 
 
 def fill(text: str, options: Options, content: str, origin: str) -> None:

@@ -7,7 +7,6 @@ SEE ALSO
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from typing import BinaryIO
 
 from common.config import encoded
@@ -105,7 +104,7 @@ class Queries:
     @contextmanager
     def _edited(self, name: str) -> Iterator[WritableTable]:
         """Open a table for changes; those that were made last, whatever comes."""
-        table = open_table(name, replace(self.options, mode=Mode.EDIT))
+        table = open_table(name, self.options._replace(mode=Mode.EDIT))
         assert isinstance(table, WritableTable)  # or it could not be opened that way
         try:
             yield table

@@ -20,7 +20,7 @@ import socket
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import setproctitle
 
@@ -43,8 +43,7 @@ STATUS_MESSAGE = struct.Struct("iIi")  # pid, generation, availability
 TAKEN, AVAILABLE = 0, 1
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """The account that a process runs under."""
 
     name: str

@@ -21,9 +21,8 @@ import struct
 import termios
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from socket import SocketType
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from common import attribute, frame
 from common.errors import PeerError
@@ -75,8 +74,7 @@ WHERE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class CleanupService:
+class CleanupService(NamedTuple):
     """Where cleanup is, and how long it may take."""
 
     name: str  # of a socket in public/

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from common import macro
 from common.errors import ConfigError
@@ -33,16 +33,14 @@ SETTLE_SECONDS, SETTLE_LIMIT = 0.1, 1.0
 BLANKS = macro.BLANKS  # what separates words, in whatever locale
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A value as written, and where."""
 
     text: str
     origin: str  # "FILE, line N", or what else gave the value
 
 
-@dataclass(frozen=True, slots=True)
-class LogicalLine:
+class LogicalLine(NamedTuple):
     """One setting, its continuation lines joined."""
 
     number: int  # of its first physical line
@@ -91,8 +89,7 @@ def wait_until_settled(path: Path) -> None:
             time.sleep(SETTLE_SECONDS - age)
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(NamedTuple):
     """What shows that a file has changed."""
 
     mtime_ns: int = 0
@@ -107,6 +104,9 @@ class Stamp:
         except OSError:
             return cls()
         return cls(found.st_mtime_ns, found.st_size, found.st_ino)
+
+
+NO_STAMP = Stamp()
 
 
 def read_entries(path: Path, entries: dict[str, Entry]) -> list[str]:
@@ -149,7 +149,7 @@ class MainCf:
     path: Path
     entries: Mapping[str, Entry] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
-    stamp: Stamp = Stamp()
+    stamp: Stamp = NO_STAMP
     # What was loaded already: master loads it once, and all of its children find it here.
     _loaded: dict[type, object] = field(default_factory=dict, compare=False, repr=False)
 

@@ -16,9 +16,8 @@ SEE ALSO
 
 import abc
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from common.network import IPV4_BITS, IPV6_BITS, parse_address, parse_network
 from common.tables import Options, Table, TableError, open_table, unavailable
@@ -28,8 +27,7 @@ FILE_NESTING_LIMIT = 20
 FILES_LIMIT = 1000  # files in one list, however they name each other
 
 
-@dataclass(frozen=True, slots=True)
-class Host:
+class Host(NamedTuple):
     """Who is looked for; the name in lower case, None while nobody knows it."""
 
     name: str | None

@@ -11,7 +11,7 @@ SEE ALSO
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 SHOWN = 20  # letters of what follows a mistake
 BLANKS = " \t\n\v\f\r"  # as C sees them
@@ -31,8 +31,7 @@ class MacroError(Exception):
     name: str | None = None  # that a reference begins with, if what follows it is wrong
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """The texts for true and for false; None where none is given."""
 
     yes: str | None = None
@@ -46,8 +45,7 @@ class Choice:
         return self.yes is not None or self.no is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(NamedTuple):
     """$name, perhaps as a condition."""
 
     body: str  # all that stands in the brackets
@@ -55,8 +53,7 @@ class Reference:
     choice: Choice = Choice()
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(NamedTuple):
     """${{left} OP {right}}, perhaps as a condition."""
 
     body: str

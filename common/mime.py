@@ -15,7 +15,6 @@ SEE ALSO
 import enum
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from common.params import MimeParams
@@ -67,8 +66,7 @@ class Piece(NamedTuple):
     text: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Boundary:
+class Boundary(NamedTuple):
     """What separates parts, and what a part is that does not say so."""
 
     mark: bytes

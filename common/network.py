@@ -11,12 +11,12 @@ SEE ALSO
 
 import socket
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 IPV4_BITS, IPV6_BITS = 32, 128
 
 
-@dataclass(frozen=True, slots=True)
-class Network:
+class Network(NamedTuple):
     """The addresses that begin with a prefix."""
 
     bits: int  # of a whole address: the IP version

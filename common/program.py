@@ -13,9 +13,8 @@ SEE ALSO
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from common.child import Child
 from common.params import SuiteParams
@@ -24,8 +23,7 @@ from common.sandbox.needs import NOTHING, Needs
 USUAL_TRANSPORTS = ("inet", "unix")
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(NamedTuple):
     """One of our daemons, imported."""
 
     params: type[SuiteParams]

@@ -13,8 +13,7 @@ SEE ALSO
 import enum
 import resource
 import sys
-from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 from common.params import QmqpdParams
 from qmqpd.parking import Parking
@@ -32,8 +31,7 @@ class Excess(enum.Enum):
     BYTES = "too much unfinished mail"
 
 
-@dataclass(frozen=True, slots=True)
-class Capacity:
+class Capacity(NamedTuple):
     """What one worker can hold."""
 
     connections: int

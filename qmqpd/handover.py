@@ -6,7 +6,7 @@ SEE ALSO
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from common import attribute, frame, record
 from common.client import Client
@@ -44,8 +44,7 @@ def option_flags(params: QmqpdParams) -> int:
     return flags
 
 
-@dataclass(frozen=True, slots=True)
-class HandoverRules:
+class HandoverRules(NamedTuple):
     """What all messages of a process have in common."""
 
     line_length_limit: int

@@ -23,6 +23,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from common import host_name
 from common.client import UNKNOWN
@@ -44,8 +45,7 @@ class Lane(enum.Enum):
 THREADS = {Lane.KNOWN: 16, Lane.STRANGER: 16, Lane.PERMITTED: 16, Lane.REFUSED: 4}
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What a lookup found."""
 
     address: str

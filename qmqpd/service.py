@@ -5,7 +5,7 @@ SEE ALSO
 """
 
 import time
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from common.cleanup_client import CleanupService, Kept
 from common.log import Log
@@ -19,8 +19,7 @@ from qmqpd.session import Limits
 LOOK_SECONDS = 0.1  # between two looks at the files of name lookups
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(NamedTuple):
     """What the parameters say about connections, prepared once."""
 
     params: QmqpdParams

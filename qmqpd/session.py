@@ -14,6 +14,7 @@ SEE ALSO
 import enum
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from common import netstring
 from common.netstring import LENGTH_LIMIT
@@ -59,8 +60,7 @@ class SessionError(Exception):
         self.trouble = trouble
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """Bounds in bytes."""
 
     message: int

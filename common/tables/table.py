@@ -16,8 +16,7 @@ SEE ALSO
 import abc
 import enum
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from common.config import MainCf
 from common.errors import ConfigError
@@ -71,8 +70,7 @@ class Duplicates(enum.Enum):
     REPLACE = enum.auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """How a table is opened."""
 
     log: Complaints

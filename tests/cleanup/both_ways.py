@@ -60,10 +60,9 @@ class Relay:
         params = load(CleanupParams, **self.texts)
         params = replace(params, **self.numbers)  # type: ignore[arg-type]  # names of numbers only
         inspection = Inspection.of(params, main_cf(**{**BASE, **self.texts}), self.journal)
-        self.rules = replace(HeaderRules.of(params), inspection=inspection)
+        self.rules = HeaderRules.of(params)._replace(inspection=inspection)
         asked = load(QmqpdParams, **self.texts)
-        self.handover = replace(
-            HandoverRules.of(asked),
+        self.handover = HandoverRules.of(asked)._replace(
             line_length_limit=self.rules.params.line_length_limit,
             options=option_flags(asked) | self.flags,
         )

@@ -1,7 +1,7 @@
 """stream - what a client of cleanup sends, and what comes of it"""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from cleanup.headers import HeaderRules
 from cleanup.inspection import Inspection
@@ -138,7 +138,7 @@ class Host:
     def __post_init__(self) -> None:
         params = load(CleanupParams, **self.settings)
         inspection = Inspection.of(params, main_cf(**{**BASE, **self.settings}), Journal())
-        self.rules = replace(HeaderRules.of(params), inspection=inspection)
+        self.rules = HeaderRules.of(params)._replace(inspection=inspection)
 
     def session(self, journal: Journal, queue_id: str = QUEUE_ID) -> Session:
         """Return a new session."""

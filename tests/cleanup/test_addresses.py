@@ -6,7 +6,6 @@ SEE ALSO
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,7 +43,7 @@ class MappingHost(Host):
         super().__init__(settings)
         self.log = Journal()
         addresses = self.rules.address_rules.open(main_cf(**settings), self.log)
-        self.rules = replace(self.rules, addresses=addresses)
+        self.rules = self.rules._replace(addresses=addresses)
 
     @property
     def addresses(self) -> Addresses:

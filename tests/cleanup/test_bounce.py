@@ -8,7 +8,6 @@ import fcntl
 import os
 import re
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -155,7 +154,7 @@ def test_the_sender_hears_why_and_sees_the_header_alone(
     )
     journal = Journal()
     found = rules(**settings)
-    found = found._replace(headers=replace(found.headers, inspection=inspection))
+    found = found._replace(headers=found.headers._replace(inspection=inspection))
     cleanup = Cleanup(found, journal)
     with answering(PLACE, DONE, DONE) as heard:
         result = Result(exchange(cleanup, cleanup.serve, sent), journal.lines())

@@ -5,7 +5,6 @@ DESCRIPTION
     holds, the third who sends, the rest is the text.
 """
 
-from dataclasses import replace
 from functools import cache
 
 from tests.cleanup.both_ways import Relay, Sent, check_both_ways
@@ -50,7 +49,7 @@ def relay(choice: int) -> Relay:
     addresses = found.rules.address_rules.open(settings, found.journal)
     if addresses:
         addresses.begin()
-        found.rules = replace(found.rules, addresses=addresses)
+        found.rules = found.rules._replace(addresses=addresses)
     return found
 
 
