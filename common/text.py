@@ -139,12 +139,13 @@ def text_heads(limit: int) -> tuple[bytes, ...]:
 
 
 # The first bytes of a text record by the length of its text, as record.encode_length() has them:
-# written out, since each daemon that is executed makes them anew.
-KIND = RecordType.TEXT[0]
-TEXT_HEADS = tuple(
-    [b"%c%c" % (KIND, length) for length in range(0x80)]
-    + [
-        b"%c%c%c" % (KIND, length & 0x7F | 0x80, length >> 7)
-        for length in range(0x80, TABLE_LIMIT + 1)
-    ]
+# put together of few pieces, since each daemon that is executed makes them anew.
+LOW, LOW_OF_MORE, HIGH = (
+    [prefix + bytes((number,)) for number in numbers]
+    for prefix, numbers in (
+        (RecordType.TEXT, range(0x80)),
+        (RecordType.TEXT, range(0x80, 0x100)),
+        (b"", range(1, TABLE_LIMIT // 0x80 + 1)),
+    )
 )
+TEXT_HEADS = (*LOW, *(low + high for high in HIGH for low in LOW_OF_MORE))[: TABLE_LIMIT + 1]
