@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from cleanup.address_list import Mapping
+from cleanup.address_rules import ALIASES, CANONICAL, COPIES, MAPS, words
 from cleanup.aliases import Aliases
 from cleanup.canonical import Canonical, Masquerade
 from cleanup.mapping import AddressMaps, Site
@@ -26,16 +27,6 @@ from common.params import PLACES, AddressParams, CleanupParams
 from common.status import Status
 from common.tables import Options, Table, TableError, import_types
 from common.tables.postponed import Postponed
-
-# Tables by parameter, in the order in which they are asked, and where that is said.
-CANONICAL = {
-    "sender_canonical_maps": "sender_canonical_classes",
-    "recipient_canonical_maps": "recipient_canonical_classes",
-    "canonical_maps": "canonical_classes",
-}
-ALIASES = "virtual_alias_maps"
-COPIES = ("sender_bcc_maps", "recipient_bcc_maps")
-MAPS = (*CANONICAL, ALIASES, *COPIES)
 
 Step = Callable[[Message, bytes], tuple[bytes, bool]]
 
@@ -147,26 +138,9 @@ class Addresses:
         return found.value if found else b""
 
 
-class AddressRules:
-    """What processes need to open Addresses, made by master."""
-
-    def __init__(self, params: CleanupParams, rewriter: Rewriter) -> None:
-        self._params = params
-        self._rewriter = rewriter
-        self._wanted = any(words(params, name) for name in (*MAPS, "masquerade_domains"))
-        self._own = own_addresses(params, params.proxy_interfaces) if self._wanted else frozenset()
-        if self._wanted:
-            import_types(word for name in MAPS for word in words(params, name))
-            import_types((*params.mydestination, *params.masquerade_exceptions))
-
-    def open(self, main_cf: MainCf, log: Log) -> Addresses | None:
-        """Return what this process changes addresses with, None if it changes none."""
-        if not self._wanted:
-            return None
-        return Addresses(self._params, self._rewriter, self._own, main_cf, log)
-
-
-def words(params: AddressParams, parameter: str) -> tuple[str, ...]:
-    """Return the words of a parameter."""
-    found: tuple[str, ...] = getattr(params, parameter)
-    return found
+def prepare(params: CleanupParams, rewriter: Rewriter) -> Callable[[MainCf, Log], Addresses]:
+    """Return what opens them in a process; done once, in master."""
+    import_types(word for name in MAPS for word in words(params, name))
+    import_types((*params.mydestination, *params.masquerade_exceptions))
+    own = own_addresses(params, params.proxy_interfaces)
+    return partial(Addresses, params, rewriter, own)

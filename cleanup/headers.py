@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from cleanup import address_list
-from cleanup.addresses import Addresses, AddressRules
+from cleanup.address_rules import AddressRules
 from cleanup.message import Message, Utf8
 from cleanup.missing import missing_headers, names_recipients
 from cleanup.rewrite import Rewriter
@@ -28,6 +28,7 @@ from common.params import CleanupParams
 from common.status import Status
 
 if TYPE_CHECKING:
+    from cleanup.addresses import Addresses
     from cleanup.checks import MilterChecks
     from cleanup.inspection import Inspection
 
@@ -84,7 +85,7 @@ class HeaderRules(NamedTuple):
     undisclosed: bytes
     active: frozenset[bytes]  # headers that are looked at
     address_rules: AddressRules
-    addresses: Addresses | None = None  # opened by each process
+    addresses: "Addresses | None" = None  # opened by each process
     inspection: "Inspection | None" = None  # opened by each process
     milter_checks: "MilterChecks | None" = None  # opened by each process
 

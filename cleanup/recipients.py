@@ -5,7 +5,8 @@ SEE ALSO
     spec/queue-file.md, section 4
 """
 
-from cleanup.addresses import Addresses
+from typing import TYPE_CHECKING
+
 from cleanup.message import Message, Utf8, is_utf8
 from cleanup.rewrite import Rewriter
 from cleanup.trace import Expansion
@@ -13,6 +14,9 @@ from common.config import decoded, encoded
 from common.log import printable
 from common.record import RecordType, encode
 from common.status import Status
+
+if TYPE_CHECKING:
+    from cleanup.addresses import Addresses
 
 SHOWN = 200  # bytes of a malformed attribute in the log
 NOTIFY_NEVER = 1
@@ -29,7 +33,7 @@ class Recipients:
     dsn_original: bytes = b""
 
     def __init__(
-        self, message: Message, rewriter: Rewriter, addresses: Addresses | None = None
+        self, message: Message, rewriter: Rewriter, addresses: "Addresses | None" = None
     ) -> None:
         self.message = message
         self.rewriter = rewriter
@@ -158,7 +162,7 @@ class Recipients:
         message.recipient_count += 1
 
 
-def spread(message: Message, addresses: Addresses, whole: Expansion) -> tuple[list[bytes], int]:
+def spread(message: Message, addresses: "Addresses", whole: Expansion) -> tuple[list[bytes], int]:
     """Return the recipients that one stands for, and the notify flags that each of them has."""
     expanded, notify = addresses.expanded(message, whole.recipient), whole.notify_flags
     if expanded != [whole.recipient] and notify & NOTIFY_SUCCESS:

@@ -44,8 +44,9 @@ import sys
 gc.disable()  # until everything is imported
 sys.path += {folders}
 try:
-    from common.later import postpone
+    from common.later import import_setproctitle, postpone
     postpone("inspect", "traceback")
+    import_setproctitle()
     from {name} import __main__ as daemon
     from common.executable import main
     from common.program import Program

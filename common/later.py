@@ -4,8 +4,9 @@ DESCRIPTION
     The standard library's dataclasses import inspect, of which they need a
     function for classes that have no docstring. Ours have one; but inspect
     and the compiler tools that it brings take a tenth of the time in which a
-    program of ours starts. So does what logging brings for tracebacks that it
-    never shows here. A program puts a Later in their place first of all.
+    program of ours starts. So do logging, of which setproctitle wants a logger
+    that it does not use, and what it brings for tracebacks. A program puts a
+    Later in their place first of all.
 """
 
 import importlib
@@ -30,3 +31,16 @@ def postpone(*names: str) -> None:
     """Let modules be imported when they are needed, those that have not been yet."""
     for name in names:
         sys.modules.setdefault(name, Later(name))
+
+
+def import_setproctitle() -> None:
+    """Import setproctitle without logging.
+
+    It asks that for a logger, and for nothing else unless its own half in C is missing.
+    """
+    later = Later("logging")
+    later.__dict__["getLogger"] = lambda name: later  # which has debug() and the like too
+    before = sys.modules.setdefault("logging", later)
+    importlib.import_module("setproctitle")
+    if before is later and sys.modules["logging"] is later:
+        del sys.modules["logging"]

@@ -44,3 +44,25 @@ def test_a_module_that_nobody_looks_into_is_not_imported() -> None:
 
 def test_one_that_somebody_looks_into_is_imported_and_takes_its_place() -> None:
     assert interpret(POSTPONED + NEEDED) == ""
+
+
+TITLED = """\
+import sys
+sys.path += {path!r}
+from common.later import Later, import_setproctitle
+import_setproctitle()
+assert "logging" not in sys.modules
+import setproctitle
+setproctitle.setproctitle("told")
+assert setproctitle.getproctitle() == "told"
+assert callable(setproctitle.logger.debug)
+import logging
+assert type(logging) is not Later
+logging.getLogger("x").addHandler(logging.NullHandler())
+"""
+
+
+def test_setproctitle_comes_without_logging_and_others_get_it_whole() -> None:
+    command = [sys.executable, "-IS", "-c", TITLED.format(path=[str(ROOT), *sys.path])]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
