@@ -89,7 +89,8 @@ def wait_until_settled(path: Path) -> None:
             time.sleep(SETTLE_SECONDS - age)
 
 
-class Stamp(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Stamp:
     """What shows that a file has changed."""
 
     mtime_ns: int = 0

@@ -27,9 +27,9 @@ MESSAGE = b"Subject: one\n\nbody\n"
 WHOLE = packet(MESSAGE)
 HELD = 100_000  # bytes that a worker may hold here
 LITTLE_ROOM = f"""
-import qmqpd.worker
+import qmqpd.capacity
 
-qmqpd.worker.HELD_BYTES_LEAST = {HELD}
+qmqpd.capacity.HELD_BYTES_LEAST = {HELD}
 """
 
 Play = Callable[[Postroom], Answer]
