@@ -98,8 +98,9 @@ class Stand(abc.ABC):
         return self._rate(load, seconds)
 
     def say_more(self) -> int:
-        """Let a few messages be logged; return their lines."""
-        with Load(self.instance.port, limit=40) as load:
+        """Let a few messages be logged, by all processes; return their lines."""
+        # So many at a time that those who wait behind others have something to say, too.
+        with Load(self.instance.port, threads=4 * CLIENTS, limit=20 * CLIENTS) as load:
             load.join()
         return self.lines * len(load.acknowledged())
 
