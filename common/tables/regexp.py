@@ -111,8 +111,8 @@ class PosixPattern:
             raise PatternError(self._reason(error))
         self._compiled = True
         self.groups = self._regex.groups
-        self._spans = (RegmatchT * (wanted + 1))() if wanted else None
-        self._wanted = wanted
+        self._wanted = min(wanted, self.groups)  # a rule may ask for any number
+        self._spans = (RegmatchT * (self._wanted + 1))() if wanted else None
 
     def search(self, subject: bytes) -> Groups | None:
         """Return the groups wanted, None if there is no match."""

@@ -63,6 +63,11 @@ def test_the_first_rule_that_matches_answers(
         ("pcre", "/a/X x", 'ignoring obsolete regexp option "X"'),
         ("regexp", "/(a)/ $2", 'out of range replacement index "2": skipping this rule'),
         (
+            "regexp",
+            "/(a)/ $999999999999999999",  # as much memory as there is in no machine
+            'out of range replacement index "999999999999999999": skipping this rule',
+        ),
+        (
             "pcre",
             "/(a)/ $" + "9" * 5000,
             'out of range replacement index "-1": skipping this rule',
