@@ -256,9 +256,12 @@ def play(
             if statistics.median(ratios) >= LEAST_RATIO:
                 break
         said = stand.lines * stand.acknowledged
-        for _ in range(ROUNDS):
+        for number in range(ROUNDS):
             # Whoever lost a line says so with its next one, if that is not too soon.
             said += stand.say_more()
+            if number == ROUNDS // 4:
+                # For whoever gets no client any more, master says it when it has left.
+                stand.instance.command("reload")
             tolerated = 0 if fault == "stopped" else taken_along(way, len(ratios), said)
             if stand.unaccounted(said) <= tolerated:
                 break
