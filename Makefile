@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 INSTANCE := run
 PORT ?= 10628
 
-.PHONY: setup run demo test check lint peers bench bench-quick bench-plot profile memory soak start-cost storm crowd logger-storm reloads fuzz powercut faults generated clean
+.PHONY: setup run demo test check lint peers bench bench-quick bench-plot profile memory soak storm crowd logger-storm reloads fuzz powercut faults generated clean
 
 setup: $(VENV)/.installed $(VENV)/libexec/postroom
 
@@ -42,7 +42,7 @@ peers: setup
 # Most tests wait for something, two thirds of the time: six run side by side keep two
 # processors busy. A few measure, and run alone.
 test: setup peers
-	$(BIN)/python -P -m pytest -q -n 6 -m 'not alone and not absolute'
+	$(BIN)/python -P -m pytest -q -n 6 -m 'not alone'
 	$(BIN)/python -P -m pytest -q -m alone
 
 lint: setup
@@ -79,10 +79,6 @@ memory: setup peers
 # Private memory over a million messages, or twenty minutes.
 soak: setup peers
 	$(BIN)/python -P -m bench.soak
-
-# What a daemon of ours costs until its first client, when it is executed: on a quiet machine.
-start-cost: setup
-	$(BIN)/python -P -m pytest -q -s -m absolute tests/suite/test_start_cost.py
 
 # Processes killed at random under load, for minutes: what that cost, and whether it may.
 # With KILLS=10000 the storms are repeated until so many were killed.

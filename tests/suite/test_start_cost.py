@@ -3,8 +3,7 @@
 DESCRIPTION
     Postfix's master executes a program for each process, so each costs an
     interpreter and its imports. The bar is the CPU time of the process up to
-    the first accept, as the kernel counts it: "make start-cost", on a machine
-    that does nothing else.
+    the first accept, as the kernel counts it.
 """
 
 import contextlib
@@ -17,7 +16,7 @@ import pytest
 
 from tests.common.executed import Executed, Host
 
-pytestmark = pytest.mark.absolute
+pytestmark = pytest.mark.alone
 
 BAR = 60.0  # milliseconds
 STARTS = 9
