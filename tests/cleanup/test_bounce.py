@@ -120,13 +120,13 @@ def refused(
     flags: int = FLAGS,
     config: dict[str, str] | None = None,
 ) -> Result:
-    """Return what comes of a message that is refused for its hops."""
-    whole = envelope or stamp() + SENDER + RECIPIENT + CONTENT
+    """Return what comes of a message that is refused for its hops; `envelope` lacks its time."""
+    whole = stamp() + (envelope or SENDER + RECIPIENT + CONTENT)
     return converse(options(flags) + message(HOPS + content, whole), config or {})
 
 
 def test_who_wants_a_sender_for_each_recipient_gets_the_notice_so() -> None:
-    envelope = stamp() + SENDER + rec(b"V", b"+=") + RECIPIENT + CONTENT
+    envelope = SENDER + rec(b"V", b"+=") + RECIPIENT + CONTENT
     with answering(PLACE, DONE, DONE) as heard:
         assert refused(envelope=envelope).status == 0
     assert heard[1].startswith(b"nrequest\x003\0")
@@ -180,7 +180,7 @@ def test_where_the_sender_cannot_be_told_the_client_must_come_again(
     ("envelope", "flags", "config", "status"),
     [
         (b"", FLAGS & ~BOUNCE, {}, Status.TOO_MANY_HOPS),
-        (stamp() + SENDER + CONTENT, FLAGS, {}, Status.TOO_MANY_HOPS | Status.NO_RECIPIENTS),
+        (SENDER + CONTENT, FLAGS, {}, Status.TOO_MANY_HOPS | Status.NO_RECIPIENTS),
         (b"", FLAGS, {"soft_bounce": "yes"}, Status.WRITE_FAILED),
         (b"", FLAGS | 8, {}, 0),  # what is dropped is wrong in no way
     ],
