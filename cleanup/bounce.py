@@ -29,7 +29,7 @@ APPEND, FLUSH, VERP = b"0", b"1", b"3"  # requests
 HEADERS_ONLY = b"2"  # of the message in the notice
 QUEUE = b"incoming"
 READ_SIZE = 32 * 1024
-REASON = re.compile(rb"([45]\.\d+\.\d+) +(.*)", re.DOTALL)
+REASON = re.compile(rb"([45]\.\d+\.\d+)(?: +|\Z)(.*)", re.DOTALL)
 PLAIN_DSN = b"5.0.0"  # of a reason that names none
 # What is said of a fault that has no words of its own, the worst first.
 WORDS = {
@@ -95,8 +95,9 @@ class Return:
                     where[name] = value
                 case b"O":
                     original = payload
-                case b"R":
-                    yield Recipient(original, payload, offset, own)
+                case b"R" | b"/":
+                    if kind == b"R":
+                        yield Recipient(original, payload, offset, own)
                     original, own = b"", {}
 
     def _append(self, recipient: Recipient) -> bytes:
@@ -163,11 +164,12 @@ def tell(path: str, request: bytes, timeout: float) -> None:
 
 
 def words(reason: bytes, faults: int) -> tuple[bytes, bytes]:
-    """Return code and text for the notice: of the reason, if a check gave one."""
-    if reason:
-        found = REASON.match(reason)
-        return (found[1], found[2]) if found else (PLAIN_DSN, reason)
-    return next(words for bit, words in WORDS.items() if faults & bit)
+    """Return code and text for the notice: of the reason, if a check or a Milter gave one."""
+    known = [words for bit, words in WORDS.items() if faults & bit]
+    if known and not reason:
+        return known[0]
+    found = REASON.match(reason)  # which may be empty: a Milter's reply may be a bare code
+    return (found[1], found[2]) if found else (PLAIN_DSN, reason)
 
 
 def records_of(path: str) -> Iterator[tuple[int, bytes, bytes]]:

@@ -12,6 +12,7 @@ SEE ALSO
     cleanup.draft, where the message is meanwhile
 """
 
+import sys
 from collections.abc import Iterator, Mapping
 
 from cleanup.draft import Draft, Spool
@@ -142,19 +143,22 @@ class MilterSession:
     def records(self) -> Iterator[bytes]:
         """Yield the queue file; afterwards the message knows the facts of its size record.
 
+        It does so too where the file becomes too large, and its sender gets what is here.
+
         Raises:
             QueueError: the spool cannot be read.
         """
-        size, limit = 0, self.message.params.message_size_limit
+        message, size = self.message, 0
+        limit = message.params.message_size_limit or sys.maxsize
         for records in self.draft.records():
             size += len(records)
-            if limit and size > limit:
-                self.message.warn("queue file size limit exceeded")
-                self.message.refuse(Status.TOO_LARGE)
-                return
+            if size > limit:
+                message.warn("queue file size limit exceeded")
+                message.refuse(Status.TOO_LARGE)
+                break
             yield records
-        self.message.data_offset = self.draft.data_offset
-        self.message.content_length = self.draft.content_length
+        message.data_offset = self.draft.data_offset
+        message.content_length = self.draft.content_length
 
     def unseen(self) -> Iterator[bytes]:
         """Yield the records as they came.

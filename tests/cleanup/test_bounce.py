@@ -4,6 +4,7 @@ SEE ALSO
     spec/qmgr-delivery-protocols.md, section 3
 """
 
+import contextlib
 import fcntl
 import os
 import re
@@ -33,6 +34,8 @@ from tests.cleanup.stream import (
 from tests.cleanup.test_main import Result, converse, exchange, rules
 from tests.common.journal import Journal
 from tests.common.settings import BASE, load, main_cf
+from tests.suite.milter import Script, Scripted, packet, texts
+from tests.suite.milter_plays import at_end
 
 BOUNCE = 1
 FLAGS = 114 | BOUNCE
@@ -162,6 +165,57 @@ def test_the_sender_hears_why_and_sees_the_header_alone(
     assert b"status\0" + dsn + b"\0" in heard[0]
     assert heard[0].endswith(b"\0reason\0" + reason + b"\0\0")
     assert heard[1].endswith(b"ret_flags\x002\0\0")
+
+
+def shown(*scripts: Script, envelope: bytes = SENDER + RECIPIENT + CONTENT, **more: str) -> Result:
+    """Return what comes of a message that is shown to Milters which do this."""
+    with contextlib.ExitStack() as stack:
+        milters = [stack.enter_context(Scripted(script)) for script in scripts]
+        config = {"non_smtpd_milters": " ".join(one.service for one in milters), **more}
+        return converse(options(FLAGS) + message(b"\nbody\n", stamp() + envelope), config)
+
+
+@pytest.mark.parametrize(
+    ("reply", "dsn", "reason"),
+    [
+        (b"550 5.7.9 no such luck", b"5.7.9", b"no such luck"),
+        (b"550 5.7.9", b"5.7.9", b""),
+        (b"550 no", b"5.0.0", b"no"),
+        (b"550 ", b"5.0.0", b""),
+    ],
+)
+def test_the_sender_hears_what_a_milter_says_even_if_that_is_nothing(
+    reply: bytes, dsn: bytes, reason: bytes
+) -> None:
+    with answering(PLACE, DONE, DONE) as heard:
+        result = shown({"E": packet("y", texts(reply))})
+    assert (result.status, result.files) == (0, {})
+    assert b"status\0" + dsn + b"\0" in heard[0]
+    assert heard[0].endswith(b"\0reason\0" + reason + b"\0\0")
+
+
+def test_what_a_recipient_wanted_whom_a_milter_has_removed_holds_for_no_other() -> None:
+    envelope = SENDER + rec(b"A", b"notify_flags=1") + rec(b"R", b"a@x") + rec(b"R", b"b@x")
+    remove = at_end(packet("-", texts(b"a@x")))
+    with answering(PLACE, DONE, DONE) as heard:
+        assert shown(remove, {"E": packet("r")}, envelope=envelope + CONTENT).status == 0
+    facts = dict(attributes(heard[0]))
+    assert (facts[b"recipient"], facts[b"notify_flags"]) == (b"b@x", b"0")
+
+
+def test_the_notice_of_what_a_milter_has_made_too_large_begins_where_the_message_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    files: list[bytes] = []
+
+    def tell(path: str, request: bytes, timeout: float) -> None:
+        files.extend(path.read_bytes() for path in Path("incoming").iterdir())
+
+    monkeypatch.setattr("cleanup.bounce.tell", tell)
+    result = shown(at_end(packet("b", b"x" * 60_000)), message_size_limit="50000")
+    assert result.status == 0
+    start = int(files[0][2:].split()[1])
+    assert files[0][start - len(CONTENT) :].startswith(CONTENT + RECEIVED)
 
 
 @pytest.mark.parametrize("visits", [[FAILED], [DONE, FAILED], [[]], []])
