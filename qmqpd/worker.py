@@ -17,6 +17,7 @@ import select
 import signal
 import socket
 import time
+from collections.abc import Callable
 from itertools import islice
 
 from common.child import AVAILABLE, LISTEN_FD, STATUS_FD, TAKEN, Child
@@ -74,7 +75,7 @@ class Worker:
         if listener := self._listeners.get(descriptor):
             self._accept(listener, self._families[descriptor])
         elif connection := self._parking.watching(descriptor):
-            self._settle(connection, advanced(connection))
+            self._settle(connection, advanced(connection, connection.advance))
         elif descriptor == STATUS_FD:
             self._drain(self.params.qmqpd_drain_timeout)
         elif descriptor == self._signals:
@@ -115,7 +116,7 @@ class Worker:
     def _take(self, accepted: socket.SocketType, client: Client) -> None:
         connection = Connection(self.service, accepted, client)
         if self._make_room(connection):
-            self._settle(connection, advanced(connection))
+            self._settle(connection, advanced(connection, connection.advance))
 
     def _make_room(self, connection: Connection) -> bool:
         """Dismiss silent clients as far as needed; tell whether the new one may stay."""
@@ -147,7 +148,7 @@ class Worker:
     def _continue_named(self) -> None:
         for address in self.service.resolver.collect():
             for connection in self._parking.nameless(address):
-                self._settle(connection, advanced(connection))
+                self._settle(connection, advanced(connection, connection.advance))
 
     def _check_time(self) -> None:
         """Act on what did not happen in time."""
@@ -157,7 +158,7 @@ class Worker:
         due = self._parking.next_deadline()
         if due is not None and now >= due:
             for connection in islice(self._parking.expired(now), EXPIRE_LIMIT):
-                self._settle(connection, connection.expire())
+                self._settle(connection, advanced(connection, connection.expire))
         if self._resume_at is not None and now >= self._resume_at:
             self._resume_at = None
             self._set_accepting(self._leave_at is None)
@@ -233,10 +234,10 @@ class Worker:
             self.child.report(availability)
 
 
-def advanced(connection: Connection) -> Wait | None:
-    """Let a client go on, as Connection.advance(); without memory for it, it must come back."""
+def advanced(connection: Connection, go_on: Callable[[], Wait | None]) -> Wait | None:
+    """Let a client go on, by a method of its connection; without memory it must come back."""
     try:
-        return connection.advance()
+        return go_on()
     except MemoryError:
         pass  # from here on nothing holds what was made up to there
     connection.dismiss("out of memory")

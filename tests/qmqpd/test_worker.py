@@ -22,9 +22,10 @@ from common.child import AVAILABLE, TAKEN, Child
 from common.netstring import encode
 from common.sandbox import needs
 from qmqpd import capacity
+from qmqpd import connection as connection_module
 from qmqpd import service as service_module
 from qmqpd import worker as worker_module
-from qmqpd.session import Session, Submission
+from qmqpd.session import Limits, Session, Submission
 from qmqpd.worker import Worker
 from tests.common.fake_cleanup import QUEUE_ID, FakeCleanup
 from tests.common.forked import Forked
@@ -442,6 +443,22 @@ def test_a_client_for_whom_there_is_no_memory_is_sent_away_alone(setup: Setup) -
             setup.cleanup.serve()
             assert other.hear() == ACCEPTED
         assert any("out of memory" in line for line in process.log())
+
+
+def test_so_is_one_for_whom_there_is_none_when_its_time_has_come(setup: Setup) -> None:
+    def run(child: Child) -> None:
+        def whole(data: bytes, limits: Limits) -> Submission | None:
+            raise MemoryError
+
+        pytest.MonkeyPatch().setattr(connection_module, "whole_packet", whole)
+        times = {"qmqpd_name_timeout": 0.05}
+        Worker(child, make_service(child.log, names={GOOD: None}, times=times)).run()
+
+    with Forked(run, [setup.server]) as process, setup.client() as client:
+        client.say(PACKET)
+        assert client.hear() == encode(b"ZError: out of memory, try again later")
+        process.status.shutdown(socket.SHUT_WR)
+        assert process.wait() == 0
 
 
 # Leaving.
