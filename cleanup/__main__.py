@@ -178,6 +178,7 @@ class Cleanup:
         finally:
             self._discard_file()
             self.desk.close()
+            self.desk = None
 
     def terminate(self, number: int, frame: object) -> None:
         """Leave at once, as on SIGTERM, without the unfinished file."""

@@ -15,7 +15,7 @@ SEE ALSO
 import contextlib
 import re
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from cleanup.message import Journal
 from cleanup.milter_ruling import DEFAULT_ACTIONS, MISCONFIGURED, RULINGS, Fate, Ruling
@@ -272,16 +272,27 @@ def connected(service: Service) -> socket.socket:
         places = [(family, place) for family, _, _, _, place in found]  # type: ignore[misc]
     problem = OSError()
     for family, place in places:
-        connection = socket.socket(family)
-        connection.settimeout(service.connect_timeout)
         try:
-            connection.connect(place)
+            return connect(family, place, service.connect_timeout)
         except OSError as error:
-            connection.close()
             problem = error
-        else:
-            return connection
     raise problem
+
+
+def connect(family: int, place: str | Sequence[object], timeout: float) -> socket.socket:
+    """Return a connection to one address.
+
+    Raises:
+        OSError: there is none, or this kernel has no such addresses, whatever a host's name says.
+    """
+    connection = socket.socket(family)
+    try:
+        connection.settimeout(timeout)
+        connection.connect(place)
+    except OSError:
+        connection.close()
+        raise
+    return connection
 
 
 def reason(error: OSError) -> str:

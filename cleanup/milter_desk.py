@@ -78,7 +78,8 @@ class MilterDesk:
 
     def close(self) -> None:
         """Let the Milters go."""
-        self._message.desk = None  # memory that refers to itself waits for the collector
+        # Memory that refers to itself waits for the collector.
+        self._message.desk = self._message.milters = None
         if self.session:
             self.session.close()
 

@@ -19,6 +19,7 @@ SEE ALSO
     seen between Postfix's programs; there is no other account of it
 """
 
+import os
 import socket
 from collections.abc import Callable, Mapping
 from socket import SocketType
@@ -138,7 +139,7 @@ def take_over(
         PeerError: they were not handed over as they should be.
         OSError: the client does not answer.
     """
-    if count > COUNT_LIMIT:
+    if not 0 < count <= COUNT_LIMIT:
         raise PeerError(f"bad count of Milters: {count}")
     texts = Texts(opening, lambda: connection.recv(READ_SIZE))
     macros = texts.macros()
@@ -181,8 +182,10 @@ def receive_milter(texts: Texts, connection: SocketType) -> HandedMilter:
     _, descriptors, _, _ = socket.recv_fds(connection, 1, 1)  # type: ignore[arg-type]  # it only calls recvmsg()
     if len(descriptors) != 1:
         raise PeerError("a Milter came without its connection")
-    handed = HandedMilter(
-        service, Offer(version, actions, Step(steps), macros), socket.socket(fileno=descriptors[0])
-    )
+    try:
+        milter = socket.socket(fileno=descriptors[0])
+    except OSError:
+        os.close(descriptors[0])
+        raise PeerError("what came with a Milter is no connection") from None
     connection.sendall(NEXT)
-    return handed
+    return HandedMilter(service, Offer(version, actions, Step(steps), macros), milter)

@@ -69,7 +69,8 @@ class Service(NamedTuple):
         Raises:
             ConfigError: it cannot be understood.
         """
-        name, *options = split_words(unbraced(text)) if text.startswith("{") else (text,)
+        words = split_words(unbraced(text)) if text.startswith("{") else (text,)
+        name, *options = words or ("",)
         values = {option: getattr(params, f"milter_{option}") for option in OPTIONS}
         for option in options:
             key, value = parse_assignment(

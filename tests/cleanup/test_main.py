@@ -6,6 +6,7 @@ SEE ALSO
 
 import contextlib
 import errno
+import gc
 import os
 import signal
 import socket
@@ -25,6 +26,7 @@ from hypothesis import strategies as st
 from cleanup import __main__ as daemon
 from cleanup import trigger
 from cleanup.__main__ import PARAMS, Cleanup, prepare, serve
+from cleanup.message import Message
 from cleanup.milter_desk import Rules
 from cleanup.session import Session
 from common import attribute, frame
@@ -53,6 +55,7 @@ from tests.cleanup.stream import (
 from tests.common.forked import Forked
 from tests.common.journal import Journal
 from tests.common.settings import load
+from tests.suite.milter import Scripted
 
 HOLD, DISCARD = 4, 8
 
@@ -182,6 +185,19 @@ def test_a_message_becomes_a_file_and_then_a_status() -> None:
     assert result.status == 0
     assert ("N", b"Subject: x") in whole(result)
     assert result.lines[0].startswith(f"{result.queue_id}: message-id=<")
+
+
+@pytest.mark.parametrize("milters", [0, 1])
+def test_memory_of_a_message_does_not_wait_for_the_collector(milters: int) -> None:
+    with Scripted() as milter:
+        gc.collect()
+        gc.disable()
+        try:
+            config = {"non_smtpd_milters": milter.service} if milters else {}
+            assert converse(options() + message(), config).status == 0
+            assert not [one for one in gc.get_objects() if isinstance(one, Message)]
+        finally:
+            gc.enable()
 
 
 def test_the_queue_manager_is_woken_once_the_file_is_whole(

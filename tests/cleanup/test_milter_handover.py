@@ -156,11 +156,22 @@ def test_after_a_mistake_the_connections_that_came_are_closed(
         assert len(os.listdir("/proc/self/fd")) == before
 
 
-def test_there_is_no_end_of_milters_only_in_theory(
+def test_what_is_no_connection_is_refused_and_closed(
     pair: tuple[socket.socket, socket.socket],
 ) -> None:
+    with open(os.devnull) as other:
+        before = len(os.listdir("/proc/self/fd"))
+        with pytest.raises(PeerError, match="no connection"):
+            taken(pair, HEAD, [PLAIN], [other.fileno()])
+        assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize("count", [COUNT_LIMIT + 1, 0, -1])
+def test_there_is_no_end_of_milters_only_in_theory(
+    count: int, pair: tuple[socket.socket, socket.socket]
+) -> None:
     with pytest.raises(PeerError, match="bad count"):
-        take_over(pair[0], HEAD, COUNT_LIMIT + 1, load(CleanupParams))
+        take_over(pair[0], HEAD, count, load(CleanupParams))
 
 
 @pytest.mark.parametrize("count", [b"0", b"1"])

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cleanup.draft import MEMORY_LIMIT, ROOM, Draft, Spool
+from cleanup.milter_client import connected
 from cleanup.milters import MilterRules, Service
 from common.errors import ConfigError, QueueError
 from common.milter import Event
@@ -21,8 +22,10 @@ from common.params import CleanupParams
 from common.record import Reader
 from tests.cleanup.stream import Host, lines, message, parse, rec, text
 from tests.common.settings import load
+from tests.suite.milter import HOST, Scripted
 
 LINE_LIMIT = 2048
+UNKNOWN_FAMILY = 99
 
 
 def services(value: str, **settings: str) -> tuple[Service, ...]:
@@ -75,6 +78,8 @@ def test_milters_come_in_order_each_with_options_of_its_own() -> None:
         "{ inet:a:1, command_timeout=0 }",
         "{ inet:a:1, command_timeout }",
         "{ inet:a:1",
+        "{}",
+        "{ , }",
     ],
 )
 def test_a_milter_that_nobody_understands_is_an_error(value: str) -> None:
@@ -98,6 +103,17 @@ def test_macros_have_defaults_by_name_with_or_without_braces() -> None:
         b"{ee}": b"6",
     }
     assert rules.macros[Event.HEADER] == rules.macros[Event.END_OF_HEADER] == (b"i",)
+
+
+def test_an_address_of_a_family_that_the_kernel_does_not_have_is_passed_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Scripted() as milter:
+        found = [(UNKNOWN_FAMILY, ("::1", 1)), (socket.AF_INET, (HOST, milter.port))]
+        answer = [(family, socket.SOCK_STREAM, 0, "", place) for family, place in found]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *rest: answer)
+        with connected(services("inet:mx.test:1")[0]) as connection:
+            assert connection.getpeername() == (HOST, milter.port)
 
 
 # Drafts.
