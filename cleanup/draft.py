@@ -42,12 +42,16 @@ TEXT, CONTINUED = b"NL"
 
 
 class Header:
-    """One logical header: its lines, joined by newlines."""
+    """One logical header: its lines, joined by newlines.
 
-    __slots__ = ("text",)
+    padded: a pointer must have room in its place.
+    """
+
+    __slots__ = ("padded", "text")
 
     def __init__(self, text: bytes) -> None:
         self.text = text
+        self.padded = True
 
     @property
     def name(self) -> bytes:
@@ -160,14 +164,19 @@ class Draft:
         start, end = len(EMPTY_SIZE_RECORD), self.spool.size - len(encode(RecordType.CONTENT))
         self.envelope = b"".join(self.spool.read(start, end))
 
-    def load(self, data_offset: int, content_length: int) -> None:
-        """Take the content, which begins at an offset of the spool, and what is behind it."""
+    def load(self, data_offset: int, content_length: int, supplied: int) -> None:
+        """Take the content, which begins at an offset of the spool, and what is behind it.
+
+        supplied: headers at the end that the message lacked. Postfix leaves no room for these.
+        """
         end = data_offset + content_length
         behind = b"".join(self.spool.read(end, self.spool.size))
         # Without the record that opens it and the one that ends it: both are empty.
         self.extracted = behind[2:-2]
         self.body = self._load_header(data_offset, end), end
         self.own = self.headers[0] if self.headers else None
+        for header in self.headers[len(self.headers) - supplied :]:
+            header.padded = False
 
     def fork(self) -> "Draft":
         """Return a draft that can be edited without any change to this one."""
@@ -238,7 +247,7 @@ class Draft:
     def _header_records(self, header: Header) -> bytes:
         first, newline, rest = header.text.partition(b"\n")
         records = whole_lines(first + b"\n", self.limit)
-        if len(first) < POINTER_SIZE:
+        if header.padded and len(first) < POINTER_SIZE:
             records += filler(RecordType.PADDING, len(first))
         return records + whole_lines(rest + b"\n", self.limit) if newline else records
 

@@ -241,11 +241,15 @@ class HeaderBlock:
 
     def _add_missing(self) -> None:
         for name, value in missing_headers(self.message, self.seen):
-            self._write(b"%b: %b" % (name, value))
+            self._supply(b"%b: %b" % (name, value))
             if name.endswith(b"Message-Id"):
                 self._log_message_id(name.lower(), value)
         if self.rules.undisclosed and not names_recipients(self.seen):
-            self._write(self.rules.undisclosed)
+            self._supply(self.rules.undisclosed)
+
+    def _supply(self, text: bytes) -> None:
+        self.message.supplied += 1
+        self._write(text)
 
     def put(self, text: bytes) -> None:
         """Add a header as it is."""

@@ -124,6 +124,7 @@ class Message:
     length: int = 0  # bytes of the queue file so far
     data_offset: int = 0  # of the first content record
     content_length: int = 0
+    supplied: int = 0  # headers that it lacked; they stand behind the others
 
     def __init__(self, params: CleanupParams, log: Journal, queue_id: str, now: int) -> None:
         """Begin; now: when the queue file was created, in seconds."""

@@ -15,7 +15,7 @@ SEE ALSO
 import contextlib
 import re
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from cleanup.message import Journal
 from cleanup.milter_ruling import DEFAULT_ACTIONS, MISCONFIGURED, RULINGS, Fate, Ruling
@@ -279,7 +279,7 @@ def connected(service: Service) -> socket.socket:
     raise problem
 
 
-def connect(family: int, place: str | Sequence[object], timeout: float) -> socket.socket:
+def connect(family: int, place: str | tuple[object, ...], timeout: float) -> socket.socket:
     """Return a connection to one address.
 
     Raises:

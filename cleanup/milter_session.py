@@ -124,7 +124,7 @@ class MilterSession:
             QueueError: the message cannot be kept.
         """
         message = self.message
-        self.draft.load(message.data_offset, message.content_length)
+        self.draft.load(message.data_offset, message.content_length, message.supplied)
         if not self._are_handed:
             self._show_recipients()
         if not message.options & MILTER:

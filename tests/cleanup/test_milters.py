@@ -136,7 +136,7 @@ def draft_of(content: bytes) -> tuple[Draft, bytes]:
     draft.spool.write(outcome.written[: found.data_offset])
     draft.load_envelope()
     draft.spool.write(outcome.written[found.data_offset :])
-    draft.load(found.data_offset, found.content_length)
+    draft.load(found.data_offset, found.content_length, found.supplied)
     return draft, outcome.written
 
 

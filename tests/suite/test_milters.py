@@ -129,13 +129,38 @@ def test_a_body_is_replaced_whatever_the_message_was(mail: bytes, build: Build) 
     assert build(Postroom).play(script, mail) == build(Postfix).play(script, mail)
 
 
+MADE_SHORT = {
+    "undisclosed_recipients_header": "To: u:;",
+    "header_checks": "regexp:{{/^X-P/ PREPEND X-N: 1}, {/^X-R/ REPLACE X-S: 2}}",
+}
+LACKING = {
+    "nothing but a body": b"\nx\n",
+    "a subject": b"Subject: x\n\nb\n",
+    "a sender that is short, headers that checks make": b"From: a@b.c\nX-P: 1\n\t2\nX-R: x\n\n",
+    "all": MAIL,
+}
+
+
 @pytest.mark.parametrize("mail", [MAIL, *MAILS.values()], ids=["plain", *MAILS])
 def test_a_message_that_is_not_changed_has_the_same_records(mail: bytes, build: Build) -> None:
+    check_records(build, {}, mail)
+
+
+@pytest.mark.parametrize("mail", LACKING.values(), ids=LACKING)
+@pytest.mark.parametrize("more", [{}, {"non_smtpd_milters": ""}], ids=["milter", "none"])
+def test_headers_that_cleanup_makes_are_the_same_records(
+    mail: bytes, more: dict[str, str], build: Build
+) -> None:
+    check_records(build, {**MADE_SHORT, **more}, mail, b"a@b.c")
+
+
+def check_records(build: Build, settings: Mapping[str, str], *message: bytes) -> None:
+    """Compare our queue file of a message that no Milter changes with Postfix's."""
     found = []
     for kind in (Postroom, Postfix):
-        stand = build(kind)
+        stand = build(kind, **settings)
         stand.milter.script = {}
-        queue_id = qmqp.submit(stand.instance.port, mail).queue_id
+        queue_id = qmqp.submit(stand.instance.port, *message).queue_id
         path = stand.instance.queue_files()[queue_id]
         records = read_records(path)
         path.unlink()

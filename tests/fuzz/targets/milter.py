@@ -92,7 +92,7 @@ def fresh() -> tuple[Message, Draft]:
     draft.spool.write(records[:envelope])
     draft.load_envelope()
     draft.spool.write(records[envelope:])
-    draft.load(found.data_offset, found.content_length)
+    draft.load(found.data_offset, found.content_length, 0)
     return found, draft
 
 
