@@ -53,16 +53,18 @@ class Leftovers:
         self._log = log
         self._owner = owner
         self._timer: Timer | None = None
+        self._ended = False
         self._pid = 0
         self._said = b""
 
     def expect(self) -> None:
         """Look in a minute: there may be some."""
-        if not self._timer:
+        if not (self._timer or self._ended):
             self._timer = self._loop.call_later(LOOK_AFTER, self._look)
 
     def end(self) -> None:
         """Look no more: the mail system stops."""
+        self._ended = True
         if self._timer:
             self._timer.cancel()
         if self._pid:  # not buried yet: nobody else has the number
@@ -91,18 +93,29 @@ class Leftovers:
         if self._pid:
             self.expect()
             return
-        self._reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        os.set_blocking(writer, True)
         try:
-            self._pid = fork(changed_signals(), lambda: self._live(writer))
+            self._send_out()
         except OSError as error:
             self._log.warning(f"fork: {error.strerror}: unfinished queue files stay for now")
-            os.close(self._reader)
             self.expect()
-        else:
-            self._loop.watch(self._reader, self._read)
+
+    def _send_out(self) -> None:
+        """Start the child.
+
+        Raises:
+            OSError: the system has no room for it.
+        """
+        reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            os.set_blocking(writer, True)
+            self._pid = fork(changed_signals(), lambda: self._live(writer))
+        except OSError:
+            os.close(reader)
+            raise
         finally:
             os.close(writer)
+        self._reader = reader
+        self._loop.watch(reader, self._read)
 
     def _read(self) -> None:
         with suppress(BlockingIOError):

@@ -79,6 +79,8 @@ def ending(status: int) -> Ending:
     """Return how a process ended, by its wait status."""
     if os.WIFSIGNALED(status):
         return Ending.FAILED if os.WTERMSIG(status) in FAULTS else Ending.KILLED
+    if os.WEXITSTATUS(status) == signal.SIGTERM:
+        return Ending.KILLED  # cleanup tidies up first, ours and Postfix's, and leaves with this
     return Ending.FAILED if os.WEXITSTATUS(status) else Ending.CLEAN
 
 

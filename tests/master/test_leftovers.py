@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import gc
 import os
 import pwd
 import signal
@@ -13,7 +14,9 @@ from typing import NoReturn
 import pytest
 
 from master import leftovers
-from master.leftovers import AGAIN, AGE, QUEUES, sweep
+from master.events import READ, Callback, Loop, Timer
+from master.leftovers import AGAIN, AGE, QUEUES, Leftovers, sweep
+from tests.common.journal import Journal
 from tests.master.running import Running, account
 from tests.suite.instance import RANDOM
 from tests.suite.waiting import wait_for
@@ -146,6 +149,58 @@ def test_where_there_are_no_leases_everything_stays(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(fcntl, "fcntl", refuse)
     assert list(sweep(later())) == []
     assert made.exists()
+
+
+class Timers(Loop):
+    """A loop that notes who is to be called, and when."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[Timer] = []
+        self.watched: list[int] = []
+
+    def call_at(self, when: float, callback: Callback) -> Timer:
+        self.calls.append(Timer(when, len(self.calls), callback))
+        return self.calls[-1]
+
+    def watch(self, descriptor: int, callback: Callback, events: int = READ) -> None:
+        self.watched.append(descriptor)
+
+    def forget(self, descriptor: int) -> None:
+        if descriptor in self.watched:
+            self.watched.remove(descriptor)
+
+
+@pytest.mark.parametrize("scarce", ["pipe2", "fork"])
+def test_without_room_for_a_look_master_goes_on_and_looks_later(
+    scarce: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: object) -> NoReturn:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(os, scarce, refuse)
+    journal, timers = Journal(), Timers()
+    gc.collect()  # descriptors of earlier tests
+    before = len(os.listdir("/proc/self/fd"))
+    Leftovers(timers, journal, None).expect()
+    timers.calls.pop().callback()
+    assert journal.lines() == [
+        "warning: fork: Too many open files: unfinished queue files stay for now"
+    ]
+    assert len(timers.calls) == 1
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_at_a_stop_nobody_looks_again_whatever_becomes_of_who_looks() -> None:
+    timers = Timers()
+    made = Leftovers(timers, Journal(), None)
+    made.expect()
+    timers.calls.pop().callback()
+    assert timers.watched
+    made.end()
+    assert made.reap(os.wait()[0], signal.SIGKILL)
+    made.expect()
+    assert (timers.calls, timers.watched) == ([], [])
 
 
 # In a mail system.

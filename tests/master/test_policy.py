@@ -80,6 +80,10 @@ def test_every_ending_has_a_reaction() -> None:
         (signal.SIGKILL, 0, 0.01, Reaction.BACK_OFF),
         (signal.SIGTERM, 0, 100.0, Reaction.BACK_OFF),
         (signal.SIGKILL, 1, 0.01, Reaction.WARN),
+        # Whoever tidies up before it obeys.
+        (signal.SIGTERM << 8, 0, 0.01, Reaction.BACK_OFF),
+        (signal.SIGTERM << 8, 0, 100.0, Reaction.BACK_OFF),
+        (signal.SIGTERM << 8, 1, 0.01, Reaction.WARN),
         # What a program does to itself, with a core file or without.
         (signal.SIGSEGV, 0, 0.01, Reaction.THROTTLE),
         (signal.SIGABRT | 0x80, 0, 0.01, Reaction.THROTTLE),

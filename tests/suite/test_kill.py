@@ -4,6 +4,7 @@ SEE ALSO
     tests.suite.storm, for the storms at full length
 """
 
+import signal
 import socket
 import stat
 from pathlib import Path
@@ -20,6 +21,7 @@ from tests.suite.mistakes import (
     NOBODY_TAKES_BACK,
     make,
 )
+from tests.suite.qmqp import submit
 from tests.suite.relay import Relay
 from tests.suite.storm import GAP_LIMIT, NOTHING_LEAVES, Pace, await_success, rage
 from tests.suite.waiting import wait_for
@@ -115,6 +117,18 @@ def test_the_service_is_back_at_once_after_all_its_workers_were_killed(postroom:
         await_success(load)
     assert not lost(load.acknowledged(), postroom)
     assert load.longest_gap() <= GAP_LIMIT
+
+
+def test_daemons_that_somebody_terminates_before_they_served_are_replaced(
+    postroom: Postroom,
+) -> None:
+    """As by killall: an exit of their own, and no reason for a minute's pause."""
+    idle = postroom.children("cleanup") + postroom.children("qmqpd")
+    for worker in idle:
+        worker.kill(signal.SIGTERM)
+    wait_for(lambda: not any(one.alive() for one in idle), 5, "the end of the workers")
+    assert submit(postroom.port).verdict == "K"
+    assert "throttling" not in "".join(postroom.log_lines())
 
 
 def test_a_file_removed_behind_the_servers_back_is_found_missing(postroom: Postroom) -> None:
