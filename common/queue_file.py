@@ -60,10 +60,6 @@ class RecordFile:
         """
         self.offset = self._file.seek(min(offset, DECIMAL_LIMIT))
 
-    def seek_end(self) -> None:
-        """Go to the end of the file: nothing more will be read."""
-        self.offset = self._file.seek(0, os.SEEK_END)
-
     def peek(self) -> bytes:
         """Return the type byte of the next record, nothing at the end; it stays unread."""
         return self._file.peek(1)[:1]

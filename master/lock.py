@@ -14,7 +14,6 @@ import fcntl
 import os
 import stat
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from common.child import Identity
@@ -32,40 +31,28 @@ class LockedError(Exception):
         super().__init__("the Postfix mail system is already running")
 
 
-@dataclass(slots=True)
-class Lock:
-    """A lock that is held until its descriptor is closed."""
+def acquire(path: Path, owner: Identity | None = None) -> int:
+    """Take the lock and write our pid; return the descriptor that holds it until it is closed.
 
-    path: Path
-    descriptor: int
-
-    @classmethod
-    def acquire(cls, path: Path, owner: Identity | None = None) -> "Lock":
-        """Take the lock and write our pid.
-
-        Raises:
-            LockedError: it is taken.
-            ConfigError: the file cannot be used.
-        """
-        try:
-            descriptor = open_plain_file(path, FLAGS | os.O_CREAT)
-        except FileNotFoundError as error:
-            raise ConfigError(f"open lock file {path}: {error.strerror}") from None
-        deadline = time.monotonic() + PROBE_SECONDS
-        while not try_lock(descriptor, fcntl.LOCK_EX):
-            if time.monotonic() >= deadline:
-                os.close(descriptor)
-                raise LockedError
-            time.sleep(0.01)
-        if owner:
-            os.fchown(descriptor, owner.uid, owner.gid)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, b"%*d\n" % (PID_WIDTH, os.getpid()), 0)
-        return cls(path, descriptor)
-
-    def release(self) -> None:
-        """Let another take it; the file stays."""
-        os.close(self.descriptor)
+    Raises:
+        LockedError: it is taken.
+        ConfigError: the file cannot be used.
+    """
+    try:
+        descriptor = open_plain_file(path, FLAGS | os.O_CREAT)
+    except FileNotFoundError as error:
+        raise ConfigError(f"open lock file {path}: {error.strerror}") from None
+    deadline = time.monotonic() + PROBE_SECONDS
+    while not try_lock(descriptor, fcntl.LOCK_EX):
+        if time.monotonic() >= deadline:
+            os.close(descriptor)
+            raise LockedError
+        time.sleep(0.01)
+    if owner:
+        os.fchown(descriptor, owner.uid, owner.gid)
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, b"%*d\n" % (PID_WIDTH, os.getpid()), 0)
+    return descriptor
 
 
 def holder(path: Path) -> int | None:

@@ -28,7 +28,7 @@ from typing import NamedTuple, Protocol
 from common.child import Identity
 from common.errors import ConfigError
 from common.params import POSTROOM_VERSION
-from master import activation, changes, environment, journal, listeners
+from master import activation, changes, environment, journal, listeners, lock
 from master.changes import Changes
 from master.children import Nursery
 from master.configuration import Configuration
@@ -38,7 +38,6 @@ from master.handover import Done, Handover
 from master.journal import Journal
 from master.leftovers import Leftovers
 from master.listeners import Listeners
-from master.lock import Lock
 from master.notify import Notifier
 from master.plan import Plan
 from master.pool import Pool
@@ -116,8 +115,8 @@ class Supervisor:
         """
         params = self.configuration.params
         self.locks: tuple[int, ...] = (
-            Lock.acquire(Path(params.process_id_directory, "master.pid")).descriptor,
-            Lock.acquire(Path(params.data_directory, "master.lock"), self._owner).descriptor,
+            lock.acquire(Path(params.process_id_directory, "master.pid")),
+            lock.acquire(Path(params.data_directory, "master.lock"), self._owner),
         )
         self.listeners = Listeners(self._owner)
         wanted = list(listeners.wanted(self.configuration.plans.values()))

@@ -7,7 +7,7 @@ import pytest
 
 from common.errors import ConfigError
 from master import lock
-from master.lock import Lock, LockedError
+from master.lock import LockedError, acquire
 
 
 @pytest.fixture
@@ -21,36 +21,36 @@ def _no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_file_tells_the_pid_in_postfix_form(path: Path) -> None:
-    held = Lock.acquire(path)
+    held = acquire(path)
     assert path.read_bytes() == b"%32d\n" % os.getpid()
     assert path.stat().st_mode & 0o777 == 0o600
     assert lock.holder(path) == os.getpid()
-    held.release()
+    os.close(held)
     assert lock.holder(path) is None
     assert path.exists()
 
 
 def test_a_second_one_is_refused(path: Path) -> None:
-    held = Lock.acquire(path)
+    held = acquire(path)
     with pytest.raises(LockedError, match="already running"):
-        Lock.acquire(path)
-    held.release()
-    Lock.acquire(path).release()
+        acquire(path)
+    os.close(held)
+    os.close(acquire(path))
 
 
 def test_what_a_dead_master_left_behind_is_replaced(path: Path) -> None:
     path.write_text("1\nsomething longer than a pid that was here before\n" * 3)
     assert lock.holder(path) is None
-    held = Lock.acquire(path)
+    held = acquire(path)
     assert path.read_bytes() == b"%32d\n" % os.getpid()
-    held.release()
+    os.close(held)
 
 
 def test_a_lock_without_a_pid_is_still_a_lock(path: Path) -> None:
-    held = Lock.acquire(path)
-    os.ftruncate(held.descriptor, 0)
+    held = acquire(path)
+    os.ftruncate(held, 0)
     assert lock.holder(path) == 0
-    held.release()
+    os.close(held)
 
 
 def test_no_file_is_no_lock(path: Path) -> None:
@@ -70,7 +70,7 @@ def test_links_and_special_files_are_refused_untouched(path: Path, kind: str) ->
         os.mkfifo(path)
     else:
         path.mkdir()
-    for use in (Lock.acquire, lock.holder):
+    for use in (acquire, lock.holder):
         with pytest.raises(ConfigError, match="open lock file"):
             use(path)
     assert precious.read_text() == "precious"
@@ -78,4 +78,4 @@ def test_links_and_special_files_are_refused_untouched(path: Path, kind: str) ->
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="nowhere/x: No such file or directory"):
-        Lock.acquire(tmp_path / "nowhere/x")
+        acquire(tmp_path / "nowhere/x")
