@@ -79,7 +79,7 @@ def serve(child: Child) -> None:
     rules: Rules = child.prepared
     headers, milters = rules
     params = headers.params
-    addresses = headers.address_rules.open(child.main_cf, child.log)
+    addresses = headers.open_addresses and headers.open_addresses(child.main_cf, child.log)
     inspection = Inspection.of(params, child.main_cf, child.log)
     own_checks = MilterChecks.of(params, child.main_cf, child.log)
     headers = headers._replace(addresses=addresses, inspection=inspection, milter_checks=own_checks)

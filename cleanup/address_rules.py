@@ -4,16 +4,7 @@ SEE ALSO
     cleanup.addresses, which is imported only then
 """
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
-from cleanup.rewrite import Rewriter
-from common.config import MainCf
-from common.log import Log
-from common.params import AddressParams, CleanupParams
-
-if TYPE_CHECKING:
-    from cleanup.addresses import Addresses
+from common.params import AddressParams
 
 # Tables by parameter, in the order in which they are asked, and where that is said.
 CANONICAL = {
@@ -26,19 +17,9 @@ COPIES = ("sender_bcc_maps", "recipient_bcc_maps")
 MAPS = (*CANONICAL, ALIASES, *COPIES)
 
 
-class AddressRules:
-    """What processes need to open Addresses, made by master."""
-
-    def __init__(self, params: CleanupParams, rewriter: Rewriter) -> None:
-        self._open: Callable[[MainCf, Log], Addresses] | None = None
-        if any(words(params, name) for name in (*MAPS, "masquerade_domains")):
-            from cleanup import addresses  # and all that looks into tables
-
-            self._open = addresses.prepare(params, rewriter)
-
-    def open(self, main_cf: MainCf, log: Log) -> "Addresses | None":
-        """Return what this process changes addresses with, None if it changes none."""
-        return self._open(main_cf, log) if self._open else None
+def addresses_change(params: AddressParams) -> bool:
+    """Tell whether tables or masquerading may change an address."""
+    return any(words(params, name) for name in (*MAPS, "masquerade_domains"))
 
 
 def words(params: AddressParams, parameter: str) -> tuple[str, ...]:

@@ -17,13 +17,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from cleanup import address_list
-from cleanup.address_rules import AddressRules
+from cleanup.address_rules import addresses_change
 from cleanup.message import Message, Utf8
 from cleanup.missing import missing_headers, names_recipients
 from cleanup.rewrite import Rewriter
 from cleanup.rewriters import Rewriters
-from common.config import encoded
-from common.log import printable
+from common.config import MainCf, encoded
+from common.log import Log, printable
 from common.params import CleanupParams
 from common.status import Status
 
@@ -84,7 +84,7 @@ class HeaderRules(NamedTuple):
     drop: frozenset[bytes]
     undisclosed: bytes
     active: frozenset[bytes]  # headers that are looked at
-    address_rules: AddressRules
+    open_addresses: "Callable[[MainCf, Log], Addresses] | None" = None
     addresses: "Addresses | None" = None  # opened by each process
     inspection: "Inspection | None" = None  # opened by each process
     milter_checks: "MilterChecks | None" = None  # opened by each process
@@ -96,13 +96,18 @@ class HeaderRules(NamedTuple):
         undisclosed = encoded(params.undisclosed_recipients_header)
         active = frozenset((*ROLES, *NOTED))
         rewriters = Rewriters.of(params)
+        open_addresses = None
+        if addresses_change(params):
+            from cleanup import addresses  # and all that looks into tables
+
+            open_addresses = addresses.prepare(params, rewriters.local)
         return cls(
             params=params,
             rewriters=rewriters,
             drop=drop,
             undisclosed=undisclosed,
             active=active,
-            address_rules=AddressRules(params, rewriters.local),
+            open_addresses=open_addresses,
         )
 
     def for_milters(self) -> "HeaderRules":

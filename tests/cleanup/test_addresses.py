@@ -42,8 +42,8 @@ class MappingHost(Host):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self.log = Journal()
-        addresses = self.rules.address_rules.open(main_cf(**settings), self.log)
-        self.rules = self.rules._replace(addresses=addresses)
+        if opening := self.rules.open_addresses:
+            self.rules = self.rules._replace(addresses=opening(main_cf(**settings), self.log))
 
     @property
     def addresses(self) -> Addresses:
@@ -232,8 +232,7 @@ def test_a_table_that_has_changed_is_told_once_it_has(tmp_path: Path) -> None:
 
 
 def test_without_tables_nothing_is_opened() -> None:
-    rules = HeaderRules.of(load(CleanupParams))
-    assert rules.address_rules.open(main_cf(), Journal()) is None
+    assert HeaderRules.of(load(CleanupParams)).open_addresses is None
 
 
 def test_what_is_wrong_with_tables_is_said_when_a_client_comes() -> None:

@@ -46,8 +46,8 @@ def relay(choice: int) -> Relay:
     texts, numbers = CONFIGURATIONS[choice]
     found = Relay(texts, numbers)
     settings = main_cf(**{**BASE, **texts})
-    addresses = found.rules.address_rules.open(settings, found.journal)
-    if addresses:
+    if opening := found.rules.open_addresses:
+        addresses = opening(settings, found.journal)
         addresses.begin()
         found.rules = found.rules._replace(addresses=addresses)
     return found
