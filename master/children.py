@@ -66,6 +66,14 @@ class Shared:
         if self.claim:
             self.claim.keep()
 
+    def wind_up(self, pid: int, log: Log) -> None:
+        """Do what the child has left undone, now that it has ended."""
+        if self.claim:
+            # Of this file it had told nobody that it is accepted.
+            for path in self.claim.remove():
+                log.info(f"removed {path}: process pid {pid} had not finished it")
+        log.inherit(self.losses)
+
 
 @dataclass(frozen=True, slots=True)
 class Birth:

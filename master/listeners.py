@@ -25,6 +25,7 @@ SEE ALSO
 import errno
 import io
 import os
+import select
 import socket
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -246,3 +247,11 @@ def described(endpoint: Endpoint) -> str:
     if endpoint.local:
         return f"bind {endpoint.host}"
     return f"bind {endpoint.host} port {endpoint.port}"
+
+
+def clients_wait(descriptors: Iterable[int]) -> bool:
+    """Tell whether anybody waits to be accepted at any of these listeners."""
+    waiting = select.poll()
+    for descriptor in descriptors:
+        waiting.register(descriptor, select.POLLIN)
+    return bool(waiting.poll(0))

@@ -84,6 +84,13 @@ def ending(status: int) -> Ending:
     return Ending.FAILED if os.WEXITSTATUS(status) else Ending.CLEAN
 
 
+def described(status: int) -> str:
+    """Return how a process ended, in the words of the log."""
+    if os.WIFSIGNALED(status):
+        return f"killed by signal {os.WTERMSIG(status)}"
+    return f"exit status {os.WEXITSTATUS(status)}"
+
+
 def use(requests: int, age: float) -> Use:
     """Return what a process had done that lived for so many seconds."""
     if requests:

@@ -16,8 +16,6 @@ SEE ALSO
 
 import functools
 import operator
-import os
-import select
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -28,16 +26,16 @@ from master.channel import Channel, Process
 from master.children import Birth, Nursery
 from master.events import Loop, Timer
 from master.foreign import ExecError
+from master.listeners import clients_wait
 from master.plan import NativePlan, Plan
 from master.policy import REACTIONS, Ending, Reaction, Tally
+from master.stress import Stress
 from master.wakeup import Wakeup
 
-STRESS_SECONDS = 1000.0  # how long overload is remembered, and the least time between warnings
 # Reports are taken together: one process fewer to wake for each message, and a service that is
 # all taken grows by so much later.
 REPORT_SECONDS = 0.005
 FORK_RETRY = 1.0  # seconds until a fork is tried again that the system refused
-STRESS_README = "http://www.postfix.org/STRESS_README.html"
 
 
 class Pool:
@@ -47,6 +45,7 @@ class Pool:
         self.plan = plan
         self.tally = Tally(plan.prefork, plan.service.process_limit)
         self.wakeup = Wakeup(plan, loop, log)
+        self.stress = Stress()
         self.channel: Channel | None = None
         self.retired: list[Channel] = []
         self.on_change: Callable[[], None] = lambda: None
@@ -58,8 +57,6 @@ class Pool:
         self._watching = False
         self._timer: Timer | None = None
         self._fork_failed = False
-        self.stressed_until = 0.0
-        self.warned_at = -STRESS_SECONDS
 
     @property
     def processes(self) -> Iterator[tuple[Channel, Process]]:
@@ -166,18 +163,17 @@ class Pool:
             decision = policy.decide(self.tally, time.monotonic())
         self._watch(decision.watch)
         self._look_again(decision.look_again)
-        if self.tally.available == 0 and not self.tally.room():
-            self._warn_of_limit()
+        if not (self.tally.available or self.tally.room()) and self.plan.stressable:
+            self.stress.warn(self.plan.service, self._log, time.monotonic())
 
     def _spawn(self) -> bool:
         """Start one process; tell whether the system allowed it."""
         assert self.channel is not None
         now = time.monotonic()
-        stressed = now < self.stressed_until
+        status = self.channel.theirs.fileno()
+        stressed = self.stress.lasts(now)
         try:
-            birth = self._nursery.spawn(
-                self.plan, self.channel.theirs.fileno(), self._listeners, stressed=stressed
-            )
+            birth = self._nursery.spawn(self.plan, status, self._listeners, stressed=stressed)
         except ExecError as error:
             self._log.warning(str(error))
             self._throttle(now)
@@ -215,9 +211,8 @@ class Pool:
 
     def _note_stress(self) -> None:
         """Tell processes of overload from now on; programs that were not told leave when idle."""
-        now = time.monotonic()
-        known, self.stressed_until = now < self.stressed_until, now + STRESS_SECONDS
-        if known or isinstance(self.plan, NativePlan):
+        begins = self.stress.note(time.monotonic())
+        if not begins or isinstance(self.plan, NativePlan):
             return
         earlier = self._change_channel(native=False)
         self.tally.leaving += self.tally.total
@@ -262,7 +257,7 @@ class Pool:
         reaction = REACTIONS[policy.ending(status), use]
         if reaction not in (Reaction.NOTHING, Reaction.PAUSE):
             path = self.plan.program_path
-            self._log.warning(f"process {path} pid {process.pid} {ended(status)}")
+            self._log.warning(f"process {path} pid {process.pid} {policy.described(status)}")
         if channel is not self.channel:
             return  # its successors run under another configuration
         if reaction is Reaction.THROTTLE:
@@ -273,14 +268,8 @@ class Pool:
     def _wind_up(self, pid: int) -> None:
         """Do what a process that has ended left undone, as far as that is known."""
         birth = self._births.pop(pid, None)
-        if birth is None or birth.shared is None:
-            return  # a child of the program that ran before an upgrade, or one of Postfix's
-        claim, losses = birth.shared.claim, birth.shared.losses
-        if claim:
-            # Of this file it had told nobody that it is accepted.
-            for path in claim.remove():
-                self._log.info(f"removed {path}: process pid {pid} had not finished it")
-        self._log.inherit(losses)
+        if birth and birth.shared:  # else a child of another program, or one of Postfix's
+            birth.shared.wind_up(pid, self._log)
 
     def _throttle(self, now: float) -> None:
         """Start nothing for a while: it would fail again."""
@@ -330,34 +319,3 @@ class Pool:
     def _time_came(self) -> None:
         self._timer = None
         self.settle()
-
-    def _warn_of_limit(self) -> None:
-        now = time.monotonic()
-        if not self.plan.stressable or now - self.warned_at < STRESS_SECONDS:
-            return
-        self.warned_at = now
-        service = self.plan.service
-        self._log.warning(
-            f'service "{service.name}" ({service.endpoint}) has reached its process limit'
-            f' "{service.process_limit}": new clients may experience noticeable delays'
-        )
-        self._log.warning(
-            "to avoid this condition, increase the process count in master.cf"
-            " or reduce the service time per client"
-        )
-        self._log.warning(f"see {STRESS_README} for settings that adapt to stress")
-
-
-def clients_wait(listeners: Iterable[int]) -> bool:
-    """Tell whether anybody waits to be accepted."""
-    waiting = select.poll()
-    for descriptor in listeners:
-        waiting.register(descriptor, select.POLLIN)
-    return bool(waiting.poll(0))
-
-
-def ended(status: int) -> str:
-    """Return how a process ended, in the words of the log."""
-    if os.WIFSIGNALED(status):
-        return f"killed by signal {os.WTERMSIG(status)}"
-    return f"exit status {os.WEXITSTATUS(status)}"

@@ -69,8 +69,8 @@ def service_state(pool: Pool) -> ServiceState:
         endpoints=pool.plan.endpoints,
         channels=[channel_state(one) for one in [*pool.retired, *current]],
         throttled_until=pool.tally.throttled_until,
-        stressed_until=pool.stressed_until,
-        warned_at=pool.warned_at,
+        stressed_until=pool.stress.until,
+        warned_at=pool.stress.warned_at,
     )
 
 
@@ -109,7 +109,7 @@ def inherited_pools(state: State, nursery: Nursery, loop: Loop, log: Log) -> Ite
     for one in state.services:
         pool = Pool(inherited_plan(one), nursery, loop, log)
         pool.tally.throttled_until = one.throttled_until
-        pool.stressed_until, pool.warned_at = one.stressed_until, one.warned_at
+        pool.stress.until, pool.stress.warned_at = one.stressed_until, one.warned_at
         pool.adopt(
             Channel.adopt(of.ours, of.theirs, of.processes, native=of.native) for of in one.channels
         )

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from master import foreign, handover, pool
+from master import foreign, handover, pool, stress
 from tests.master.running import Running, alive, gone
 from tests.suite.waiting import wait_for
 
@@ -354,7 +354,7 @@ def test_at_the_limit_new_processes_are_told_and_old_ones_leave() -> None:
 
 def test_overload_is_forgotten() -> None:
     def patch() -> None:
-        pool.STRESS_SECONDS = 0.0
+        stress.STRESS_SECONDS = 0.0
 
     running = execd("a pass n - n - 2 execd\n")
     running.patch = patch
