@@ -74,6 +74,7 @@ def send(port: int, message: bytes, messages: int, sessions: int, seconds: float
         client.join(seconds)
         if client.exitcode is None:
             client.kill()
+            client.join()
     if any(client.exitcode for client in clients):
         raise SendError(f"of {messages} messages not all were accepted")
 

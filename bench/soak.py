@@ -80,9 +80,9 @@ def everybodys(instance: Instance) -> Usage:
 def slope(samples: Samples, name: str) -> float:
     """Return by what part of itself a program grows with each 100,000 messages."""
     warm = [(count, found[name]) for count, found in samples if count >= WARM]
-    counts, sizes = zip(*warm, strict=True)
     if len(warm) < 2:
         return 0.0
+    counts, sizes = zip(*warm, strict=True)
     rise: float = statistics.linear_regression(counts, sizes).slope
     usual: float = statistics.mean(sizes)
     return rise * PER / usual
