@@ -18,14 +18,14 @@ from typing import NamedTuple
 from cleanup.message import Message
 from cleanup.recipients import parse_attribute
 from cleanup.service import Conversation
-from cleanup.trace import CLEAN, PROTOCOL
+from cleanup.trace import APPEND, CLEAN, PROTOCOL
 from common import attribute
 from common.errors import PeerError
 from common.log import printable
 from common.record import Reader
 from common.status import Status
 
-APPEND, FLUSH, VERP = b"0", b"1", b"3"  # requests
+FLUSH, VERP = b"1", b"3"  # requests beside APPEND
 HEADERS_ONLY = b"2"  # of the message in the notice
 QUEUE = b"incoming"
 READ_SIZE = 32 * 1024

@@ -15,11 +15,12 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from cleanup.extracted import ExtractedStage
-from cleanup.headers import HeaderBlock, HeaderRules, header_name
+from cleanup.headers import HeaderBlock, HeaderRules
 from cleanup.message import Message
 from cleanup.recipients import Recipients
 from cleanup.stage import Stage, discard_from
 from common import record
+from common.mime import HEADER
 from common.record import Reader, RecordType
 from common.status import Status
 
@@ -78,7 +79,7 @@ class HeaderStage:
             self._collect(b"\n" + text)
         else:
             self._flush()
-            if not header_name(text):
+            if not HEADER.match(text):
                 return self._body(kind, text)
             self._header += text
         self._unfinished = kind == CONTINUED

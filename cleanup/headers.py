@@ -24,6 +24,7 @@ from cleanup.rewrite import Rewriter
 from cleanup.rewriters import Rewriters
 from common.config import MainCf, encoded
 from common.log import Log, printable
+from common.mime import HEADER
 from common.params import CleanupParams
 from common.status import Status
 
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     from cleanup.addresses import Addresses
     from cleanup.checks import MilterChecks
     from cleanup.inspection import Inspection
-
-# A header's name: printable ASCII without blanks; blanks may stand before the colon.
-HEADER = re.compile(rb"([!-9;-~]+)[ \t]*:")
 
 PLAIN_HEADER = re.compile(rb"([!-9;-~]+):([^\n]*+(?>(?:\n[ \t][^\n]*+)*))\n")
 
@@ -69,11 +67,6 @@ ROLES = {
     ),
 }
 PLACE = {Role.SENDER: "header_sender", Role.RECIPIENT: "header_recipient"}
-
-
-def header_name(line: bytes) -> re.Match[bytes] | None:
-    """Return the match of a header's name and colon, None if the line is no header."""
-    return HEADER.match(line)
 
 
 class HeaderRules(NamedTuple):

@@ -90,8 +90,7 @@ class MilterClient:
         try:
             self._socket = connected(self.service)
         except OSError as error:
-            text = "Connection timed out" if isinstance(error, TimeoutError) else error.strerror
-            self.log.warning(f"connect to Milter service {self.service.name}: {text}")
+            self.log.warning(f"connect to Milter service {self.service.name}: {reason(error)}")
             return self._give_up()
         try:
             self._socket.settimeout(self.service.connect_timeout)
@@ -102,11 +101,11 @@ class MilterClient:
             answer = Offer.decode(data)
         except PeerError as error:
             self._warn(str(error))
-            return self._fail(PeerError("read error in initial handshake"))
+            return self.fail(PeerError("read error in initial handshake"))
         try:
             self.offer = self.offer.agreed(answer)
         except PeerError as error:
-            return self._fail(error)
+            return self.fail(error)
         return None
 
     def wants(self, event: Event) -> bool:
@@ -133,7 +132,7 @@ class MilterClient:
             letter, data = self._next_packet(event)
             return self._take_reply(event, letter, data)
         except PeerError as error:
-            return self._fail(error)
+            return self.fail(error)
 
     def end(
         self, packet: bytes, values: Mapping[bytes, bytes]
@@ -159,11 +158,7 @@ class MilterClient:
                     return
                 yield change, data
         except PeerError as error:
-            yield self._fail(error)
-
-    def fail(self, error: PeerError) -> Ruling | None:
-        """Give up a Milter that asked for what cannot be understood."""
-        return self._fail(error)
+            yield self.fail(error)
 
     def close(self, *, quit_first: bool = True) -> None:
         """End the conversation, whatever state it is in."""
@@ -244,7 +239,8 @@ class MilterClient:
         part = "data" if self._packets.pending >= 5 else "header"
         return f"can't read {EVENT_NAMES[event]} reply packet {part}: {why}"
 
-    def _fail(self, error: PeerError) -> Ruling | None:
+    def fail(self, error: PeerError) -> Ruling | None:
+        """Give up a Milter that cannot be understood, or does not answer; return what follows."""
         self._warn(str(error))
         return self._give_up()
 

@@ -107,7 +107,7 @@ class MilterSession:
             for service in self.rules.services
         ]
         for client in self.clients:
-            if not self._is_decided():
+            if not self.message.is_decided:
                 self._rule(client.open(), Event.CONNECT)
         connect = encode_connect(CLIENT_NAME, b"4", 0, CLIENT_ADDRESS)
         self._tell(Event.CONNECT, connect)
@@ -135,7 +135,7 @@ class MilterSession:
             message.known_attributes[b"log_message_origin"] = ORIGIN.encode()
             self._tell(Event.DATA, encode(Event.DATA))
         for client in self.clients:
-            if self._is_decided():
+            if self.message.is_decided:
                 return
             if client.listens and self._rule(self._show_content(client), Event.END_OF_BODY):
                 return
@@ -174,9 +174,6 @@ class MilterSession:
             client.close()
         self.draft.spool.close()
 
-    def _is_decided(self) -> bool:
-        return self.message.is_decided
-
     @property
     def _packet_limit(self) -> int:
         return max(self.message.params.message_size_limit, PACKET_LEAST)
@@ -192,7 +189,7 @@ class MilterSession:
     def _show_recipients(self) -> None:
         named, self._named = self._named, []
         for one in named:
-            if self._is_decided():
+            if self.message.is_decided:
                 return
             recipient = address.quote(one)
             self._values[b"{rcpt_addr}"] = recipient
@@ -203,7 +200,7 @@ class MilterSession:
     def _tell(self, event: Event, packet: bytes) -> None:
         """Send an event to all Milters, until one decides."""
         for client in self.clients:
-            if self._is_decided():
+            if self.message.is_decided:
                 return
             self._rule(client.tell(event, packet, self._values), event)
 

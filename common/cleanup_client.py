@@ -13,6 +13,7 @@ SEE ALSO
     spec/cleanup-protocol.md
 """
 
+import contextlib
 import enum
 import fcntl
 import select
@@ -194,8 +195,23 @@ class Delivery:
             self._attended = True
             self._extend()
             return False
-        self.fail("timeout")
+        if not self.settle():
+            self.fail("timeout")
         return True
+
+    def settle(self) -> bool:
+        """Wait no longer; tell whether the verdict had come, so that status and reason hold.
+
+        From here on cleanup's answer finds nobody, and a cleanup of our own takes the message
+        back: whoever says no more than that he has waited must know that none is on its way.
+        """
+        if self._socket and self.step is Step.VERDICT:
+            self._waited = True  # the connection is of no use to a next message
+            with contextlib.suppress(PeerError, OSError):
+                self._socket.shutdown(socket.SHUT_RD)
+                self._verdict()
+                return True
+        return False
 
     def fail(self, reason: str) -> None:
         """Give the message up."""
@@ -304,7 +320,7 @@ class Delivery:
             self.deadline = time.monotonic() + self._service.io_timeout
 
     def _read(self, decode: Callable[[bytes], tuple[T, int] | None]) -> T:
-        """Return one whole answer; nothing may follow it."""
+        """Return the next whole answer."""
         while (found := decode(self._received)) is None:
             data = self._connection().recv(READ_SIZE)
             if not data:

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from common.params import MimeParams
 
+# A header's name: printable ASCII without blanks; blanks may stand before the colon.
 HEADER = re.compile(rb"([!-9;-~]+)[ \t]*:")
 # Tokens of a Content-Type: a word, a quoted string, or one special character.
 TOKEN = re.compile(

@@ -122,9 +122,12 @@ class Connection:
         return self.advance()
 
     def dismiss(self, reason: str) -> None:
-        """Tell the client to try again, and close, whatever it is doing."""
-        self.service.log.warning(f"{self.queue_id or NO_QUEUE_ID}: {self.label}: {reason}")
-        self._reply = netstring.encode(f"ZError: {reason}, try again later".encode())
+        """Close, whatever the client is doing; it is told to try again unless a reply is here."""
+        if self._delivery and self._delivery.settle():
+            self._report(self._delivery.status, self._delivery.reason)
+        if not self._reply:
+            self.service.log.warning(f"{self.queue_id or NO_QUEUE_ID}: {self.label}: {reason}")
+            self._reply = netstring.encode(f"ZError: {reason}, try again later".encode())
         self._send_reply()
         self.close()
 

@@ -421,6 +421,32 @@ def test_giving_up_tells_cleanup_and_keeps_the_first_verdict(cleanup: FakeCleanu
     client.delivery.close()
 
 
+def test_at_the_end_of_its_time_a_verdict_that_is_here_counts_and_no_other(
+    cleanup: FakeCleanup, clock: Clock
+) -> None:
+    client, conversation = begin(cleanup, [b"records"])
+    conversation.greet()
+    assert not client.advance_when_ready()
+    conversation.send(verdict(Status.CONTENT_REFUSED, b"no"))
+    clock.now = client.delivery.deadline
+    assert client.delivery.expire()
+    assert client.outcome() == (Status.CONTENT_REFUSED, b"no")
+    assert client.warnings == []
+
+
+@pytest.mark.parametrize("said", [b"", verdict()[:-1]])
+def test_whose_waiting_is_over_gets_no_verdict_any_more(said: bytes, cleanup: FakeCleanup) -> None:
+    client, conversation = begin(cleanup, [b"records"])
+    assert not client.delivery.settle()
+    conversation.greet()
+    assert not client.advance_when_ready()
+    conversation.send(said)
+    assert not client.delivery.settle()
+    with pytest.raises(BrokenPipeError):
+        conversation.send(verdict()[len(said) :])
+    client.delivery.close()
+
+
 # A cleanup of our own takes a frame.
 
 
@@ -633,6 +659,14 @@ def test_our_own_cleanup_that_hangs_has_its_time_and_no_more(
     assert client.delivery.expire()
     assert client.outcome() == (Status.WRITE_FAILED, b"")
     assert client.warnings[0].startswith("timeout while ")
+
+
+def test_a_connection_that_was_given_up_is_not_kept(native: FakeCleanup) -> None:
+    client, conversation = begin(native, [b"x"])
+    conversation.send(answer())
+    assert client.delivery.settle()
+    assert client.outcome() == (0, b"")
+    assert client.kept.take() is None
 
 
 @pytest.mark.parametrize("size", [1, 40_000, 4_000_000])

@@ -17,6 +17,7 @@ import pytest
 from common import cleanup_client
 from common.client import Client
 from common.netstring import encode
+from common.status import Status
 from qmqpd import connection as connection_module
 from qmqpd.connection import Connection, Step, Wait
 from tests.common.fake_cleanup import QUEUE_ID, Conversation, FakeCleanup
@@ -588,6 +589,30 @@ def test_a_dismissed_client_is_told_to_come_back(cleanup: FakeCleanup, size: int
         assert visit.journal.lines()[-1] == DISCONNECT
         if size == len(PACKET):
             assert cleanup.accept().read() == b""
+
+
+@pytest.mark.parametrize(
+    ("status", "reply"),
+    [(0, ACCEPTED), (Status.TOO_LARGE, encode(b"DError: message too large"))],
+)
+@pytest.mark.parametrize("noticed", [False, True])
+def test_a_dismissed_client_has_the_reply_that_is_here_already(
+    status: int, reply: bytes, noticed: bool, cleanup: FakeCleanup
+) -> None:
+    with Visit({"qmqpd_error_delay": "2s"}) as visit:
+        visit.say(PACKET)
+        conversation = cleanup.accept()
+        conversation.greet()
+        visit.connection.advance()
+        conversation.read_message()
+        conversation.finish(status)
+        if noticed and status:  # else it has its reply already
+            visit.connection.advance()
+            assert visit.connection.step is Step.PAUSE
+        visit.connection.dismiss("service is shutting down")
+        assert visit.hear() == reply
+        assert "shutting down" not in "".join(visit.journal.lines())
+        assert visit.journal.lines()[-1] == DISCONNECT
 
 
 def test_a_client_dismissed_before_it_had_a_name_leaves_one_line() -> None:
