@@ -29,6 +29,7 @@ HOLD = "hold"
 UNFINISHED_MODE, FINISHED_MODE = 0o600, 0o700
 CREATE_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 PENDING_LIMIT = 128 * 1024  # bytes
+PIECES_LIMIT = 1000  # that they come in: the kernel takes 1,024 in one call
 HIDDEN_SECONDS = 10.0  # more than a healthy disk takes for one fsync
 Buffer = bytes | memoryview
 CREATE_ATTEMPTS = 100  # each with another microsecond in the temporary name
@@ -85,7 +86,7 @@ class QueueFile:
         """
         self._pending.append(data)
         self._pending_size += len(data)
-        if self._pending_size > PENDING_LIMIT:
+        if self._pending_size > PENDING_LIMIT or len(self._pending) > PIECES_LIMIT:
             self._flush()
 
     def lay_open(self, size_record: bytes) -> None:

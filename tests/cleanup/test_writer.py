@@ -267,6 +267,17 @@ def test_a_large_write_is_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
         assert Path(made.path).read_bytes() == SIZE + rest
 
 
+@pytest.mark.parametrize("count", [1_000, 1_023, 1_024, 5_000])
+def test_a_file_may_come_in_any_number_of_small_pieces(count: int) -> None:
+    """The kernel takes 1,024 in one call."""
+    pieces = [b"N\x04%04d" % number for number in range(count)]
+    made = create(b"")
+    for piece in pieces:
+        made.write(piece)
+    made.commit(SIZE)
+    assert Path(made.path).read_bytes() == SIZE + b"".join(pieces)
+
+
 @rests
 def test_the_steps_of_a_commit_follow_each_other(
     monkeypatch: pytest.MonkeyPatch, rest: bytes
