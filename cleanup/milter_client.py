@@ -121,8 +121,7 @@ class MilterClient:
             return None
         try:
             self._set_timeout(event)
-            if event is not self.skipped:
-                self._unsent += encode_macros(event, self._macros(event, values))
+            self._unsent += encode_macros(event, self._macros(event, values))
             if not wanted:
                 return None
             self._send(self._unsent + packet, event)

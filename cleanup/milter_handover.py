@@ -139,7 +139,7 @@ def take_over(
         PeerError: they were not handed over as they should be.
         OSError: the client does not answer.
     """
-    if not 0 < count <= COUNT_LIMIT:
+    if not 0 <= count <= COUNT_LIMIT:
         raise PeerError(f"bad count of Milters: {count}")
     texts = Texts(opening, lambda: connection.recv(READ_SIZE))
     macros = texts.macros()

@@ -214,7 +214,11 @@ class Pool:
         begins = self.stress.note(time.monotonic())
         if not begins or isinstance(self.plan, NativePlan):
             return
-        earlier = self._change_channel(native=False)
+        try:
+            earlier = self._change_channel(native=False)
+        except OSError as error:
+            self._log.warning(f"socketpair: {error.strerror}: processes at work stay as they are")
+            return
         self.tally.leaving += self.tally.total
         self.tally.total = self.tally.available = 0
         if earlier:

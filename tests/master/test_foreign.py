@@ -10,11 +10,11 @@ import stat
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
-from master import foreign, handover, pool, stress
+from master import channel, foreign, handover, pool, stress
 from tests.master.running import Running, alive, gone
 from tests.suite.waiting import wait_for
 
@@ -361,6 +361,27 @@ def test_overload_is_forgotten() -> None:
     with running, Visitor(running, by_pass=True) as first, Visitor(running, by_pass=True) as other:
         found = [visitor.facts(b"hold")["arguments"][-1] for visitor in (first, other)]
         assert found == ["stress=", "stress="]
+
+
+def test_overload_when_descriptors_are_used_up_costs_nobody_anything() -> None:
+    def refuse(*, native: bool = True) -> NoReturn:
+        raise OSError(errno.ENFILE, os.strerror(errno.ENFILE))
+
+    def patch() -> None:
+        def scarce(one: pool.Pool) -> None:
+            with pytest.MonkeyPatch.context() as patched:
+                patched.setattr(channel.Channel, "open", refuse)
+                plain(one)
+
+        plain = pool.Pool._note_stress
+        pytest.MonkeyPatch().setattr(pool.Pool, "_note_stress", scarce)
+
+    running = execd("a pass n - n - 2 execd\n")
+    running.patch = patch
+    with running, Visitor(running, by_pass=True) as first, Visitor(running, by_pass=True) as other:
+        found = [visitor.facts(b"hold")["arguments"][-1] for visitor in (first, other)]
+        assert found == ["stress=", "stress=yes"]
+        running.wait_for_log("socketpair: Too many open files in system")
 
 
 # The end of a program.
