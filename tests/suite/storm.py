@@ -5,9 +5,9 @@ SYNOPSIS
 
 DESCRIPTION
     Clients submit numbered messages while descendants of master, any of them,
-    are killed at a steady pace. Afterwards the queue must hold each message
-    that was acknowledged once, none that was refused, and as good as none
-    whose client was told to try again.
+    are killed at a steady pace, or told to end. Afterwards the queue must
+    hold each message that was acknowledged once, none that was refused, and
+    as good as none whose client was told to try again.
 
     The command plays the storms at full length: an instance of qmqpd and
     cleanup, and, as root, a relay host with all of Debian's services, whose
@@ -22,10 +22,11 @@ import argparse
 import contextlib
 import os
 import random
+import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 from tests.suite.instance import Instance, Postroom
@@ -40,6 +41,7 @@ RECOVERY_LIMIT = 2.0  # seconds from the last kill to the next success
 LEFTOVER_LIMIT = 60.0  # seconds for unfinished files to disappear
 LEAK_LIMIT = 8  # descriptors that a process may open for good while it works
 LEAK_SECONDS = 5.0  # for what belongs to clients to be closed
+SIGNALS = (signal.SIGKILL, signal.SIGTERM)  # who is told to end may tidy up first
 CLIENTS = 4
 RECIPIENT = "r@smtp.test"
 NATIVE = ("qmqpd", "cleanup")  # programs of ours that go by this name in process listings
@@ -122,7 +124,12 @@ def names(kind: type[Toll]) -> list[str]:
     return [field.name for field in fields(kind)]
 
 
-def rage(instance: Instance, pace: Pace, patience: float = LEFTOVER_LIMIT) -> Toll:
+def rage(
+    instance: Instance,
+    pace: Pace,
+    patience: float = LEFTOVER_LIMIT,
+    signals: Sequence[signal.Signals] = SIGNALS,
+) -> Toll:
     """Let a storm pass over a running instance, stop it, and count.
 
     patience: seconds for unfinished files to disappear.
@@ -130,7 +137,7 @@ def rage(instance: Instance, pace: Pace, patience: float = LEFTOVER_LIMIT) -> To
     usual = descriptors(instance)
     with Load(instance.port, threads=CLIENTS, limit=MESSAGES, recipient=RECIPIENT) as load:
         await_success(load)
-        kills = kill_at(pace, lambda: kill_one(instance))
+        kills = kill_at(pace, lambda: kill_one(instance, signals))
         last = time.monotonic()
         await_success(load, CLIENTS)
     recovery = min(sent.at for sent in load.sent if sent.verdict == "K" and sent.at > last) - last
@@ -169,12 +176,12 @@ def kill_at(pace: Pace, kill: Callable[[], int]) -> int:
     return killed
 
 
-def kill_one(instance: Instance) -> int:
-    """Kill a descendant of master, any of them; return how many were killed."""
+def kill_one(instance: Instance, signals: Sequence[signal.Signals]) -> int:
+    """Kill a descendant of master, any of them, by any of the signals; return how many."""
     found = instance.children()
     if not found:
         return 0
-    random.choice(found).kill()
+    random.choice(found).kill(random.choice(signals))
     return 1
 
 
