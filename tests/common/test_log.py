@@ -491,10 +491,12 @@ def test_what_a_process_kept_until_it_was_killed_counts_as_lost(clock: Clock, pi
         log = Log("t", pipe.sink, patience=0)
         log.info("kept before the memory was shared")
         log.share(Outage(), losses)
+        assert losses.kept[0] == 1
         for _ in range(3):
             log.info("kept")
         pipe.read()
         log.flush()
+        assert losses.kept[0] == 0
         heard = pipe.read()
         pipe.fill()
         for _ in range(2):
@@ -559,9 +561,11 @@ class Narrow(FileSink):
         super().__init__(descriptor)
         self.room = 0
         self.clock = clock
+        self.refused = 0
 
     def write(self, severity: int, line: bytes) -> None:
         if not self.room:
+            self.refused += 1
             self.clock.now += 0.01  # for whoever waits
             raise BlockingIOError
         self.room -= 1
@@ -589,6 +593,24 @@ def test_a_report_for_which_there_is_no_room_ends_nothing(clock: Clock, pipe: Pi
     assert texts == ["heard", "heard from another", "heard", lost]
 
 
+def test_in_an_outage_there_is_one_try_a_second_by_all_processes(clock: Clock, pipe: Pipe) -> None:
+    outage = Outage()
+    sink = Narrow(pipe.sink.descriptor, clock)
+    logs = [Log("t", sink, patience=0.001) for _ in range(5)]
+    for log in logs:
+        log.share(outage, Losses())
+        log.dropped = 1
+    logs[0].info("lost")
+    for _ in range(3):
+        clock.now = outage.moments[0]
+        sink.refused = 0
+        for log in logs:
+            log.info("lost")
+            log.retry()
+            log.finish()
+        assert sink.refused == 1
+
+
 def test_when_one_was_heard_no_other_waits_for_its_own_second_to_end(
     clock: Clock, pipe: Pipe
 ) -> None:
@@ -605,27 +627,26 @@ def test_when_one_was_heard_no_other_waits_for_its_own_second_to_end(
     assert b"]: heard\n" in pipe.read()
 
 
-@pytest.mark.parametrize("heard_meanwhile", [True, False])
+@pytest.mark.parametrize("room", [True, False])
 def test_a_process_that_ends_soon_after_a_loss_shuts_the_log_for_nobody(
-    pipe: Pipe, heard_meanwhile: bool
+    pipe: Pipe, room: bool
 ) -> None:
     outage, losses = Outage(), Losses()
     log = Log("t", pipe.sink, patience=0.001)
     log.share(outage, losses)
     pipe.fill()
     log.info("lost")
-    if heard_meanwhile:
-        outage.moments[0] = 0.0
+    outage.moments[0] = 0.0  # another process has been heard
+    if room:
         pipe.read()
     log.finish()
-    assert losses.lost[0] == (0 if heard_meanwhile else 1)
-    assert outage.moments[0] == 0.0 or not heard_meanwhile
+    assert (losses.lost[0], outage.moments[0]) == (0 if room else 1, 0.0)
 
 
 def test_a_process_that_ends_tries_a_broken_sink_once_and_not_until_its_time_is_over(
     pipe: Pipe,
 ) -> None:
-    tries = 0
+    tries = waits = 0
 
     class Full(FileSink):
         """A file on a disk that is."""
@@ -635,12 +656,17 @@ def test_a_process_that_ends_tries_a_broken_sink_once_and_not_until_its_time_is_
             tries += 1
             raise OSError(28, "No space left on device")
 
+        def fileno(self) -> int:
+            nonlocal waits
+            waits += 1
+            return super().fileno()
+
     outage = Outage()
     log = Log("t", Full(pipe.sink.descriptor))
     log.share(outage, Losses())
     log.info("lost")
     log.finish()
-    assert (tries, outage.moments[0]) == (2, 0.0)
+    assert (tries, waits, outage.moments[0]) == (2, 0, 0.0)
 
 
 def test_the_count_of_lost_lines_is_logged_when_the_logger_is_back(

@@ -56,6 +56,26 @@ def test_under_a_new_name_nothing_is_forgotten(tmp_path: Path) -> None:
     os.close(reader)
 
 
+def test_a_logger_that_does_not_read_is_looked_after_by_one_timer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "pipe"
+    os.mkfifo(log)
+    reader = os.open(log, os.O_RDONLY | os.O_NONBLOCK)
+    journal = Journal(params(log))
+    while not journal.log.unsent().lines:
+        journal.log.info("x" * 200)
+    loop, calls = Loop(), []
+    monkeypatch.setattr(loop, "call_at", lambda when, callback: calls.append(callback))
+    for _ in range(3):
+        journal.flush(loop)
+    assert len(calls) == 1
+    calls[0]()
+    journal.flush(loop)
+    assert len(calls) == 2
+    os.close(reader)
+
+
 def test_a_log_that_cannot_be_opened_goes_on_where_the_program_before_wrote(tmp_path: Path) -> None:
     """As after an upgrade, when nothing may fail any more."""
     log = tmp_path / "gone/mail.log"
