@@ -8,15 +8,19 @@ DESCRIPTION
     A logger never stops a daemon. A line waits for a full socket or pipe at
     most `patience` seconds; then the sink counts as dead, for all processes of
     a master: lines are dropped and counted, the sink is tried again each
-    second, without waiting, and the count is logged when it is back; that of
-    a process that has left by master. master has no patience at all, nor has anybody with a
-    collector on the network: a bounded backlog is kept instead, and flush()
-    or the next line sends it later.
+    second, without waiting, and works for all when it has taken a line.
+    master has no patience at all, nor has anybody with a collector on the
+    network: a bounded backlog is kept instead.
+
+    What was kept is sent, and what was lost is reported, with the next line
+    or by retry(), which a daemon without anything to say calls when it is
+    time; of a process that has left master reports it.
 
 SEE ALSO
     spec/logging.md
 """
 
+import math
 import os
 import re
 import select
@@ -94,12 +98,14 @@ class Log:
         self.host = host.partition(".")[0] or "localhost"
         self.patience = patience
         self.copy: Log | None = None  # a second log that gets the same lines
-        self._lost = memoryview(bytearray(8)).cast("Q")  # one number: lines, not yet reported
+        # Numbers of lines: lost and not yet reported, in the backlog.
+        self._lost, self._kept = (memoryview(bytearray(8)).cast("Q") for _ in range(2))
         self._backlog: deque[tuple[int, bytes]] = deque()
         # Monotonic moments until which it is in vain to try: the sink is full, as all processes
         # find it, or broken, as this one does.
         self._full_until = memoryview(bytearray(8)).cast("d")
         self._dead_until = 0.0
+        self._retry_at = 0.0
         self._second = -1
         self._prefix = b""
         self.renew()
@@ -108,12 +114,15 @@ class Log:
         """Know together with others whether the logger takes lines, let master see the losses."""
         for number, log in enumerate(filter(None, (self, self.copy))):
             log._full_until = outage.moments[number : number + 1]
-            log._lost = losses.counts[number : number + 1]
+            lost, log._lost = log.dropped, losses.lost[number : number + 1]
+            log.dropped = lost
+            log._kept = losses.kept[number : number + 1]
+            log._count_kept()
 
     def inherit(self, losses: Losses) -> None:
-        """Take over what a process that has ended could not report."""
+        """Take over what a process that has ended could not report, or took along."""
         for number, log in enumerate(filter(None, (self, self.copy))):
-            log.dropped += losses.counts[number]
+            log.dropped += losses.lost[number] + losses.kept[number]
 
     @property
     def dropped(self) -> int:
@@ -126,12 +135,18 @@ class Log:
 
     def renew(self) -> None:
         """Take the pid of this process, as after a fork; what the parent still kept is its own."""
-        self._label = f"{self.tag}[{os.getpid()}]: "
-        self._second = -1
+        self.name(self.tag)
         self._backlog.clear()
+        self._count_kept()
         self.dropped = 0
         if self.copy:
             self.copy.renew()
+
+    def name(self, tag: str) -> None:
+        """Log under this tag from now on."""
+        self.tag = tag
+        self._label = f"{tag}[{os.getpid()}]: "
+        self._second = -1
 
     def unsent(self) -> "Unsent":
         """Return what could not be written yet, for another log to take over."""
@@ -140,6 +155,7 @@ class Log:
     def take_over(self, unsent: "Unsent") -> None:
         """Write these lines before any other, and report those that were lost."""
         self._backlog.extendleft(reversed(unsent.lines))
+        self._count_kept()
         self.dropped += unsent.lost
 
     def info(self, text: str) -> None:
@@ -169,30 +185,42 @@ class Log:
         """Send what was kept, as the process is about to end; wait for that only briefly."""
         end = time.monotonic() + FINISH_SECONDS
         for log in filter(None, (self, self.copy)):
-            while not log._flush() and log.sink.fileno() >= 0:
-                if time.monotonic() < log._full_until[0]:
-                    break  # somebody has waited for that in vain
+            log._dead_until = 0.0  # the last chance: whoever reads there may be back
+            while not log._flush() and not log._is_shut():
                 if (left := end - time.monotonic()) <= 0 or not log._writable(left):
-                    log._full_until[0] = time.monotonic() + RETRY_SECONDS
-
-    def abandon(self) -> None:
-        """Count what is still kept as lost: the process ends."""
-        for log in filter(None, (self, self.copy)):
-            log.dropped += len(log._backlog)
-            log._backlog.clear()
+                    if not log.patience:
+                        # No line of anybody finds that out; and all who end would wait as well.
+                        log._full_until[0] = time.monotonic() + RETRY_SECONDS
+                    break
 
     def flush(self) -> bool:
-        """Send what was kept; tell whether nothing is left."""
+        """Send what was kept, report what was lost; tell whether nothing is left."""
         done = self._flush()
         return (self.copy is None or self.copy.flush()) and done
+
+    def retry(self) -> float:
+        """Flush if it is time for that; return the monotonic moment to call again, or infinity."""
+        moment = self._retry()
+        return min(moment, self.copy._retry()) if self.copy else moment
+
+    def _retry(self) -> float:
+        if not (self._backlog or self._lost[0]):
+            return math.inf
+        now = time.monotonic()
+        if now >= max(self._retry_at, self._shut_until()):
+            if self._flush():
+                return math.inf
+            self._retry_at = now + RETRY_SECONDS
+        return max(self._retry_at, self._shut_until())
 
     def _flush(self) -> bool:
         while self._backlog:
             severity, line = self._backlog[0]
-            if not self._write(severity, line, wait=0.0):
+            if not self._deliver(severity, line, 0.0):
                 return False
             self._backlog.popleft()
-        return not self.dropped or (not self._is_shut() and self._report_losses())
+            self._count_kept()
+        return not self._lost[0] or (not self._is_shut() and self._report_losses())
 
     def _log(self, severity: int, text: str) -> None:
         if self.copy:
@@ -210,7 +238,8 @@ class Log:
             except BlockingIOError:
                 pass  # not at once, at least
             except OSError:
-                self._give_up(severity, line)
+                self._dead_until = time.monotonic() + RETRY_SECONDS
+                self._keep(severity, line)
                 return
             else:
                 return
@@ -218,46 +247,48 @@ class Log:
             self._keep(severity, line)
             return
         # Somebody has waited already: from then on there is a try a second, and no wait.
-        tried = bool(self._full_until[0] or self._dead_until)
-        if not self._write(severity, line, wait=0.0 if tried else self.patience):
-            self._give_up(severity, line)
+        wait = 0.0 if self._shut_until() else self.patience
+        if self._deliver(severity, line, wait):
+            self._report_losses()
+        else:
+            self._keep(severity, line)
+
+    def _shut_until(self) -> float:
+        """Return until when it would be in vain to try, 0 if the sink works."""
+        return max(self._full_until[0], self._dead_until)
 
     def _is_shut(self) -> bool:
         """Tell whether it would be in vain to try now."""
-        shut_until = max(self._full_until[0], self._dead_until)
+        shut_until = self._shut_until()
         return bool(shut_until) and time.monotonic() < shut_until
-
-    def _give_up(self, severity: int, line: bytes) -> None:
-        """Leave the sink alone for a while."""
-        self._dead_until = time.monotonic() + RETRY_SECONDS
-        self._keep(severity, line)
 
     def _keep(self, severity: int, line: bytes) -> None:
         """Put the line aside if this process keeps a backlog, else count it as lost."""
         if not self.patience and len(self._backlog) < BACKLOG_LIMIT:
             self._backlog.append((severity, line))
+            self._count_kept()
         else:
             self.dropped += 1
 
-    def _write(self, severity: int, line: bytes, *, wait: float) -> bool:
-        """Write a line, waiting no longer than that; then report lines that were lost before."""
-        if not self._deliver(severity, line, wait):
+    def _count_kept(self) -> None:
+        """Let master know how many lines would go with this process."""
+        self._kept[0] = len(self._backlog)
+
+    def _report_losses(self) -> bool:
+        """Log how many lines were lost, if that is possible at once; tell whether none is left.
+
+        Others may have the room that there is: that alone does not make the sink a dead one.
+        """
+        if not (count := self.dropped):
+            return True
+        report = f"warning: log was unavailable: {count} lines lost"
+        if not self._deliver(WARNING, self._head() + report.encode(), 0.0):
             return False
-        self._full_until[0] = self._dead_until = 0.0
-        if self.dropped:
-            self._report_losses(wait)
+        self.dropped -= count
         return True
 
-    def _report_losses(self, wait: float = 0.0) -> bool:
-        """Log how many lines were lost; tell whether that was possible."""
-        count, self.dropped = self.dropped, 0
-        report = f"warning: log was unavailable: {count} lines lost"
-        if self._deliver(WARNING, self._head() + report.encode(), wait):
-            return True
-        self.dropped = count
-        return False
-
     def _deliver(self, severity: int, line: bytes, wait: float) -> bool:
+        """Write a line, waiting no longer than that; tell whether the sink took it."""
         deadline = 0.0
         while True:
             try:
@@ -266,12 +297,15 @@ class Log:
                 now = time.monotonic()
                 deadline = deadline or now + wait
                 if now >= deadline or not self._writable(deadline - now):
-                    if self.patience:
+                    # It is dead to whoever has waited, and stays so for the next who tries.
+                    if wait or self._full_until[0]:
                         self._full_until[0] = time.monotonic() + RETRY_SECONDS
                     return False
             except OSError:
+                self._dead_until = time.monotonic() + RETRY_SECONDS
                 return False
             else:
+                self._full_until[0] = self._dead_until = 0.0
                 return True
 
     def _writable(self, seconds: float) -> bool:

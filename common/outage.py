@@ -5,8 +5,9 @@ DESCRIPTION
     If each new worker had to find that out by waiting, they would all wait.
     So they share one moment for each log: until when nobody tries.
 
-    What a worker could not log it counts in memory that its master reads
-    when the worker has gone, so that the count is reported nevertheless.
+    What a worker could not log, or has not sent yet, it counts in memory that
+    its master reads when the worker has gone, however that came: the count is
+    reported nevertheless.
 
 SEE ALSO
     common.log
@@ -27,12 +28,13 @@ class Outage:
 
 
 class Losses:
-    """How many lines a process has lost and not reported, by log."""
+    """How many lines a process has lost and not reported, and how many it still keeps, by log."""
 
     def __init__(self) -> None:
         """Begin with none; the next process that is forked counts, this one looks."""
-        self._memory = mmap.mmap(-1, LOGS * WIDTH)
-        self.counts = memoryview(self._memory).cast("B").cast("Q")
+        self._memory = mmap.mmap(-1, 2 * LOGS * WIDTH)
+        counts = memoryview(self._memory).cast("B").cast("Q")
+        self.lost, self.kept = counts[:LOGS], counts[LOGS:]
 
     def keep(self) -> None:
         """Let processes that are forked from now on have no part in it."""

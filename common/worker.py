@@ -10,13 +10,16 @@ SEE ALSO
     spec/master-protocol.md, sections 3.2 and 4.3
 """
 
+import math
 import select
 import signal
 import socket
+import time
 from collections.abc import Callable
 from socket import SocketType
 
 from common.child import AVAILABLE, LISTEN_FD, STATUS_FD, TAKEN, Child
+from common.log import Log
 from common.params import ChildParams
 from common.sockets import EXHAUSTED, accept
 
@@ -53,7 +56,7 @@ def serve_each(
             ready.register(listener, select.EPOLLIN | exclusive)
         used = 0
         while used < params.max_use:
-            descriptors = [found for found, _ in ready.poll(params.max_idle)]
+            descriptors = wait(ready, child.log, params.max_idle)
             if not descriptors or STATUS_FD in descriptors:
                 return
             if outdated and outdated():
@@ -71,6 +74,19 @@ def serve_each(
             used += 1
             if not serve_one(child, params, serves[descriptors[0]], connection):
                 return
+
+
+def wait(ready: select.epoll, log: Log, seconds: float = math.inf) -> list[int]:
+    """Return the descriptors that are ready, none after so many seconds.
+
+    Meanwhile the log is looked after: what it could not do may be possible now.
+    """
+    end = time.monotonic() + seconds
+    while True:
+        moment = min(end, log.retry())
+        found = ready.poll(None if moment == math.inf else max(0.0, moment - time.monotonic()))
+        if found or time.monotonic() >= end:
+            return [descriptor for descriptor, _ in found]
 
 
 def serve_one(child: Child, params: ChildParams, serve: Serve, connection: SocketType) -> bool:

@@ -163,10 +163,11 @@ class Nursery:
             os.environ["GENERATION"] = f"{self.generation:o}"
             if changed or plan.personal or not self._log_is_simple(plan):
                 child = self._own_child(plan)
+            else:
+                child.log.renew()
             child.claim, child.told = shared.claim, shared.told
             log = child.log
             log.share(self._outage, shared.losses)
-            log.renew()
             child.set_title()
             plan.program.serve(child)
             status = 0
@@ -178,7 +179,6 @@ class Nursery:
         finally:
             if log:
                 log.finish()
-                log.abandon()
             os._exit(status)
 
     def _own_child(self, plan: NativePlan) -> Child:

@@ -9,6 +9,7 @@ SEE ALSO
     common.log
 """
 
+import math
 import os
 
 from common.errors import ConfigError
@@ -18,7 +19,6 @@ from common.rfc5424 import NetworkSink
 from common.sinks import FileSink, SyslogSink
 from master.events import Loop
 
-RETRY_SECONDS = 1.0
 PROGRAM = "master"
 
 
@@ -52,15 +52,13 @@ class Journal:
             fresh.copy.take_over(self.log.copy.unsent())
         self.log.sink, self.log.copy, self.log.host = fresh.sink, fresh.copy, fresh.host
         if self.log.tag != fresh.tag:
-            self.log.flush()
-            self.log.tag = fresh.tag
-            self.log.renew()
+            self.log.name(fresh.tag)
 
     def flush(self, loop: Loop) -> None:
-        """Write what was kept; if the logger is still slow, again in a second."""
-        if not self._waiting and not self.log.flush():
+        """Write what was kept; if the logger is still slow, again when it is time for that."""
+        if not self._waiting and (moment := self.log.retry()) < math.inf:
             self._waiting = True
-            loop.call_later(RETRY_SECONDS, self._try_again)
+            loop.call_at(moment, self._try_again)
 
     def _try_again(self) -> None:
         self._waiting = False

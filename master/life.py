@@ -201,4 +201,4 @@ def logged(log: Log) -> Iterator[None]:
         log_end(log, error, verbose=True)
         raise
     finally:
-        log.flush()
+        log.finish()

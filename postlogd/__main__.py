@@ -24,6 +24,7 @@ from common.log import LINE_LIMIT, Log
 from common.params import ChildParams
 from common.sandbox.confinement import confine
 from common.sandbox.needs import NOTHING
+from common.worker import wait
 from postlogd.line import Line
 
 PARAMS = ChildParams
@@ -43,14 +44,13 @@ def serve(child: Child) -> None:
 def work(child: Child) -> None:
     """Write what comes, until master's end of the status channel is closed."""
     sockets = {fd: socket.socket(fileno=fd) for fd in child.listeners}
-    poll = select.poll()
+    ready = select.epoll()
     for descriptor in (STATUS_FD, *sockets):
-        poll.register(descriptor, select.POLLIN)
+        ready.register(descriptor, select.EPOLLIN)
     # The first line is reported, so that master knows a process that works; then nothing changes.
     worked = leaving = False
     while not leaving:
-        ready = [descriptor for descriptor, _ in poll.poll()]
-        leaving = STATUS_FD in ready
+        leaving = STATUS_FD in wait(ready, child.log)
         for one in sockets.values():
             written = write_lines(one, child.log)
             if written and not worked:

@@ -53,13 +53,14 @@ class Worker:
         self._leave_at: float | None = None  # draining, until then
         self._idle_since = time.monotonic()
         self._pat_at = 0.0  # the watchdog, not later than this
+        self._retry_at = 0.0  # what could not be logged
         self._reported = AVAILABLE
 
     def run(self) -> None:
         """Serve until it is time to leave."""
         for descriptor in (STATUS_FD, self.service.resolver.fileno(), self._signals):
             self._epoll.register(descriptor, select.EPOLLIN)
-        self._pat_watchdog(time.monotonic())
+        self._check_time()
         self._set_accepting(True)
         if self.child.one_shot:
             only = socket.socket(fileno=LISTEN_FD)
@@ -166,6 +167,7 @@ class Worker:
             for connection in self._parking:
                 connection.dismiss("service is shutting down")
                 self._settle(connection, None)
+        self._retry_at = self.service.log.retry()  # last: all of this may have been in vain
 
     def _pat_watchdog(self, now: float) -> None:
         """See that the system ends a process that does not come by here for daemon_timeout."""
@@ -211,7 +213,7 @@ class Worker:
         """Return the seconds until something is due without any event."""
         idle_end = None if len(self._parking) else self._idle_since + self.params.max_idle
         parked = self._parking.next_deadline()
-        due = self._pat_at
+        due = min(self._pat_at, self._retry_at)
         for moment in (parked, self._resume_at, self._leave_at, idle_end):
             if moment is not None and moment < due:
                 due = moment

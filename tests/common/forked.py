@@ -171,6 +171,23 @@ def child(log: Log, *, listener_count: int = 1) -> Child:
     )
 
 
+def lose_line(log: Log) -> None:
+    """Let a log lose a line, as when nobody reads there for a moment."""
+
+    class Broken:
+        wants_time = False
+
+        def write(self, severity: int, line: bytes) -> None:
+            raise ConnectionRefusedError
+
+        def fileno(self) -> int:
+            return -1
+
+    sink, log.sink = log.sink, Broken()
+    log.info("lost")
+    log.sink = sink
+
+
 def outcome(function: Callable[[], bytes], seconds: float = PATIENCE) -> bytes:
     """Return what function returns in a process of its own, which may not block for good."""
     reader, writer = os.pipe()

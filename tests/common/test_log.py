@@ -483,13 +483,190 @@ def test_what_a_process_could_not_report_its_master_reports(clock: Clock, pipe: 
     assert master.dropped == 0
 
 
-def test_what_was_kept_until_the_end_counts_as_lost(clock: Clock, pipe: Pipe) -> None:
-    log = Log("t", pipe.sink, patience=0)
+def test_what_a_process_kept_until_it_was_killed_counts_as_lost(clock: Clock, pipe: Pipe) -> None:
+    losses = Losses()
     pipe.fill()
+
+    def forked() -> bytes:
+        log = Log("t", pipe.sink, patience=0)
+        log.info("kept before the memory was shared")
+        log.share(Outage(), losses)
+        assert losses.kept[0] == 1
+        for _ in range(3):
+            log.info("kept")
+        pipe.read()
+        log.flush()
+        assert losses.kept[0] == 0
+        heard = pipe.read()
+        pipe.fill()
+        for _ in range(2):
+            log.info("kept")
+        return heard  # and killed, as far as the log knows
+
+    assert len(outcome(forked).splitlines()) == 4
+    master = Log("master", pipe.sink, patience=0)
+    master.inherit(losses)
+    assert master.dropped == 2
+
+
+def test_a_line_that_was_lost_before_the_memory_was_shared_counts(clock: Clock, pipe: Pipe) -> None:
+    losses = Losses()
+    pipe.fill()
+    log = Log("t", pipe.sink, patience=0.001)
+    log.info("lost")
+    log.share(Outage(), losses)
+    log.info("lost as well")
+    assert losses.lost[0] == log.dropped == 2
+
+
+def test_who_has_nothing_to_say_reports_its_losses_all_the_same(clock: Clock, pipe: Pipe) -> None:
+    log = Log("t", pipe.sink, patience=0.001)
+    assert log.retry() == float("inf")  # nothing was lost
+    pipe.fill()
+    log.info("lost")
+    log.info("lost")
+    assert log.retry() == clock.now + 1.0
+    clock.now += 1.0
+    assert log.retry() == clock.now + 1.0  # in vain
+    pipe.read()
+    clock.now += 0.5
+    assert log.retry() == clock.now + 0.5
+    assert pipe.read() == b""  # not tried so soon
+    clock.now += 0.5
+    assert log.retry() == float("inf")
+    assert pipe.read().endswith(b"]: warning: log was unavailable: 2 lines lost\n")
+    clock.now += 1.0
+    assert log.retry() == float("inf")
+    assert pipe.read() == b""  # once is enough
+    log.info("heard")
+    assert pipe.read().endswith(b"]: heard\n")
+
+
+def test_what_was_kept_is_sent_without_another_line(clock: Clock, pipe: Pipe) -> None:
+    copied = Log("t", Journal().kept)
+    copied.copy = Log("t", pipe.sink, patience=0)
+    pipe.fill()
+    copied.info("kept")
+    assert copied.retry() == clock.now + 1.0
+    pipe.read()
+    clock.now += 1.0
+    assert copied.retry() == float("inf")
+    assert pipe.read().endswith(b"]: kept\n")
+
+
+class Narrow(FileSink):
+    """A sink that takes so many lines, and then none until it has room again."""
+
+    def __init__(self, descriptor: int, clock: Clock) -> None:
+        super().__init__(descriptor)
+        self.room = 0
+        self.clock = clock
+        self.refused = 0
+
+    def write(self, severity: int, line: bytes) -> None:
+        if not self.room:
+            self.refused += 1
+            self.clock.now += 0.01  # for whoever waits
+            raise BlockingIOError
+        self.room -= 1
+        super().write(severity, line)
+
+
+def test_a_report_for_which_there_is_no_room_ends_nothing(clock: Clock, pipe: Pipe) -> None:
+    """The sink has just taken a line: it works, and others have lines for it."""
+    outage = Outage()
+    sink = Narrow(pipe.sink.descriptor, clock)
+    logs = [Log("t", sink, patience=0.001) for _ in range(2)]
+    for log in logs:
+        log.share(outage, Losses())
+    logs[0].info("lost")
+    clock.now += 1.0
+    sink.room = 1
+    logs[0].info("heard")  # and no room for the report
+    sink.room = 1
+    logs[1].info("heard from another")
+    assert logs[1].dropped == 0
+    sink.room = 2
+    logs[0].info("heard")
+    texts = [line.partition("]: ")[2] for line in pipe.read().decode().splitlines()]
+    lost = "warning: log was unavailable: 1 lines lost"
+    assert texts == ["heard", "heard from another", "heard", lost]
+
+
+def test_in_an_outage_there_is_one_try_a_second_by_all_processes(clock: Clock, pipe: Pipe) -> None:
+    outage = Outage()
+    sink = Narrow(pipe.sink.descriptor, clock)
+    logs = [Log("t", sink, patience=0.001) for _ in range(5)]
+    for log in logs:
+        log.share(outage, Losses())
+        log.dropped = 1
+    logs[0].info("lost")
     for _ in range(3):
-        log.info("kept")
-    log.abandon()
-    assert log.dropped == 3
+        clock.now = outage.moments[0]
+        sink.refused = 0
+        for log in logs:
+            log.info("lost")
+            log.retry()
+            log.finish()
+        assert sink.refused == 1
+
+
+def test_when_one_was_heard_no_other_waits_for_its_own_second_to_end(
+    clock: Clock, pipe: Pipe
+) -> None:
+    outage = Outage()
+    logs = [Log("t", pipe.sink, patience=0.001) for _ in range(2)]
+    for log in logs:
+        log.share(outage, Losses())
+    pipe.fill()
+    logs[0].info("lost")
+    clock.now += 0.5
+    outage.moments[0] = 0.0  # so late that the other has seen the sink work meanwhile
+    pipe.read()
+    logs[0].info("heard")
+    assert b"]: heard\n" in pipe.read()
+
+
+@pytest.mark.parametrize("room", [True, False])
+def test_a_process_that_ends_soon_after_a_loss_shuts_the_log_for_nobody(
+    pipe: Pipe, room: bool
+) -> None:
+    outage, losses = Outage(), Losses()
+    log = Log("t", pipe.sink, patience=0.001)
+    log.share(outage, losses)
+    pipe.fill()
+    log.info("lost")
+    outage.moments[0] = 0.0  # another process has been heard
+    if room:
+        pipe.read()
+    log.finish()
+    assert (losses.lost[0], outage.moments[0]) == (0 if room else 1, 0.0)
+
+
+def test_a_process_that_ends_tries_a_broken_sink_once_and_not_until_its_time_is_over(
+    pipe: Pipe,
+) -> None:
+    tries = waits = 0
+
+    class Full(FileSink):
+        """A file on a disk that is."""
+
+        def write(self, severity: int, line: bytes) -> None:
+            nonlocal tries
+            tries += 1
+            raise OSError(28, "No space left on device")
+
+        def fileno(self) -> int:
+            nonlocal waits
+            waits += 1
+            return super().fileno()
+
+    outage = Outage()
+    log = Log("t", Full(pipe.sink.descriptor))
+    log.share(outage, Losses())
+    log.info("lost")
+    log.finish()
+    assert (tries, waits, outage.moments[0]) == (2, 0, 0.0)
 
 
 def test_the_count_of_lost_lines_is_logged_when_the_logger_is_back(

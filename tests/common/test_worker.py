@@ -11,11 +11,12 @@ from typing import NoReturn
 
 import pytest
 
+from common import log as log_module
 from common import worker as worker_module
 from common.child import AVAILABLE, LISTEN_FD, TAKEN, Child
 from common.params import ChildParams, Seconds
 from common.worker import Serve, serve_each
-from tests.common.forked import CRASHED, Forked
+from tests.common.forked import CRASHED, Forked, lose_line
 from tests.common.settings import changed, load
 
 PARAMS = load(ChildParams)
@@ -66,6 +67,24 @@ def test_each_connection_is_served_between_taken_and_available(listener: socket.
             assert process.report() == (process.pid, 4, TAKEN)
             assert process.report() == (process.pid, 4, AVAILABLE)
         assert not process.reported()
+
+
+def test_a_process_without_clients_reports_what_it_could_not_log(
+    listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_module, "RETRY_SECONDS", 0.1)
+
+    def run(child: Child) -> None:
+        def serve(connection: SocketType) -> None:
+            echo(connection)
+            lose_line(child.log)
+
+        serve_each(child, PARAMS, serve)
+
+    with Forked(run, [listener]) as process:
+        assert ask(listener) == b"hello"
+        process.wait_for_log("warning: log was unavailable: 1 lines lost")
+        assert process.running()
 
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM])

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from common import log as log_module
 from common.config import Entry, MainCf
 from common.errors import ConfigError
 from common.params import SuiteParams
-from master import journal as journal_module
 from master.events import Loop
 from master.journal import Journal, open_own_log
 
@@ -41,6 +41,41 @@ def test_a_new_name_shows_at_once(tmp_path: Path) -> None:
     assert f" relay/master[{os.getpid()}]: after" in log.read_text()
 
 
+def test_under_a_new_name_nothing_is_forgotten(tmp_path: Path) -> None:
+    log = tmp_path / "pipe"
+    os.mkfifo(log)
+    reader = os.open(log, os.O_RDONLY | os.O_NONBLOCK)
+    target = {"syslog_network_target": "tcp:127.0.0.1:9"}
+    journal = Journal(params(log, **target))
+    while not journal.log.unsent().lines:
+        journal.log.info("x" * 200)
+    journal.log.dropped = 3
+    kept = [one.unsent() for one in (journal.log, journal.log.copy) if one]
+    journal.replace(open_own_log(params(log, **target, syslog_name="relay")))
+    assert [one.unsent() for one in (journal.log, journal.log.copy) if one] == kept
+    os.close(reader)
+
+
+def test_a_logger_that_does_not_read_is_looked_after_by_one_timer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "pipe"
+    os.mkfifo(log)
+    reader = os.open(log, os.O_RDONLY | os.O_NONBLOCK)
+    journal = Journal(params(log))
+    while not journal.log.unsent().lines:
+        journal.log.info("x" * 200)
+    loop, calls = Loop(), []
+    monkeypatch.setattr(loop, "call_at", lambda when, callback: calls.append(callback))
+    for _ in range(3):
+        journal.flush(loop)
+    assert len(calls) == 1
+    calls[0]()
+    journal.flush(loop)
+    assert len(calls) == 2
+    os.close(reader)
+
+
 def test_a_log_that_cannot_be_opened_goes_on_where_the_program_before_wrote(tmp_path: Path) -> None:
     """As after an upgrade, when nothing may fail any more."""
     log = tmp_path / "gone/mail.log"
@@ -67,7 +102,7 @@ def test_lines_for_a_collector_are_kept_over_a_reload(tmp_path: Path) -> None:
 def test_what_a_full_pipe_does_not_take_is_written_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal_module, "RETRY_SECONDS", 0.02)
+    monkeypatch.setattr(log_module, "RETRY_SECONDS", 0.02)
     log = tmp_path / "pipe"
     os.mkfifo(log)
     reader = os.open(log, os.O_RDONLY | os.O_NONBLOCK)

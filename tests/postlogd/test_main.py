@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from common.child import AVAILABLE, TAKEN
+from common import log as log_module
+from common.child import AVAILABLE, TAKEN, Child
 from postlogd import __main__ as postlogd
-from tests.common.forked import Forked
+from tests.common.forked import Forked, lose_line
 
 HEAD = b"Nov  2 12:47:22 mx "
 
@@ -52,6 +53,21 @@ def test_a_line_without_a_head_gets_one(daemon: Forked, program: socket.socket) 
     first, *rest = daemon._text.decode().splitlines()
     assert f" mx postfix/test[{daemon.pid}]: who am I?" in first
     assert len(rest) == 1
+
+
+def test_lines_that_were_lost_are_reported_before_another_comes(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_module, "RETRY_SECONDS", 0.1)
+
+    def run(child: Child) -> None:
+        lose_line(child.log)
+        postlogd.work(child)
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(str(place))
+        with Forked(run, [listener]) as daemon:
+            daemon.wait_for_log("warning: log was unavailable: 1 lines lost")
 
 
 def test_the_first_line_is_reported_and_no_other(daemon: Forked, program: socket.socket) -> None:

@@ -18,6 +18,7 @@ from types import ModuleType
 import pytest
 
 from common import cleanup_client
+from common import log as log_module
 from common.child import AVAILABLE, TAKEN, Child
 from common.netstring import encode
 from common.sandbox import needs
@@ -28,7 +29,7 @@ from qmqpd import worker as worker_module
 from qmqpd.session import Limits, Session, Submission
 from qmqpd.worker import Worker
 from tests.common.fake_cleanup import QUEUE_ID, FakeCleanup
-from tests.common.forked import Forked
+from tests.common.forked import Forked, lose_line
 from tests.qmqpd.service import PACKET, make_service
 from tests.suite.waiting import wait_for
 
@@ -574,3 +575,17 @@ def test_a_loop_that_hangs_is_ended_and_one_that_idles_is_not(setup: Setup) -> N
     setup.constants[worker_module, "accept"] = lambda listener, family: select.select([], [], [])
     with setup.start(times={"daemon_timeout": 0.3}) as process, setup.client():
         assert process.wait() == -signal.SIGALRM
+
+
+def test_a_process_without_clients_reports_what_it_could_not_log(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_module, "RETRY_SECONDS", 0.1)
+
+    def run(child: Child) -> None:
+        lose_line(child.log)
+        Worker(child, make_service(child.log, {"qmqpd_authorized_clients": GOOD})).run()
+
+    with Forked(run, [setup.server]) as process:
+        process.wait_for_log("warning: log was unavailable: 1 lines lost")
+        assert process.running()
