@@ -9,6 +9,8 @@ SEE ALSO
     spec/cleanup-behaviour.md, section 6
 """
 
+from collections.abc import Iterable
+
 from cleanup import action
 from cleanup.action import MILTER_TABLE, Origin, Outcome
 from cleanup.message import MILTER, Message
@@ -17,7 +19,7 @@ from common.log import Log
 from common.mime import Segment
 from common.params import CleanupParams
 from common.status import Status
-from common.tables import Options, TableError, import_types
+from common.tables import Options, Table, TableError, import_types
 from common.tables.maps import Maps
 
 BODY = "body_checks"
@@ -40,7 +42,11 @@ class Checks:
     def __init__(self, params: CleanupParams, main_cf: MainCf, log: Log) -> None:
         """Open them."""
         options = Options(log, main_cf)  # whatever bytes there are
-        self._maps = {name: Maps(name, names(params, name), options) for name in TABLES.values()}
+        opened: dict[str, Table] = {}  # mostly one for all headers
+        self._maps = {
+            name: Maps(name, names(params, name), options, opened) for name in TABLES.values()
+        }
+        self._tables = list(opened.values())
         self._log = log
         self._outdated = False
         self.body_limit = params.body_checks_size_limit
@@ -60,6 +66,18 @@ class Checks:
             segment = Segment.MIME
         return self._apply(message, Origin("header", TABLES[segment], text))
 
+    def rules_out(self, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+        """Tell whether a look is enough to see that nothing is said of primary headers.
+
+        headers: names and what stands behind the colon, all of it ASCII.
+        """
+        general, mime = self._maps[TABLES[Segment.PRIMARY]], self._maps[TABLES[Segment.MIME]]
+        for name, value in headers:
+            maps = mime if name.lower() in MIME_HEADERS else general
+            if not maps.rules_out(decoded(b"%b:%b" % (name, value))):
+                return False
+        return True
+
     def line(self, message: Message, text: bytes) -> Outcome:
         """Do what is said of a line of the body."""
         return self._apply(message, Origin("body", BODY, text))
@@ -67,7 +85,7 @@ class Checks:
     def outdated(self) -> bool:
         """Tell whether a table has changed since this process read it, and log that once."""
         if not self._outdated:
-            table = next(filter(None, map(Maps.changed, self._maps.values())), None)
+            table = next((table for table in self._tables if table.changed()), None)
             if table is not None:
                 self._outdated = True
                 self._log.info(f"table {table.name} has changed -- restarting")

@@ -122,8 +122,10 @@ class HeaderBlock:
     """The primary header of one message, in progress."""
 
     hops: int = 0
-    parted: bytes = b""  # the Content-Type, if it tells of parts with headers of their own
+    types: tuple[bytes, ...] = ()  # every Content-Type
+    parted: bool = False  # one of them tells of parts with headers of their own
     message_id_logged: bool = False
+    watched: bool = False  # what follows is looked into, though nothing was found here
 
     def __init__(self, message: Message, rules: HeaderRules) -> None:
         self.message = message
@@ -156,6 +158,11 @@ class HeaderBlock:
         for kind, value in active:
             if kind in ROLES and not self._is_final(kind, value):
                 return False
+        inspection = rules.inspection
+        if inspection and inspection.wanted(self.message):
+            if not inspection.passes(self.message, headers):
+                return False
+            self.watched = inspection.body
         self.seen.update(kinds)
         for kind, value in active:
             if kind in NOTED:
@@ -198,9 +205,10 @@ class HeaderBlock:
 
     def _note_type(self, kind: bytes, value: bytes) -> None:
         """Note what may have parts."""
+        self.types += (value,)
         told = value[:10].lower().startswith((b"multipart", b"message/"))
         if told and not self.rules.params.disable_mime_input_processing:
-            self.parted = value
+            self.parted = True
 
     def _count_hop(self, kind: bytes, value: bytes) -> None:
         """Count a Received header; too many of them mean that the mail runs in circles."""

@@ -10,6 +10,7 @@ SEE ALSO
 """
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from cleanup.checks import Checks
@@ -31,6 +32,7 @@ class Inspection(NamedTuple):
     parts: bool  # parts of a message are told apart
     refused: re.Pattern[bytes] | None  # bytes for which a message is refused
     stripped: bytes  # bytes that are left out
+    nesting: int = 0  # boundaries of parts within parts beyond two
 
     @classmethod
     def of(cls, params: CleanupParams, main_cf: MainCf, log: Log) -> "Inspection | None":
@@ -43,12 +45,29 @@ class Inspection(NamedTuple):
         if not (checks or strict or refused or stripped):
             return None
         pattern = re.compile(b"[%b]" % re.escape(refused)) if refused else None
-        return cls(checks, strict, parts, pattern, stripped)
+        return cls(checks, strict, parts, pattern, stripped, params.mime_nesting_limit)
 
     def wanted(self, message: Message) -> bool:
         """Tell whether the message must be looked into."""
         message.checked = bool(message.options & FILTER)
         return bool(self.stripped or message.checked)
+
+    @property
+    def body(self) -> bool:
+        """Whether a body without parts is looked into."""
+        return bool(self.checks and self.checks.body)
+
+    def passes(self, message: Message, headers: Sequence[tuple[bytes, bytes]]) -> bool:
+        """Tell whether a look is enough to see that nothing is found in the primary header.
+
+        headers: names and what stands behind the colon, all of it ASCII.
+        """
+        if message.discard or self.stripped or self.refused or self.strict - {Fault.NESTING}:
+            return False
+        types = [value for name, value in headers if name.lower() == b"content-type"]
+        if sum(value.count(b"=") for value in types) > self.nesting:
+            return False  # perhaps more boundaries than may be
+        return self.checks is None or self.checks.rules_out(headers)
 
 
 def faults(params: CleanupParams, *, with_headers: bool) -> frozenset[Fault]:

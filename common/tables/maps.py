@@ -4,7 +4,7 @@ SEE ALSO
     postconf(5), header_checks for one
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, MutableMapping
 
 from common.tables.opening import open_table
 from common.tables.table import Options, Table, TableError
@@ -13,10 +13,24 @@ from common.tables.table import Options, Table, TableError
 class Maps:
     """Tables in their order; the first that knows a key answers."""
 
-    def __init__(self, parameter: str, names: Iterable[str], options: Options) -> None:
-        """Open those of a parameter; what is wrong goes to the log, and fails the lookups."""
+    def __init__(
+        self,
+        parameter: str,
+        names: Iterable[str],
+        options: Options,
+        opened: MutableMapping[str, Table] | None = None,
+    ) -> None:
+        """Open those of a parameter; what is wrong goes to the log, and fails the lookups.
+
+        opened: tables with the same options that need not be opened once more, by name.
+        """
         self.parameter = parameter
-        self._tables = [open_table(name, options) for name in names]
+        kept = {} if opened is None else opened
+        self._tables: list[Table] = []
+        for name in names:
+            if name not in kept:
+                kept[name] = open_table(name, options)
+            self._tables.append(kept[name])
         self._fixed = [table for table in self._tables if not table.patterns]
         self._log = options.log
 
@@ -49,6 +63,13 @@ class Maps:
             if value is not None:
                 return value
         return None
+
+    def rules_out(self, key: str) -> bool:
+        """Tell whether a look is enough to see that no table has anything to say of a key."""
+        for table in self._tables:  # noqa: SIM110 - twice as fast as a generator
+            if not table.rules_out(key):
+                return False
+        return True
 
     def changed(self) -> Table | None:
         """Return a table whose source is no longer what was read."""

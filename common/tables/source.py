@@ -75,13 +75,13 @@ class SourceFile:
         ):
             return True
         try:
-            # In a jail the path means nothing, or some other file.
-            if os.stat("/").st_ino != self._root:
-                return False
             there = os.stat(self.path)
         except OSError:
             return False
-        return not os.path.samestat(there, now)
+        if os.path.samestat(there, now):
+            return False
+        # In a jail the path means nothing, or some other file.
+        return os.stat("/").st_ino == self._root
 
     def close(self) -> None:
         """Close the file, once."""

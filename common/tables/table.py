@@ -120,6 +120,13 @@ class Table(abc.ABC):
             self._require_good_value(key, value)
         return value
 
+    def rules_out(self, key: str) -> bool:
+        """Tell whether a look is enough to see that a lookup would find nothing, and say nothing.
+
+        False decides nothing. Nothing is logged, nobody is asked.
+        """
+        return False
+
     def folded(self, key: str) -> str:
         """Return the key as it is looked up and stored."""
         if self.patterns or not self.options.fold:
