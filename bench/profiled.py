@@ -83,7 +83,7 @@ def profile(module: ModuleType, folder: str) -> None:
                 found.runcall(serve, child)
             finally:
                 found.create_stats()
-                marshal.dump(found.stats, file)  # type: ignore[attr-defined]  # typeshed has it not
+                marshal.dump(found.stats, file)
 
     module.serve = serve_profiled  # type: ignore[attr-defined]
 

@@ -51,6 +51,8 @@ class Checks:
         self._outdated = False
         self.body_limit = params.body_checks_size_limit
         self.body = bool(self._maps[BODY])
+        self._general = self._maps[TABLES[Segment.PRIMARY]]
+        self._mime = self._maps[TABLES[Segment.MIME]]
 
     def __bool__(self) -> bool:
         return any(self._maps.values())
@@ -71,12 +73,11 @@ class Checks:
 
         headers: names and what stands behind the colon, all of it ASCII.
         """
-        general, mime = self._maps[TABLES[Segment.PRIMARY]], self._maps[TABLES[Segment.MIME]]
+        general, mime = list[bytes](), list[bytes]()
         for name, value in headers:
-            maps = mime if name.lower() in MIME_HEADERS else general
-            if not maps.rules_out(decoded(b"%b:%b" % (name, value))):
-                return False
-        return True
+            kind = mime if name.lower() in MIME_HEADERS else general
+            kind.append(b"%b:%b" % (name, value))
+        return self._general.rules_out(general) and self._mime.rules_out(mime)
 
     def line(self, message: Message, text: bytes) -> Outcome:
         """Do what is said of a line of the body."""
@@ -85,10 +86,10 @@ class Checks:
     def outdated(self) -> bool:
         """Tell whether a table has changed since this process read it, and log that once."""
         if not self._outdated:
-            table = next((table for table in self._tables if table.changed()), None)
-            if table is not None:
+            changed = [table for table in self._tables if table.changed()]
+            if changed:
                 self._outdated = True
-                self._log.info(f"table {table.name} has changed -- restarting")
+                self._log.info(f"table {changed[0].name} has changed -- restarting")
         return self._outdated
 
     def _apply(self, message: Message, origin: Origin) -> Outcome:

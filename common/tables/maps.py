@@ -4,7 +4,7 @@ SEE ALSO
     postconf(5), header_checks for one
 """
 
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Collection, Iterable, MutableMapping
 
 from common.tables.opening import open_table
 from common.tables.table import Options, Table, TableError
@@ -26,16 +26,16 @@ class Maps:
         """
         self.parameter = parameter
         kept = {} if opened is None else opened
-        self._tables: list[Table] = []
+        self.tables: list[Table] = []
         for name in names:
             if name not in kept:
                 kept[name] = open_table(name, options)
-            self._tables.append(kept[name])
-        self._fixed = [table for table in self._tables if not table.patterns]
+            self.tables.append(kept[name])
+        self._fixed = [table for table in self.tables if not table.patterns]
         self._log = options.log
 
     def __bool__(self) -> bool:
-        return bool(self._tables)
+        return bool(self.tables)
 
     def find(self, key: str, *, is_part: bool = False) -> str | None:
         """Return the value, None if there is none; an empty key has none.
@@ -47,7 +47,7 @@ class Maps:
         """
         if not key:
             return None
-        for table in self._fixed if is_part else self._tables:
+        for table in self._fixed if is_part else self.tables:
             try:
                 value = table.lookup(key)
             except TableError as error:
@@ -64,13 +64,10 @@ class Maps:
                 return value
         return None
 
-    def rules_out(self, key: str) -> bool:
-        """Tell whether a look is enough to see that no table has anything to say of a key."""
-        for table in self._tables:  # noqa: SIM110 - twice as fast as a generator
-            if not table.rules_out(key):
-                return False
-        return True
+    def rules_out(self, keys: Collection[bytes]) -> bool:
+        """Tell whether a look is enough to see that no table knows any of these keys."""
+        return all(table.rules_out(keys) for table in self.tables)
 
     def changed(self) -> Table | None:
         """Return a table whose source is no longer what was read."""
-        return next((table for table in self._tables if table.changed()), None)
+        return next((table for table in self.tables if table.changed()), None)

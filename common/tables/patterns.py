@@ -12,6 +12,7 @@ SEE ALSO
 """
 
 import time
+from collections.abc import Collection
 from typing import Self
 
 from common.config import encoded
@@ -75,14 +76,15 @@ class PatternTable(Table):
                     return expanded(rule.result, groups)
         return None
 
-    def rules_out(self, key: str) -> bool:
+    def rules_out(self, keys: Collection[bytes]) -> bool:
         """Tell whether no rule matches; an if counts as true. What takes long decides nothing."""
-        subject = encoded(key).partition(b"\0")[0]
+        subjects = [key.partition(b"\0")[0] for key in keys]
         begun = time.perf_counter()
         try:
             for search in self._searches:
-                if search(subject) is not None:
-                    return False
+                for subject in subjects:
+                    if search(subject) is not None:
+                        return False
         except MatchError:
             return False
         return time.perf_counter() - begun <= SLOW_SECONDS

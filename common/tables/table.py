@@ -15,7 +15,7 @@ SEE ALSO
 
 import abc
 import enum
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple, Protocol
 
 from common.config import MainCf
@@ -120,12 +120,12 @@ class Table(abc.ABC):
             self._require_good_value(key, value)
         return value
 
-    def rules_out(self, key: str) -> bool:
-        """Tell whether a look is enough to see that a lookup would find nothing, and say nothing.
+    def rules_out(self, keys: Collection[bytes]) -> bool:
+        """Tell whether a look is enough to see that a lookup of any of these would find nothing.
 
-        False decides nothing. Nothing is logged, nobody is asked.
+        keys: as bytes. False decides nothing. Nothing is logged, nobody is asked.
         """
-        return False
+        return not keys
 
     def folded(self, key: str) -> str:
         """Return the key as it is looked up and stored."""
