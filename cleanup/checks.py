@@ -9,7 +9,8 @@ SEE ALSO
     spec/cleanup-behaviour.md, section 6
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection
+from itertools import compress
 
 from cleanup import action
 from cleanup.action import MILTER_TABLE, Origin, Outcome
@@ -47,6 +48,7 @@ class Checks:
             name: Maps(name, names(params, name), options, opened) for name in TABLES.values()
         }
         self._tables = list(opened.values())
+        self._are_there = any(self._maps.values())
         self._log = log
         self._outdated = False
         self.body_limit = params.body_checks_size_limit
@@ -55,7 +57,7 @@ class Checks:
         self._mime = self._maps[TABLES[Segment.MIME]]
 
     def __bool__(self) -> bool:
-        return any(self._maps.values())
+        return self._are_there
 
     @property
     def headers(self) -> bool:
@@ -68,16 +70,19 @@ class Checks:
             segment = Segment.MIME
         return self._apply(message, Origin("header", TABLES[segment], text))
 
-    def rules_out(self, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    def rules_out(self, kinds: Collection[bytes], headers: Collection[tuple[bytes, bytes]]) -> bool:
         """Tell whether a look is enough to see that nothing is said of primary headers.
 
-        headers: names and what stands behind the colon, all of it ASCII.
+        kinds: their names in lower case; headers: names and what stands behind the colon.
         """
-        general, mime = list[bytes](), list[bytes]()
-        for name, value in headers:
-            kind = mime if name.lower() in MIME_HEADERS else general
-            kind.append(b"%b:%b" % (name, value))
-        return self._general.rules_out(general) and self._mime.rules_out(mime)
+        texts = [b"%b:%b" % header for header in headers]
+        if MIME_HEADERS.isdisjoint(kinds):
+            return self._general.rules_out(texts)
+        of_parts = [kind in MIME_HEADERS for kind in kinds]
+        others = [not one for one in of_parts]
+        return self._general.rules_out([*compress(texts, others)]) and self._mime.rules_out(
+            [*compress(texts, of_parts)]
+        )
 
     def line(self, message: Message, text: bytes) -> Outcome:
         """Do what is said of a line of the body."""

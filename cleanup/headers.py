@@ -11,7 +11,6 @@ SEE ALSO
 """
 
 import copy
-import enum
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
@@ -43,32 +42,24 @@ MILTER_HEADER_LIMIT = 60000  # bytes of a header that is shown to Milters
 FLUSH_SIZE = 32 * 1024  # bytes of lines that are kept before they are encoded
 
 
-class Role(enum.Flag):
-    """Whose addresses a header holds."""
-
-    NONE = 0
-    SENDER = enum.auto()
-    RECIPIENT = enum.auto()
-
-
-ROLES = {
+# The headers that hold addresses, and what classes of addresses these are.
+PLACES = {
     **dict.fromkeys(
         [
             *(b"from", b"sender", b"reply-to", b"errors-to", b"return-receipt-to"),
             *(b"disposition-notification-to", b"mail-followup-to", b"return-path"),
             *(b"resent-from", b"resent-sender"),
         ],
-        Role.SENDER,
+        "header_sender",
     ),
     **dict.fromkeys(
         [
             *(b"to", b"cc", b"bcc", b"apparently-to"),
             *(b"resent-to", b"resent-cc", b"resent-bcc", b"resent-reply-to"),
         ],
-        Role.RECIPIENT,
+        "header_recipient",
     ),
 }
-PLACE = {Role.SENDER: "header_sender", Role.RECIPIENT: "header_recipient"}
 
 
 def header_name(line: bytes) -> re.Match[bytes] | None:
@@ -94,7 +85,7 @@ class HeaderRules(NamedTuple):
         """Prepare them."""
         drop = frozenset(encoded(name.lower()) for name in params.message_drop_headers)
         undisclosed = encoded(params.undisclosed_recipients_header)
-        active = frozenset((*ROLES, *NOTED))
+        active = frozenset((*PLACES, *NOTED))
         rewriters = Rewriters.of(params)
         return cls(
             params=params,
@@ -156,11 +147,11 @@ class HeaderBlock:
             if kind in rules.active
         ]
         for kind, value in active:
-            if kind in ROLES and not self._is_final(kind, value):
+            if kind in PLACES and not self._is_final(kind, value):
                 return False
         inspection = rules.inspection
         if inspection and inspection.wanted(self.message):
-            if not inspection.passes(self.message, headers):
+            if not inspection.passes(self.message, kinds, headers):
                 return False
             self.watched = inspection.body
         self.seen.update(kinds)
@@ -185,7 +176,7 @@ class HeaderBlock:
         action = NOTED.get(kind)
         if action:
             action(self, kind, text[len(name) + 1 :].lstrip(b" \t"))
-        completed = self._completed(name, kind, text[len(name) + 1 :]) if kind in ROLES else None
+        completed = self._completed(name, kind, text[len(name) + 1 :]) if kind in PLACES else None
         if kind not in self.rules.drop:
             if not (completed or text).isascii():
                 self.message.need_utf8(Utf8.HEADER)
@@ -233,7 +224,7 @@ class HeaderBlock:
     def _mapping(self, kind: bytes) -> address_list.Mapping | None:
         """Return what changes full addresses of such a header."""
         addresses = self.rules.addresses
-        return addresses.in_header(self.message, PLACE[ROLES[kind]]) if addresses else None
+        return addresses.in_header(self.message, PLACES[kind]) if addresses else None
 
     def _completed(self, name: bytes, kind: bytes, value: bytes) -> bytes | None:
         """Return the header with full addresses, None if none of them changed."""

@@ -10,7 +10,7 @@ SEE ALSO
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import NamedTuple
 
 from cleanup.checks import Checks
@@ -32,7 +32,8 @@ class Inspection(NamedTuple):
     parts: bool  # parts of a message are told apart
     refused: re.Pattern[bytes] | None  # bytes for which a message is refused
     stripped: bytes  # bytes that are left out
-    nesting: int = 0  # boundaries of parts within parts beyond two
+    nesting: int = 0  # parts within parts that are no fault
+    easy: bool = False  # only tables and too many parts can find something in a plain header
 
     @classmethod
     def of(cls, params: CleanupParams, main_cf: MainCf, log: Log) -> "Inspection | None":
@@ -45,7 +46,9 @@ class Inspection(NamedTuple):
         if not (checks or strict or refused or stripped):
             return None
         pattern = re.compile(b"[%b]" % re.escape(refused)) if refused else None
-        return cls(checks, strict, parts, pattern, stripped, params.mime_nesting_limit)
+        easy = not (strict - {Fault.NESTING} or refused or stripped)
+        nesting = params.mime_nesting_limit
+        return cls(checks, strict, parts, pattern, stripped, nesting, easy)
 
     def wanted(self, message: Message) -> bool:
         """Tell whether the message must be looked into."""
@@ -55,19 +58,24 @@ class Inspection(NamedTuple):
     @property
     def body(self) -> bool:
         """Whether a body without parts is looked into."""
-        return bool(self.checks and self.checks.body)
+        return self.checks is not None and self.checks.body
 
-    def passes(self, message: Message, headers: Sequence[tuple[bytes, bytes]]) -> bool:
+    def passes(
+        self, message: Message, kinds: Collection[bytes], headers: Collection[tuple[bytes, bytes]]
+    ) -> bool:
         """Tell whether a look is enough to see that nothing is found in the primary header.
 
-        headers: names and what stands behind the colon, all of it ASCII.
+        It is plain text. kinds: the names of its headers in lower case; headers: names and what
+        stands behind the colon.
         """
-        if message.discard or self.stripped or self.refused or self.strict - {Fault.NESTING}:
+        if message.discard or not self.easy or self.checks is None:
             return False
-        types = [value for name, value in headers if name.lower() == b"content-type"]
-        if sum(value.count(b"=") for value in types) > self.nesting:
-            return False  # perhaps more boundaries than may be
-        return self.checks is None or self.checks.rules_out(headers)
+        if b"content-type" in kinds:
+            # A boundary needs an equals sign; so many of them may be one too many.
+            values = [value for name, value in headers if name.lower() == b"content-type"]
+            if sum(value.count(b"=") for value in values) > self.nesting:
+                return False
+        return self.checks.rules_out(kinds, headers)
 
 
 def faults(params: CleanupParams, *, with_headers: bool) -> frozenset[Fault]:

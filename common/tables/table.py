@@ -113,10 +113,10 @@ class Table(abc.ABC):
         Raises:
             TableError: nobody can tell now.
         """
-        if self.options.utf8 and not self._is_good_key(key):
+        if not key.isascii() and self.options.utf8 and not self._is_good_key(key):
             return None
         value = self._find(self.folded(key))
-        if value and self.options.utf8:
+        if value and not value.isascii() and self.options.utf8:
             self._require_good_value(key, value)
         return value
 
