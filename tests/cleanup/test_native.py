@@ -322,6 +322,7 @@ MISSED = "regexp:{{/x-y/ IGNORE}}"
         ({"header_checks": MISSED, "body_checks": MISSED}, FOLDED + b"Content-Type: text/x-z\n"),
         ({"header_checks": MISSED}, FOLDED + PARTED),
         ({"header_checks": MISSED}, PARTED + b"Content-Type: text/plain\n"),
+        ({"header_checks": MISSED}, b"Content-Type: text/plain\n" + PARTED),
         ({"header_checks": MISSED}, PARTED + b"Content-Type: multipart/mixed; boundary=c\n"),
     ],
 )
