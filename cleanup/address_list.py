@@ -87,7 +87,7 @@ class Rule(Protocol):
         """Return the full address."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Mailbox:
     """An address among the other things in a list."""
 
@@ -107,7 +107,7 @@ GROUP = Token("group", b":", b":", spaced=False)  # the colon behind a group's n
 SEPARATORS = (b",", b";", b">")  # what no address outside of angle brackets holds
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class AddressList:
     """What a header holds, in order."""
 

@@ -34,7 +34,7 @@ class TextStage(Stage, Protocol):
         """Act on one record of text."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class HeaderStage:
     """Takes text records up to the end of the primary header.
 
@@ -117,7 +117,7 @@ class HeaderStage:
         return body
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class BodyStage:
     """Takes text records up to the end of the content."""
 

@@ -18,7 +18,7 @@ COPIED = (
 )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class ExtractedStage:
     """Takes records up to the end of the message."""
 

@@ -35,7 +35,7 @@ CREATE_ATTEMPTS = 100  # each with another microsecond in the temporary name
 LOG_DIRECTORIES = ("defer", "bounce", "trace")  # logs that an older file of this name left
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class QueueFile:
     """An open queue file; commit() or discard() ends it."""
 

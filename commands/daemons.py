@@ -44,9 +44,10 @@ import sys
 gc.disable()  # until everything is imported
 sys.path += {folders}
 try:
-    from common.later import import_setproctitle, postpone
+    from common.later import import_pathlib, import_setproctitle, postpone
     postpone("inspect", "traceback")
     import_setproctitle()
+    import_pathlib()
     from {name} import __main__ as daemon
     from common.executable import main
     from common.program import Program

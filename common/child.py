@@ -89,7 +89,7 @@ def group_id(name: str) -> int:
         raise ConfigError(f"parameter setgid_group: unknown group name: {name}") from None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Child:
     """Everything a daemon was started with."""
 

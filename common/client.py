@@ -4,18 +4,17 @@ SEE ALSO
     spec/logging.md, section 2
 """
 
-import ipaddress
 import socket
-from dataclasses import dataclass
+from typing import NamedTuple
 
 UNKNOWN = "unknown"
+MAPPED = "::ffff:"  # an IPv4 address in the clothes of IPv6, as the kernel and libc write it
 LOCAL_NAME, LOCAL_ADDRESS = "localhost", "127.0.0.1"
 
 Address = tuple[str, int] | tuple[str, int, int, int] | str | bytes
 
 
-@dataclass(slots=True)
-class Client:
+class Client(NamedTuple):
     """A client's address and, once it was looked up, its name."""
 
     family: int  # of its address; 0 for a client without one, on a local socket
@@ -29,10 +28,9 @@ class Client:
         if family not in (socket.AF_INET, socket.AF_INET6) or not isinstance(peer, tuple):
             return cls(socket.AF_UNSPEC, LOCAL_ADDRESS, 0, LOCAL_NAME)
         host = peer[0].partition("%")[0]
-        if family == socket.AF_INET6:
-            mapped = ipaddress.IPv6Address(host).ipv4_mapped
-            if mapped:
-                return cls(socket.AF_INET, str(mapped), peer[1])
+        mapped = host.removeprefix(MAPPED)
+        if mapped != host and "." in mapped:
+            return cls(socket.AF_INET, mapped, peer[1])
         return cls(family, host, peer[1])
 
     def named(self, name: str) -> "Client":

@@ -143,7 +143,7 @@ def strange_start(line: LogicalLine) -> str:
     return f'logical line must not start with whitespace: "{line.text.rstrip()}"'
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class MainCf:
     """One reading of main.cf, with overrides on top."""
 
@@ -152,7 +152,7 @@ class MainCf:
     warnings: tuple[str, ...] = ()
     stamp: Stamp = NO_STAMP
     # What was loaded already: master loads it once, and all of its children find it here.
-    _loaded: dict[type, object] = field(default_factory=dict, compare=False, repr=False)
+    _loaded: dict[type, object] = field(default_factory=dict)
 
     @classmethod
     def read(cls, directory: Path) -> "MainCf":

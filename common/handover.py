@@ -12,7 +12,7 @@ SEE ALSO
 """
 
 import functools
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from common import address, record
 from common.client import Client
@@ -22,8 +22,7 @@ from common.record import RecordType
 NAMES_KEPT = 1024  # clients whose attributes are kept ready
 
 
-@dataclass(slots=True)
-class Handover:
+class Handover(NamedTuple):
     """One message's envelope and origin."""
 
     options: int  # cleanup's option flags

@@ -11,8 +11,9 @@ SEE ALSO
     spec/config-syntax.md, section 2
 """
 
-import ipaddress
 import re
+import socket
+from contextlib import suppress
 
 LENGTH_LIMIT, LABEL_LIMIT = 255, 63  # bytes
 SHOWN = 100  # bytes of a name
@@ -34,11 +35,12 @@ def trouble(name: bytes) -> str:
 
 def is_address(text: str) -> bool:
     """Tell whether text is an IPv4 or IPv6 address."""
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
+    without_scope = text.partition("%")[0]
+    for family, written in ((socket.AF_INET, text), (socket.AF_INET6, without_scope)):
+        with suppress(OSError, ValueError):  # no address, no text of one
+            socket.inet_pton(family, written)
+            return True
+    return False
 
 
 def _first_fault(name: bytes) -> str:

@@ -5,8 +5,9 @@ DESCRIPTION
     function for classes that have no docstring. Ours have one; but inspect
     and the compiler tools that it brings take a tenth of the time in which a
     program of ours starts. So do logging, of which setproctitle wants a logger
-    that it does not use, and what it brings for tracebacks. A program puts a
-    Later in their place first of all.
+    that it does not use, what it brings for tracebacks, and urllib, of which
+    pathlib wants a function for Path.as_uri(). A program puts a Later in their
+    place first of all.
 """
 
 import importlib
@@ -40,7 +41,25 @@ def import_setproctitle() -> None:
     """
     later = Later("logging")
     later.__dict__["getLogger"] = lambda name: later  # which has debug() and the like too
-    before = sys.modules.setdefault("logging", later)
-    importlib.import_module("setproctitle")
-    if before is later and sys.modules["logging"] is later:
-        del sys.modules["logging"]
+    import_beside("setproctitle", later)
+
+
+def import_pathlib() -> None:
+    """Import pathlib without urllib.parse, which is imported when Path.as_uri() is called."""
+    later = Later("urllib.parse")
+    later.__dict__["quote_from_bytes"] = _quote_from_bytes
+    import_beside("pathlib", later)
+
+
+def _quote_from_bytes(data: bytes) -> str:
+    from urllib.parse import quote_from_bytes
+
+    return quote_from_bytes(data)
+
+
+def import_beside(name: str, later: Later) -> None:
+    """Import a module that finds this one where it looks for another."""
+    before = sys.modules.setdefault(later.__name__, later)
+    importlib.import_module(name)
+    if before is later and sys.modules[later.__name__] is later:
+        del sys.modules[later.__name__]

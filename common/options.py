@@ -10,7 +10,7 @@ SEE ALSO
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from common.config import parse_assignment
 from common.errors import ConfigError
@@ -22,11 +22,10 @@ SETTINGS = {"i": "max_idle", "m": "max_use"}
 TRANSPORTS = ("inet", "unix", "unix-dgram", "fifo", "pass")
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """What a daemon was asked for."""
 
-    settings: dict[str, str] = field(default_factory=dict)  # -o, -i, -m
+    settings: dict[str, str]  # -o, -i, -m
     verbose: bool = False  # -v
     service: str = ""  # -n; without it, the name of the program
     transport: str = "unix"  # -t

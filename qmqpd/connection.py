@@ -216,7 +216,7 @@ class Connection:
 
     def _begin(self, name: str) -> None:
         """Let the client in, or not."""
-        self.client.name = name
+        self.client = self.client.named(name)
         self._label = self.label
         self.service.log.info(f"connect from {self.label}")
         self._verbosity = self.service.verbosity + self.service.access.verbosity(self.client)

@@ -4,8 +4,6 @@ SEE ALSO
     spec/parameters.md
 """
 
-from dataclasses import dataclass
-
 from common.params.parameter import Words, parameter
 from common.params.suite import SuiteParams
 
@@ -13,7 +11,6 @@ from common.params.suite import SuiteParams
 PLACES = ("envelope_sender", "envelope_recipient", "header_sender", "header_recipient")
 
 
-@dataclass(frozen=True, init=False, eq=False, repr=False, match_args=False)
 class InterfaceParams(SuiteParams):
     """Read by whoever must know the addresses of this host."""
 
@@ -23,7 +20,6 @@ class InterfaceParams(SuiteParams):
     inet_protocols: Words = parameter("all", "IP versions in use.", choices=("all", "ipv4", "ipv6"))
 
 
-@dataclass(frozen=True, init=False, eq=False, repr=False, match_args=False)
 class AddressParams(InterfaceParams):
     """Read by whoever changes addresses."""
 

@@ -4,13 +4,10 @@ SEE ALSO
     spec/parameters.md
 """
 
-from dataclasses import dataclass
-
 from common.params.parameter import LongInt, Seconds, parameter
 from common.params.suite import SuiteParams
 
 
-@dataclass(frozen=True, init=False, eq=False, repr=False, match_args=False)
 class ChildParams(SuiteParams):
     """Read by every daemon that master starts."""
 

@@ -4,8 +4,6 @@ SEE ALSO
     spec/parameters.md
 """
 
-from dataclasses import dataclass
-
 from common.params.addresses import AddressParams
 from common.params.child import ChildParams
 from common.params.milter import MilterParams
@@ -13,7 +11,6 @@ from common.params.parameter import Seconds, Words, parameter
 from common.params.tables import MimeParams
 
 
-@dataclass(frozen=True, init=False, eq=False, repr=False, match_args=False)
 class CleanupParams(ChildParams, MimeParams, AddressParams, MilterParams):
     """Read by cleanup."""
 

@@ -6,7 +6,6 @@ SEE ALSO
 
 import os
 import sys
-from dataclasses import dataclass
 
 from common.params.addresses import InterfaceParams
 from common.params.parameter import Seconds, Text, Words, parameter
@@ -17,7 +16,6 @@ def native_daemon_directory(text: Text) -> str:
     return os.path.join(os.path.dirname(os.path.dirname(sys.executable)), "libexec/postroom")
 
 
-@dataclass(frozen=True, init=False, eq=False, repr=False, match_args=False)
 class MasterParams(InterfaceParams):
     """Read by master."""
 

@@ -4,13 +4,10 @@ SEE ALSO
     MILTER_README, in Postfix's documentation
 """
 
-from dataclasses import dataclass
-
 from common.params.parameter import Seconds, Words, parameter
 from common.params.suite import SuiteParams
 
 
-@dataclass(frozen=True, init=False, eq=False, repr=False, match_args=False)
 class MilterParams(SuiteParams):
     """Read where Milters are spoken to."""
 

@@ -8,11 +8,9 @@ SEE ALSO
     common.params, the whole table
 """
 
-import dataclasses
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, NewType
+from typing import Any, NamedTuple, Never, NewType, dataclass_transform
 
 Seconds = NewType("Seconds", float)
 Words = NewType("Words", tuple[str, ...])
@@ -24,8 +22,7 @@ Text = Callable[[str], str]
 Default = str | Callable[[Text], str]
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(NamedTuple):
     """What is known about one name in main.cf."""
 
     name: str
@@ -58,25 +55,42 @@ def parameter(
     releases: str = "",
     legacy: bool = False,
 ) -> Any:
-    """Declare a parameter: a field that carries its own description.
+    """Declare a parameter: an attribute that carries its own description.
 
-    name: where it is no name of a field.
+    name: where it is no name of an attribute.
     """
     facts = {"default": default, "doc": doc, "choices": choices, "least": least, "most": most}
     facts |= {"ours": ours, "fixed": fixed, "raw": raw, "legacy": legacy}
-    facts |= {"later": later, "releases": releases, **({"name": name} if name else {})}
-    return dataclasses.field(kw_only=True, metadata=facts)
+    return facts | {"later": later, "releases": releases, **({"name": name} if name else {})}
+
+
+# For who checks types they are dataclasses; dataclass() itself would take a tenth of the time in
+# which a program starts.
+@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(parameter,))
+class Params:
+    """Values of the parameters that the class and its bases declare."""
+
+    def __init__(self, **values: object) -> None:
+        self.__dict__.update(values)
+
+    def __setattr__(self, name: str, value: object) -> Never:
+        raise AttributeError(f"{name} is as main.cf says")
 
 
 @functools.cache
 def declared(kind: type) -> tuple[Parameter, ...]:
     """Return the parameters that a class declares, inherited ones first."""
-    if dataclasses.is_dataclass(kind):
-        fields = {one.name: (one.type, one) for one in dataclasses.fields(kind)}
-    else:
-        hints = kind.__annotations__
-        fields = {name: (hints[name], vars(kind)[name]) for name in hints}
-    return tuple(
-        Parameter(**{"name": name, "kind": hint, **one.metadata})
-        for name, (hint, one) in fields.items()
-    )
+    found: dict[str, Parameter] = {}
+    for base in reversed(kind.__mro__):
+        found |= own(base)
+    return tuple(found.values())
+
+
+@functools.cache
+def own(kind: type) -> dict[str, Parameter]:
+    """Return the parameters that a class itself declares, by the names of their attributes."""
+    facts = vars(kind)
+    return {
+        name: Parameter(**{"name": name, "kind": hint, **facts[name]})
+        for name, hint in facts.get("__annotations__", {}).items()
+    }

@@ -4,13 +4,10 @@ SEE ALSO
     spec/parameters.md
 """
 
-from dataclasses import dataclass
-
 from common.params.child import ChildParams
 from common.params.parameter import Seconds, Words, parameter
 
 
-@dataclass(frozen=True, init=False, eq=False, repr=False, match_args=False)
 class QmqpdParams(ChildParams):
     """Read by qmqpd."""
 

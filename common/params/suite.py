@@ -6,9 +6,8 @@ SEE ALSO
 
 import os
 import socket
-from dataclasses import dataclass
 
-from common.params.parameter import HostName, Text, Words, parameter
+from common.params.parameter import HostName, Params, Text, Words, parameter
 
 POSTFIX_VERSION = "3.7.11"  # the release whose files, wire and logs we match
 POSTROOM_VERSION = "0.1.0"
@@ -39,14 +38,8 @@ FACILITIES = (
 )
 
 
-@dataclass(frozen=True, init=False, eq=False, repr=False, match_args=False)
-class SuiteParams:
+class SuiteParams(Params):
     """Read by every process and command."""
-
-    # In place of the methods that dataclass() would write out for each of a hundred fields, in each
-    # class anew: that takes a sixth of the time in which a program starts.
-    def __init__(self, **values: object) -> None:
-        self.__dict__.update(values)
 
     config_directory: str = parameter(
         "/etc/postfix", "Where main.cf and master.cf are; set by -c or MAIL_CONFIG only."

@@ -4,13 +4,10 @@ SEE ALSO
     spec/parameters.md
 """
 
-from dataclasses import dataclass
-
 from common.params.parameter import LongInt, parameter
 from common.params.suite import SuiteParams
 
 
-@dataclass(frozen=True, init=False, eq=False, repr=False, match_args=False)
 class TableParams(SuiteParams):
     """Read by whoever opens a lookup table of a type that has parameters."""
 
@@ -28,14 +25,12 @@ class TableParams(SuiteParams):
     )
 
 
-@dataclass(frozen=True, init=False, eq=False, repr=False, match_args=False)
 class HeaderParams(SuiteParams):
     """Read by whoever looks at headers."""
 
     header_size_limit: int = parameter("102400", "Bytes of a header that are kept.", least=1)
 
 
-@dataclass(frozen=True, init=False, eq=False, repr=False, match_args=False)
 class MimeParams(HeaderParams):
     """Read by whoever takes messages apart."""
 
@@ -47,7 +42,6 @@ class MimeParams(HeaderParams):
     )
 
 
-@dataclass(frozen=True, init=False, eq=False, repr=False, match_args=False)
 class MapParams(MimeParams):
     """Read by the command for lookup tables."""
 

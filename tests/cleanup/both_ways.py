@@ -6,7 +6,7 @@ SEE ALSO
 
 import socket
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from cleanup.headers import HeaderRules
 from cleanup.inspection import Inspection
@@ -18,7 +18,7 @@ from qmqpd.handover import HandoverRules, Parcel, option_flags
 from qmqpd.session import Submission
 from tests.cleanup.stream import ARRIVAL, QUEUE_ID, SIZE_RECORD, parse
 from tests.common.journal import Journal
-from tests.common.settings import BASE, load, main_cf
+from tests.common.settings import BASE, changed, load, main_cf
 from tests.splits import cut
 
 CLIENT = Client(socket.AF_INET, "192.0.2.7", 4711, "client.test")
@@ -58,7 +58,7 @@ class Relay:
 
     def __post_init__(self) -> None:
         params = load(CleanupParams, **self.texts)
-        params = replace(params, **self.numbers)  # type: ignore[arg-type]  # names of numbers only
+        params = changed(params, **self.numbers)
         inspection = Inspection.of(params, main_cf(**{**BASE, **self.texts}), self.journal)
         self.rules = HeaderRules.of(params)._replace(inspection=inspection)
         asked = load(QmqpdParams, **self.texts)

@@ -13,7 +13,7 @@ import stat
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -337,7 +337,7 @@ HANDOVER = Handover(
 
 def framed(content: bytes = b"Subject: x\n\nb\n", **facts: Any) -> bytes:
     """Return a frame with this content, and other facts than usual."""
-    return frame.encode(replace(HANDOVER, **facts), len(content)) + content
+    return frame.encode(HANDOVER._replace(**facts), len(content)) + content
 
 
 def test_a_frame_becomes_a_file_and_then_an_answer() -> None:

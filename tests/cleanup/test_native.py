@@ -16,7 +16,6 @@ import struct
 import time
 import tracemalloc
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from random import Random
 
 import pytest
@@ -136,7 +135,7 @@ senders = st.one_of(
 clients = st.sampled_from(
     [
         *(CLIENT, Client(socket.AF_INET6, "2001:db8::7", 1, "unknown")),
-        *(Client(socket.AF_UNSPEC, "127.0.0.1", 0, "localhost"), replace(CLIENT, name="n" * 255)),
+        *(Client(socket.AF_UNSPEC, "127.0.0.1", 0, "localhost"), CLIENT._replace(name="n" * 255)),
     ]
 )
 

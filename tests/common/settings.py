@@ -4,8 +4,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from common.config import MainCf
+from common.params import SuiteParams
 
 P = TypeVar("P")
+S = TypeVar("S", bound=SuiteParams)
 
 MAIN_CF = Path("/etc/postfix/main.cf")  # a name only: no test reads it
 
@@ -27,3 +29,8 @@ def main_cf(**texts: str) -> MainCf:
 def load(kind: type[P], **texts: str) -> P:
     """Return a daemon's parameters on the recorded host, with these values on top."""
     return main_cf(**{**BASE, **texts}).load(kind)
+
+
+def changed(params: S, **values: object) -> S:
+    """Return parameters with other values, of any size: less than main.cf would be allowed."""
+    return type(params)(**{**vars(params), **values})

@@ -7,7 +7,6 @@ SEE ALSO
 
 import socket
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
@@ -46,7 +45,7 @@ def universal_time() -> Iterator[None]:
     ],
 )
 def test_the_time_is_seconds_and_microseconds(arrival: int, payload: bytes) -> None:
-    assert replace(HANDOVER, arrival=arrival).time() == payload
+    assert HANDOVER._replace(arrival=arrival).time() == payload
 
 
 @pytest.mark.parametrize(
@@ -105,7 +104,7 @@ def test_the_time_is_seconds_and_microseconds(arrival: int, payload: bytes) -> N
 def test_ten_attributes_tell_who_the_client_is(
     client: Client, port_logging: bool, attributes: list[str]
 ) -> None:
-    found = told(replace(HANDOVER, client=client, port_logging=port_logging))
+    found = told(HANDOVER._replace(client=client, port_logging=port_logging))
     assert [one.decode() for one in found] == attributes
     assert {one.partition(b"=")[0] for one in found} == CLIENT_ATTRIBUTES
 
@@ -123,15 +122,15 @@ def told(handover: Handover) -> list[bytes]:
 def test_what_is_remembered_of_a_client_is_not_told_of_another() -> None:
     # Each differs from the first in one thing that could be missed.
     others = [
-        replace(CLIENT, port=1),
-        replace(CLIENT, name="other"),
-        replace(CLIENT, address="127.0.0.2"),
-        replace(CLIENT, family=0),
-        replace(CLIENT, port=65535),
+        CLIENT._replace(port=1),
+        CLIENT._replace(name="other"),
+        CLIENT._replace(address="127.0.0.2"),
+        CLIENT._replace(family=0),
+        CLIENT._replace(port=65535),
     ]
     for port_logging in (False, True):
         handovers = [
-            replace(HANDOVER, client=client, port_logging=port_logging)
+            HANDOVER._replace(client=client, port_logging=port_logging)
             for client in (CLIENT, *others, CLIENT)
         ]
         first, *different, last = map(told, handovers)
@@ -141,7 +140,7 @@ def test_what_is_remembered_of_a_client_is_not_told_of_another() -> None:
 
 def test_a_name_too_long_for_a_short_record_is_told_whole() -> None:
     name = "x" * 255
-    found = told(replace(HANDOVER, client=replace(CLIENT, name=name)))
+    found = told(HANDOVER._replace(client=CLIENT._replace(name=name)))
     assert f"client_name={name}".encode() in found
     assert f"log_message_origin={name}[127.0.0.1]".encode() in found
 
@@ -156,7 +155,7 @@ def test_one_recipient_is_named_in_the_trace_header() -> None:
 
 @pytest.mark.parametrize("recipients", [[], [b"a", b"b"], [b"a", b"a"]])
 def test_no_recipient_or_several_are_not_named(recipients: list[bytes]) -> None:
-    assert replace(HANDOVER, recipients=recipients).received(QUEUE_ID) == [
+    assert HANDOVER._replace(recipients=recipients).received(QUEUE_ID) == [
         b"Received: from localhost (localhost [127.0.0.1])",
         b"\tby mx.example.test (Postfix) with QMQP",
         b"\tid C3A92216044; Fri, 20 Nov 2026 12:21:41 +0000 (UTC)",
@@ -164,8 +163,7 @@ def test_no_recipient_or_several_are_not_named(recipients: list[bytes]) -> None:
 
 
 def test_the_trace_header_names_client_and_host() -> None:
-    one = replace(
-        HANDOVER,
+    one = HANDOVER._replace(
         client=Client(socket.AF_INET6, "2001:db8::7", 1),
         by=b"other.example.org (My Mail System) with QMQP",
     )
@@ -194,6 +192,6 @@ def test_the_trace_header_names_client_and_host() -> None:
 )
 def test_a_recipient_is_shown_quoted_and_on_one_line(recipient: bytes, text: bytes) -> None:
     assert shown(recipient) == text
-    lines = replace(HANDOVER, recipients=[recipient]).received(QUEUE_ID)
+    lines = HANDOVER._replace(recipients=[recipient]).received(QUEUE_ID)
     assert lines[2].startswith(b"\tfor <%b>; " % text)
     assert not any(b"\n" in line for line in lines)

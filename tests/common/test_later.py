@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 POSTPONED = """\
 import sys
@@ -61,8 +63,21 @@ assert type(logging) is not Later
 logging.getLogger("x").addHandler(logging.NullHandler())
 """
 
+PATHS = """\
+import sys
+sys.path += {path!r}
+from common.later import Later, import_pathlib
+import_pathlib()
+import pathlib
+assert "urllib.parse" not in sys.modules
+assert pathlib.Path("/a b").as_uri() == "file:///a%20b"
+import urllib.parse
+assert urllib.parse.quote("a b") == "a%20b"
+"""
 
-def test_setproctitle_comes_without_logging_and_others_get_it_whole() -> None:
-    command = [sys.executable, "-IS", "-c", TITLED.format(path=[str(ROOT), *sys.path])]
+
+@pytest.mark.parametrize("text", [TITLED, PATHS])
+def test_a_module_comes_without_what_it_hardly_needs_and_others_get_that_whole(text: str) -> None:
+    command = [sys.executable, "-IS", "-c", text.format(path=[str(ROOT), *sys.path])]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.stderr == ""

@@ -9,12 +9,12 @@ from common.options import Options
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ([], Options()),
-        (["-t", "inet", "-u"], Options(transport="inet", unprivileged=True)),
-        (["-l", "-z", "-n", "x", "-tunix", "-c"], Options(service="x", chroot=True)),
-        (["-s", "3", "-v", "-v"], Options(sockets=3, verbose=True)),
-        (["-vuD"], Options(verbose=True, unprivileged=True, debug=True)),
-        (["-S", "-V", "-d"], Options(one_shot=True, to_stderr=True, terminal=True)),
+        ([], Options({})),
+        (["-t", "inet", "-u"], Options({}, transport="inet", unprivileged=True)),
+        (["-l", "-z", "-n", "x", "-tunix", "-c"], Options({}, service="x", chroot=True)),
+        (["-s", "3", "-v", "-v"], Options({}, sockets=3, verbose=True)),
+        (["-vuD"], Options({}, verbose=True, unprivileged=True, debug=True)),
+        (["-S", "-V", "-d"], Options({}, one_shot=True, to_stderr=True, terminal=True)),
         (["-i", "5s", "-m7"], Options({"max_idle": "5s", "max_use": "7"})),
         (
             ["-o", "a = b c", "-ob=", "-uoc=d"],
@@ -22,7 +22,7 @@ from common.options import Options
         ),
         (["-o", "max_use=1", "-m", "2"], Options({"max_use": "2"})),
         (["-m", "2", "-o", "max_use=1"], Options({"max_use": "1"})),
-        (["-n", "-x"], Options(service="-x")),
+        (["-n", "-x"], Options({}, service="-x")),
     ],
 )
 def test_options_are_what_postfix_makes_of_them(words: list[str], expected: Options) -> None:

@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from socket import SocketType
 from typing import NoReturn
@@ -17,7 +16,7 @@ from common.child import AVAILABLE, LISTEN_FD, TAKEN, Child
 from common.params import ChildParams, Seconds
 from common.worker import Serve, serve_each
 from tests.common.forked import CRASHED, Forked
-from tests.common.settings import load
+from tests.common.settings import changed, load
 
 PARAMS = load(ChildParams)
 
@@ -39,7 +38,7 @@ def worker(
     daemon_timeout: float = 18_000.0,
     serve: Serve | None = None,
 ) -> Forked:
-    params = replace(
+    params = changed(
         PARAMS,
         max_use=max_use,
         max_idle=Seconds(max_idle),
@@ -121,7 +120,7 @@ def test_the_listener_for_our_own_form_is_served_by_its_own_function(
 
     def run(child: Child) -> None:
         child.native_listener = native
-        serve_each(child, replace(PARAMS, max_use=3), echo, shout)
+        serve_each(child, changed(PARAMS, max_use=3), echo, shout)
 
     with socket.socket(socket.AF_UNIX) as other:
         other.bind("other")
@@ -186,7 +185,7 @@ def test_the_time_of_one_request_does_not_count_for_the_next(listener: socket.so
         signal.alarm(left[-1])
 
     def run(child: Child) -> None:
-        serve_each(child, replace(PARAMS, max_use=2, daemon_timeout=Seconds(100.0)), serve)
+        serve_each(child, changed(PARAMS, max_use=2, daemon_timeout=Seconds(100.0)), serve)
         assert signal.alarm(0) == 0, "the alarm is still set when nobody is served"
         assert min(left) >= 99
 

@@ -1,7 +1,6 @@
 """service - what the connections of a test share"""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from common.client import UNKNOWN
 from common.log import Log
@@ -10,7 +9,7 @@ from qmqpd.access import Access
 from qmqpd.experience import Experience
 from qmqpd.names import Resolver
 from qmqpd.service import Rules, Service
-from tests.common.settings import load, main_cf
+from tests.common.settings import changed, load, main_cf
 
 PACKET = b"57:14:Subject: e\n\nb\n,11:s@from.test,9:r@to.test,,"
 
@@ -43,7 +42,7 @@ def make_service(
     texts = {"qmqpd_authorized_clients": "static:all", **(settings or {})}
     params = load(QmqpdParams, **texts)
     seconds = {name: Seconds(value) for name, value in (times or {}).items()}
-    params = replace(params, **seconds)  # type: ignore[arg-type]  # names of times only
+    params = changed(params, **seconds)
     known = {"127.0.0.1": "localhost"} if names is None else names
     access = Access(params, main_cf(**texts), log)
     return Service(Rules.of(params), log, access, KnownNames(log, known))

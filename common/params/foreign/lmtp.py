@@ -10,7 +10,6 @@ SEE ALSO
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 
 from common.params.foreign.smtp import Smtp
 from common.params.foreign.smtp_security import SmtpSecurity
@@ -41,7 +40,7 @@ def twins() -> Iterator[Parameter]:
         if one.name.startswith("smtp_") and one.name not in NO_TWINS:
             name = twin(one.name)
             default = DEFAULTS.get(name, twin(str(one.default)))
-            yield replace(one, name=name, default=default, doc=f"For LMTP: {one.doc}")
+            yield one._replace(name=name, default=default, doc=f"For LMTP: {one.doc}")
 
 
 def twin(text: str) -> str:

@@ -9,7 +9,6 @@ SEE ALSO
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from common.params.foreign.smtp_security import SmtpSecurity
 from common.params.foreign.smtpd_security import SmtpdSecurity
@@ -60,4 +59,4 @@ def twins() -> Iterator[Parameter]:
     """Yield the parameters of tlsproxy that smtpd and smtp have too."""
     for one in (*declared(SmtpdSecurity), *declared(SmtpSecurity)):
         if name := TWINS.get(one.name):
-            yield replace(one, name=name, default=f"${one.name}", doc=f"In tlsproxy: {one.doc}")
+            yield one._replace(name=name, default=f"${one.name}", doc=f"In tlsproxy: {one.doc}")

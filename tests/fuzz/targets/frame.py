@@ -5,7 +5,6 @@ DESCRIPTION
 """
 
 import sys
-from dataclasses import replace
 
 from common import frame
 from common.errors import PeerError
@@ -56,7 +55,7 @@ def check_facts(data: bytes, handover: Handover, end: int, content: int) -> None
     assert len(again) == end
     found = frame.decode(again, end)
     assert found
-    assert replace(found[0], port_logging=handover.port_logging) == handover
+    assert found[0]._replace(port_logging=handover.port_logging) == handover
 
 
 def outcome(parts: list[bytes]) -> Outcome | None:

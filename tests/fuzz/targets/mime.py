@@ -4,12 +4,10 @@ DESCRIPTION
     The first byte chooses whether parts are looked for, and what is refused.
 """
 
-from dataclasses import replace
-
 from common import mime
 from common.mime import Fault, Piece, Segment, Splitter
 from common.params import MimeParams
-from tests.common.settings import load
+from tests.common.settings import changed, load
 from tests.fuzz.bug import Bug
 from tests.fuzz.inputs import control
 
@@ -42,7 +40,7 @@ BUG = Bug(
     *("if len(self._boundaries) > self._params.mime_nesting_limit + 1:", "if False:"),
 )
 
-PARAMS = replace(load(MimeParams), mime_nesting_limit=1, mime_boundary_length_limit=8)
+PARAMS = changed(load(MimeParams), mime_nesting_limit=1, mime_boundary_length_limit=8)
 
 
 def check(data: bytes) -> None:

@@ -17,7 +17,6 @@ import os
 import select
 import socket
 import time
-from dataclasses import dataclass
 
 from common.child import AVAILABLE, STATUS_FD, TAKEN, Child
 from common.params import ChildParams, parameter
@@ -26,7 +25,6 @@ SLOW_SECONDS = 0.4
 EXCLUSIVE_SECONDS = 1.0
 
 
-@dataclass(frozen=True)
 class EchodParams(ChildParams):
     """Read by echod; main.cf of a test sets them all."""
 
