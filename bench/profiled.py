@@ -10,6 +10,7 @@ DESCRIPTION
 """
 
 import cProfile
+import marshal
 import os
 import subprocess
 import sys
@@ -76,10 +77,13 @@ def profile(module: ModuleType, folder: str) -> None:
 
     def serve_profiled(child: Child) -> None:
         found = cProfile.Profile(time.thread_time)
-        try:
-            found.runcall(serve, child)
-        finally:
-            found.dump_stats(f"{folder}/{child.command}.{os.getpid()}")
+        # Opened here: a daemon that serves has shut itself in.
+        with open(f"{folder}/{child.command}.{os.getpid()}", "wb") as file:
+            try:
+                found.runcall(serve, child)
+            finally:
+                found.create_stats()
+                marshal.dump(found.stats, file)
 
     module.serve = serve_profiled  # type: ignore[attr-defined]
 

@@ -74,7 +74,7 @@ def report(message: Message, origin: Origin, verb: str, detail: str) -> None:
 
 def sent_by(message: Message, *, protocol: bool = True) -> str:
     """Return who sent the message to whom, for the log."""
-    known = message.known_attributes or {}
+    known = message.attributes()
     text = printable(known.get(b"log_message_origin", b"local")) + ";"
     if message.sender is not None:
         text += f" from=<{message.shown(message.sender)}>"

@@ -36,13 +36,21 @@ ATEXT = rb"[\w+=/#$&'*?^`{|}~-]++"
 WORDS = rb"(?>(?:(?:[\w.!#$%&'*+/=?^`{|}~-]++|\"[^\"\\]*+\")[ \t\n]++)*)"
 
 
+def complete_address(*, dotless: bool) -> bytes:
+    """Return a pattern for an address that needs no quotes, and that no completion would change.
+
+    dotless: a domain of one label is complete too.
+    """
+    labels = b"*" if dotless else b"+"
+    return rb"%b(?>(?:\.%b)*)@[\w-]++(?>(?:\.[\w-]++)%b)" % (ATEXT, ATEXT, labels)
+
+
 def complete_list(*, dotless: bool) -> re.Pattern[bytes]:
     """Return a pattern for header values that no completion would change.
 
-    dotless: a domain of one label is complete too. No match decides nothing.
+    dotless: as for an address. No match decides nothing.
     """
-    labels = b"*" if dotless else b"+"
-    address = rb"%b(?>(?:\.%b)*)@[\w-]++(?>(?:\.[\w-]++)%b)" % (ATEXT, ATEXT, labels)
+    address = complete_address(dotless=dotless)
     mailbox = rb"(?:%b|%b<%b>)" % (address, WORDS, address)
     return re.compile(rb"[ \t\n]*+%b(?>(?:,[ \t\n]*+%b)*)[ \t\n]*+\Z" % (mailbox, mailbox))
 

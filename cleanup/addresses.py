@@ -25,7 +25,7 @@ from common.log import Log
 from common.own_addresses import Number, own_addresses
 from common.params import PLACES, AddressParams, CleanupParams
 from common.status import Status
-from common.tables import Options, Table, TableError, import_types
+from common.tables import Options, TableError, import_types
 from common.tables.postponed import Postponed
 
 Step = Callable[[Message, bytes], tuple[bytes, bool]]
@@ -65,8 +65,12 @@ class Addresses:
         aliases = opened(ALIASES, "virtual")
         self._aliases = Aliases(aliases, params) if aliases else None
         self._copies = {name: opened(name, "") for name in COPIES}
-        self._lists = (site.destinations, exceptions)
-        self._maps = (*canonical.values(), aliases, *self._copies.values())
+        self._tables = [
+            *(table for maps in (*canonical.values(), aliases) for table in maps.maps.tables),
+            *(table for maps in self._copies.values() for table in maps.maps.tables),
+            *site.destinations.tables,
+            *exceptions.tables,
+        ]
 
     def envelope_sender(self, message: Message, sender: bytes) -> bytes:
         """Return the sender as it is queued."""
@@ -102,16 +106,10 @@ class Addresses:
 
     def outdated(self) -> bool:
         """Tell whether a table has changed since this process read it, and log that."""
-        table = self._changed()
-        if table is None:
-            return False
-        self._log.info(f"table {table.name} has changed -- restarting")
-        return True
-
-    def _changed(self) -> Table | None:
-        found = [maps.maps.changed() for maps in self._maps]
-        found += [one.changed() for one in self._lists]
-        return next(filter(None, found), None)
+        changed = [table for table in self._tables if table.changed()]
+        if changed:
+            self._log.info(f"table {changed[0].name} has changed -- restarting")
+        return bool(changed)
 
     def _add(self, step: Step, places: Iterable[str]) -> None:
         for place in set(places):

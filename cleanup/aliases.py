@@ -63,7 +63,7 @@ class Aliases(NamedTuple):
             if len(found) > self.params.virtual_alias_expansion_limit:
                 raise ExpansionError(f"map expansion size for {decoded(recipient)}")
             depth = 0
-            while folded(found[place]) not in final:
+            while not final or folded(found[place]) not in final:
                 if depth >= self.params.virtual_alias_recursion_limit:
                     raise ExpansionError(f"map nesting for {decoded(recipient)}")
                 answers = self.maps.addresses(found[place])

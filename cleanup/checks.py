@@ -9,6 +9,9 @@ SEE ALSO
     spec/cleanup-behaviour.md, section 6
 """
 
+from collections.abc import Collection
+from itertools import compress
+
 from cleanup import action
 from cleanup.action import MILTER_TABLE, Origin, Outcome
 from cleanup.message import MILTER, Message
@@ -17,7 +20,7 @@ from common.log import Log
 from common.mime import Segment
 from common.params import CleanupParams
 from common.status import Status
-from common.tables import Options, TableError, import_types
+from common.tables import Options, Table, TableError, import_types
 from common.tables.maps import Maps
 
 BODY = "body_checks"
@@ -40,14 +43,21 @@ class Checks:
     def __init__(self, params: CleanupParams, main_cf: MainCf, log: Log) -> None:
         """Open them."""
         options = Options(log, main_cf)  # whatever bytes there are
-        self._maps = {name: Maps(name, names(params, name), options) for name in TABLES.values()}
+        opened: dict[str, Table] = {}  # mostly one for all headers
+        self._maps = {
+            name: Maps(name, names(params, name), options, opened) for name in TABLES.values()
+        }
+        self._tables = list(opened.values())
+        self._are_there = any(self._maps.values())
         self._log = log
         self._outdated = False
         self.body_limit = params.body_checks_size_limit
         self.body = bool(self._maps[BODY])
+        self._general = self._maps[TABLES[Segment.PRIMARY]]
+        self._mime = self._maps[TABLES[Segment.MIME]]
 
     def __bool__(self) -> bool:
-        return any(self._maps.values())
+        return self._are_there
 
     @property
     def headers(self) -> bool:
@@ -60,6 +70,20 @@ class Checks:
             segment = Segment.MIME
         return self._apply(message, Origin("header", TABLES[segment], text))
 
+    def rules_out(self, kinds: Collection[bytes], headers: Collection[tuple[bytes, bytes]]) -> bool:
+        """Tell whether a look is enough to see that nothing is said of primary headers.
+
+        kinds: their names in lower case; headers: names and what stands behind the colon.
+        """
+        texts = [b"%b:%b" % header for header in headers]
+        if MIME_HEADERS.isdisjoint(kinds):
+            return self._general.rules_out(texts)
+        of_parts = [kind in MIME_HEADERS for kind in kinds]
+        others = [not one for one in of_parts]
+        return self._general.rules_out([*compress(texts, others)]) and self._mime.rules_out(
+            [*compress(texts, of_parts)]
+        )
+
     def line(self, message: Message, text: bytes) -> Outcome:
         """Do what is said of a line of the body."""
         return self._apply(message, Origin("body", BODY, text))
@@ -67,10 +91,10 @@ class Checks:
     def outdated(self) -> bool:
         """Tell whether a table has changed since this process read it, and log that once."""
         if not self._outdated:
-            table = next(filter(None, map(Maps.changed, self._maps.values())), None)
-            if table is not None:
+            changed = [table for table in self._tables if table.changed()]
+            if changed:
                 self._outdated = True
-                self._log.info(f"table {table.name} has changed -- restarting")
+                self._log.info(f"table {changed[0].name} has changed -- restarting")
         return self._outdated
 
     def _apply(self, message: Message, origin: Origin) -> Outcome:

@@ -144,13 +144,12 @@ class EnvelopeStage:
         """Take the attributes of a client that common.handover has made."""
         message = self.message
         names = message.attribute_names | CLIENT_ATTRIBUTES
-        if (
-            message.known_attributes is not None
-            or len(names) > message.params.queue_file_attribute_count_limit
-        ):
+        if len(names) > message.params.queue_file_attribute_count_limit:
             self.advance(Reader(records))  # finds the one that is too many
-        else:
-            message.write_raw(records)
+            return
+        message.write_raw(records)
+        if message.known_attributes is not None:
+            message.client_records = records
 
     def recipient(self, payload: bytes) -> None:
         """Take a recipient, with the attributes that were given before it."""

@@ -11,7 +11,6 @@ SEE ALSO
 """
 
 import copy
-import enum
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
@@ -41,32 +40,24 @@ MILTER_HEADER_LIMIT = 60000  # bytes of a header that is shown to Milters
 FLUSH_SIZE = 32 * 1024  # bytes of lines that are kept before they are encoded
 
 
-class Role(enum.Flag):
-    """Whose addresses a header holds."""
-
-    NONE = 0
-    SENDER = enum.auto()
-    RECIPIENT = enum.auto()
-
-
-ROLES = {
+# The headers that hold addresses, and what classes of addresses these are.
+PLACES = {
     **dict.fromkeys(
         [
             *(b"from", b"sender", b"reply-to", b"errors-to", b"return-receipt-to"),
             *(b"disposition-notification-to", b"mail-followup-to", b"return-path"),
             *(b"resent-from", b"resent-sender"),
         ],
-        Role.SENDER,
+        "header_sender",
     ),
     **dict.fromkeys(
         [
             *(b"to", b"cc", b"bcc", b"apparently-to"),
             *(b"resent-to", b"resent-cc", b"resent-bcc", b"resent-reply-to"),
         ],
-        Role.RECIPIENT,
+        "header_recipient",
     ),
 }
-PLACE = {Role.SENDER: "header_sender", Role.RECIPIENT: "header_recipient"}
 
 
 class HeaderRules(NamedTuple):
@@ -87,7 +78,7 @@ class HeaderRules(NamedTuple):
         """Prepare them."""
         drop = frozenset(encoded(name.lower()) for name in params.message_drop_headers)
         undisclosed = encoded(params.undisclosed_recipients_header)
-        active = frozenset((*ROLES, *NOTED))
+        active = frozenset((*PLACES, *NOTED))
         rewriters = Rewriters.of(params)
         open_addresses = None
         if addresses_change(params):
@@ -120,8 +111,10 @@ class HeaderBlock:
     """The primary header of one message, in progress."""
 
     hops: int = 0
-    parted: bytes = b""  # the Content-Type, if it tells of parts with headers of their own
+    types: tuple[bytes, ...] = ()  # every Content-Type
+    parted: bool = False  # one of them tells of parts with headers of their own
     message_id_logged: bool = False
+    watched: bool = False  # what follows is looked into, though nothing was found here
 
     def __init__(self, message: Message, rules: HeaderRules) -> None:
         self.message = message
@@ -152,8 +145,13 @@ class HeaderBlock:
             if kind in rules.active
         ]
         for kind, value in active:
-            if kind in ROLES and not self._is_final(kind, value):
+            if kind in PLACES and not self._is_final(kind, value):
                 return False
+        inspection = rules.inspection
+        if inspection and inspection.wanted(self.message):
+            if not inspection.passes(self.message, kinds, headers):
+                return False
+            self.watched = inspection.body
         self.seen.update(kinds)
         for kind, value in active:
             if kind in NOTED:
@@ -176,7 +174,7 @@ class HeaderBlock:
         action = NOTED.get(kind)
         if action:
             action(self, kind, text[len(name) + 1 :].lstrip(b" \t"))
-        completed = self._completed(name, kind, text[len(name) + 1 :]) if kind in ROLES else None
+        completed = self._completed(name, kind, text[len(name) + 1 :]) if kind in PLACES else None
         if kind not in self.rules.drop:
             if not (completed or text).isascii():
                 self.message.need_utf8(Utf8.HEADER)
@@ -196,9 +194,10 @@ class HeaderBlock:
 
     def _note_type(self, kind: bytes, value: bytes) -> None:
         """Note what may have parts."""
+        self.types += (value,)
         told = value[:10].lower().startswith((b"multipart", b"message/"))
         if told and not self.rules.params.disable_mime_input_processing:
-            self.parted = value
+            self.parted = True
 
     def _count_hop(self, kind: bytes, value: bytes) -> None:
         """Count a Received header; too many of them mean that the mail runs in circles."""
@@ -223,7 +222,7 @@ class HeaderBlock:
     def _mapping(self, kind: bytes) -> address_list.Mapping | None:
         """Return what changes full addresses of such a header."""
         addresses = self.rules.addresses
-        return addresses.in_header(self.message, PLACE[ROLES[kind]]) if addresses else None
+        return addresses.in_header(self.message, PLACES[kind]) if addresses else None
 
     def _completed(self, name: bytes, kind: bytes, value: bytes) -> bytes | None:
         """Return the header with full addresses, None if none of them changed."""

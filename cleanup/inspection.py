@@ -10,6 +10,7 @@ SEE ALSO
 """
 
 import re
+from collections.abc import Collection
 from typing import NamedTuple
 
 from cleanup.checks import Checks
@@ -31,6 +32,8 @@ class Inspection(NamedTuple):
     parts: bool  # parts of a message are told apart
     refused: re.Pattern[bytes] | None  # bytes for which a message is refused
     stripped: bytes  # bytes that are left out
+    nesting: int = 0  # parts within parts that are no fault
+    easy: bool = False  # only tables and too many parts can find something in a plain header
 
     @classmethod
     def of(cls, params: CleanupParams, main_cf: MainCf, log: Log) -> "Inspection | None":
@@ -43,12 +46,36 @@ class Inspection(NamedTuple):
         if not (checks or strict or refused or stripped):
             return None
         pattern = re.compile(b"[%b]" % re.escape(refused)) if refused else None
-        return cls(checks, strict, parts, pattern, stripped)
+        easy = not (strict - {Fault.NESTING} or refused or stripped)
+        nesting = params.mime_nesting_limit
+        return cls(checks, strict, parts, pattern, stripped, nesting, easy)
 
     def wanted(self, message: Message) -> bool:
         """Tell whether the message must be looked into."""
         message.checked = bool(message.options & FILTER)
         return bool(self.stripped or message.checked)
+
+    @property
+    def body(self) -> bool:
+        """Whether a body without parts is looked into."""
+        return self.checks is not None and self.checks.body
+
+    def passes(
+        self, message: Message, kinds: Collection[bytes], headers: Collection[tuple[bytes, bytes]]
+    ) -> bool:
+        """Tell whether a look is enough to see that nothing is found in the primary header.
+
+        It is plain text. kinds: the names of its headers in lower case; headers: names and what
+        stands behind the colon.
+        """
+        if message.discard or not self.easy or self.checks is None:
+            return False
+        if b"content-type" in kinds:
+            # A boundary needs an equals sign; so many of them may be one too many.
+            values = [value for name, value in headers if name.lower() == b"content-type"]
+            if sum(value.count(b"=") for value in values) > self.nesting:
+                return False
+        return self.checks.rules_out(kinds, headers)
 
 
 def faults(params: CleanupParams, *, with_headers: bool) -> frozenset[Fault]:

@@ -193,6 +193,8 @@ class AddressMaps:
 
     def _parsed(self, value: bytes, extension: bytes) -> list[bytes]:
         """Return the addresses of an answer, completed."""
+        if self.site.rewriter.whole.match(value):
+            return [extended(value, extension)]
         mailboxes = address_list.parse(
             b'""' if value in NULL_ADDRESSES else value, sys.maxsize
         ).mailboxes

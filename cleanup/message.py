@@ -18,7 +18,7 @@ from cleanup.trace import Expansion
 from common import address, record
 from common.log import printable
 from common.params import CleanupParams
-from common.record import RecordType
+from common.record import Reader, RecordType
 from common.status import Status
 from common.text import whole_lines
 
@@ -117,6 +117,7 @@ class Message:
     expansions: tuple[Expansion, ...] = ()  # to be told to the sender
     checked: bool = False  # its content is looked up in tables
     known_attributes: dict[bytes, bytes] | None = None  # kept for the log of checks
+    client_records: bytes = b""  # more of them, as they came: mostly nobody asks
     last_recipient: bytes | None = None
     content_filter: bytes = b""  # that a check asks for
     redirect: bytes = b""
@@ -148,6 +149,15 @@ class Message:
         """Look no more into the message, nor show it to anybody."""
         self.checked = False
         self.options &= ~(FILTER | MILTER)
+
+    def attributes(self) -> dict[bytes, bytes]:
+        """Return the attributes that were kept."""
+        known = {} if self.known_attributes is None else self.known_attributes
+        records, self.client_records = Reader(self.client_records), b""
+        while (found := records.next_record()) is not None:
+            name, _, value = found[1].partition(b"=")
+            known[name] = value
+        return known
 
     def write(self, kind: RecordType, payload: bytes = b"") -> None:
         """Add one record to the queue file."""

@@ -114,7 +114,7 @@ class MilterSession:
         self._tell(Event.HELO, encode_texts(Event.HELO, CLIENT_NAME))
         self._values[b"{mail_addr}"] = sender
         self._tell(Event.MAIL, encode_texts(Event.MAIL, sender))
-        self._protocol = protocol_facts(self.message.known_attributes or {})
+        self._protocol = protocol_facts(self.message.attributes())
         self._show_recipients()
 
     def finish(self) -> None:
@@ -130,9 +130,8 @@ class MilterSession:
         if not message.options & MILTER:
             return  # a check has spoken
         if not self._are_handed:
-            assert message.known_attributes is not None
             # For the log of checks that follow: as the Milters know it.
-            message.known_attributes[b"log_message_origin"] = ORIGIN.encode()
+            message.attributes()[b"log_message_origin"] = ORIGIN.encode()
             self._tell(Event.DATA, encode(Event.DATA))
         for client in self.clients:
             if self.message.is_decided:
@@ -180,7 +179,7 @@ class MilterSession:
 
     def _know_client(self) -> None:
         """Take from the attributes of the message what Milters may ask about its client."""
-        known = self.message.known_attributes or {}
+        known = self.message.attributes()
         self._values |= client_macros(known)
         self._origin = printable(known.get(b"log_message_origin", b"unknown"))
         self._facts += f" to=<{printable(self.message.last_recipient or b'')}>"

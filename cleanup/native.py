@@ -121,9 +121,6 @@ class NativeSession:
 
     def _take_opening(self, handover: Handover, text: bytes) -> None:
         """Write the header and what is here of the body."""
-        if self._rules.inspection and self._rules.inspection.wanted(self.message):
-            self._begin_stage(handover, text)
-            return
         trace = b"\n".join((*handover.received(self.message.queue_id), b""))
         end = 0 if text.startswith(b"\n") else text.find(b"\n\n") + 1
         header = self._cleaned(trace + text[:end])
@@ -132,7 +129,7 @@ class NativeSession:
         if not (is_whole and PLAIN_HEADERS.fullmatch(header) and block.add_plain(header)):
             self._begin_stage(handover, text)
             return
-        if block.parted:
+        if block.parted or block.watched:
             self._write_text(block.finish())
             self._records = Reader()
             self._stage = PartsStage.behind(block, self._envelope.recipients)

@@ -62,7 +62,8 @@ class PartsStage:
         """Return the stage of what follows a header that is written."""
         stage = cls(block.message, block.rules, recipients)
         stage._block = None
-        list(stage._splitter.receive_line(b"Content-Type: " + block.parted))
+        for value in block.types:
+            list(stage._splitter.receive_line(b"Content-Type: " + value))
         list(stage._splitter.finish())
         return stage
 

@@ -12,6 +12,7 @@ SEE ALSO
 
 import re
 
+from cleanup.address_list import complete_address
 from common import address
 from common.config import encoded
 from common.params import CleanupParams
@@ -38,6 +39,9 @@ class Rewriter:
         self.dot_domain = b"." + encoded(remote_domain or params.mydomain)
         self.params = params
         self._complete = COMPLETE if params.append_dot_mydomain else COMPLETE_DOTLESS
+        # An address in external form that needs nobody. No match decides nothing.
+        dotless = not params.append_dot_mydomain
+        self.whole = re.compile(complete_address(dotless=dotless) + rb"\Z")
         self.empty_recipient = encoded(params.empty_address_recipient)
         self.always_bcc = encoded(params.always_bcc)
         self.null_sender = b"mailer-daemon" + self.at_origin.lower()

@@ -119,7 +119,7 @@ class ServiceRewriter(Rewriter):
     ) -> None:
         """Prepare to ask; remote_domain: as for a Rewriter."""
         super().__init__(params, remote_domain)
-        self._complete = NEVER
+        self._complete = self.whole = NEVER
         self._service = service
         self._rule = Rule.REMOTE if remote_domain else Rule.LOCAL
 

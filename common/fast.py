@@ -47,12 +47,17 @@ def load() -> bool:
     return True
 
 
+def are_short(block: bytes) -> bool:
+    """Tell whether lines are very short, by a sample of them."""
+    return block.count(b"\n", 0, SAMPLE) >= SHORT_SAMPLE
+
+
 def short_lines(block: bytes, limit: int) -> bytes:
     """Return records for lines that all end with LF; nothing if that is not for us.
 
     That is: without numpy, if most lines are not very short, or one is too long.
     """
-    if numpy is None or block.count(b"\n", 0, SAMPLE) < SHORT_SAMPLE:
+    if numpy is None or not are_short(block):
         return b""
     ends = numpy.flatnonzero(numpy.frombuffer(block, numpy.uint8) == LF)
     lengths = numpy.diff(ends, prepend=-1) - 1

@@ -48,18 +48,18 @@ class MatchList(abc.ABC, Generic[Sought]):
         """Prepare the list of that parameter; options: for the tables in it."""
         self._parameter = parameter
         self._options = options
-        self._tables: list[Table] = []
+        self.tables: list[Table] = []
         self._files = 0
         self._elements = list(self._prepare(elements, negated=False, depth=0))
 
     @property
     def constant(self) -> bool:
         """Whether its answers stay as they are until changed() tells otherwise."""
-        return all(table.constant for table in self._tables)
+        return all(table.constant for table in self.tables)
 
     def changed(self) -> Table | None:
         """Return a table whose source is no longer what was read."""
-        return next((table for table in self._tables if table.changed()), None)
+        return next((table for table in self.tables if table.changed()), None)
 
     def _prepare(
         self, elements: Iterable[str], *, negated: bool, depth: int
@@ -123,7 +123,7 @@ class WordList(MatchList[str]):
         return lambda word: word.casefold() == wanted
 
     def _table(self, table: Table) -> Matcher[str]:
-        self._tables.append(table)
+        self.tables.append(table)
 
         def matches(word: str) -> bool:
             try:
@@ -156,7 +156,7 @@ class HostList(MatchList[Host]):
 
     def cautions(self) -> list[str]:
         """Return what an operator should know before the list is needed."""
-        return self._faults + [text for table in self._tables for text in table.cautions()]
+        return self._faults + [text for table in self.tables for text in table.cautions()]
 
     def contains(self, name: str, address: str) -> bool:
         """Tell whether the host is in the list.
@@ -213,7 +213,7 @@ class HostList(MatchList[Host]):
         return lambda host: network.contains(*host.number)
 
     def _table(self, table: Table) -> Matcher[Host]:
-        self._tables.append(table)
+        self.tables.append(table)
 
         def matches(host: Host) -> bool | None:
             try:

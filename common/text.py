@@ -18,6 +18,10 @@ from common.record import RecordType
 
 RUN_LEAST = 4096  # bytes of text in which it pays to look for lines of one length
 TABLE_LIMIT = 8192  # longest line whose record head is kept ready
+# Bytes of very short lines that are turned into records at a time. Each line is an object for that
+# while: those of 32 KiB are memory that the allocator gives back to the system after each block,
+# to have it mapped anew, page by page, for the next.
+SHORT_BLOCK = 16 * 1024
 
 
 def text_records(pieces: Iterable[bytes], limit: int) -> Iterator[bytes]:
@@ -108,6 +112,8 @@ def mixed_lines(block: bytes, limit: int) -> bytes:
         return b""
     if records := fast.short_lines(block, limit):
         return records
+    if len(block) > SHORT_BLOCK and fast.are_short(block):
+        return b"".join([mixed_lines(part, limit) for part in short_blocks(block)])
     lines = block.split(b"\n")
     lines.pop()  # what is behind the last LF: nothing
     heads = text_heads(limit)
@@ -119,6 +125,15 @@ def mixed_lines(block: bytes, limit: int) -> bytes:
         return b"".join([long_line(line + b"\n", limit) for line in lines])
     out[1::2] = lines
     return b"".join(out)
+
+
+def short_blocks(block: bytes) -> Iterator[bytes]:
+    """Yield whole lines, SHORT_BLOCK bytes at most, or one longer line."""
+    start = 0
+    while start < len(block):
+        end = block.rfind(b"\n", start, start + SHORT_BLOCK) + 1 or block.find(b"\n", start) + 1
+        yield block[start:end]
+        start = end
 
 
 def long_line(line: bytes, limit: int) -> bytes:

@@ -10,15 +10,18 @@ DESCRIPTION
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from common.tables.replacement import Groups
 from common.tables.rules import Dialect, Matcher, MatchError, PatternError, Rule
 
 # Patterns joined to one. More make a miss cheaper and a hit dearer.
 GROUP_SIZE = 32
 SLOW_SECONDS = 0.1  # a search that takes longer is worth a line in the log
 LEAST_SIZE = 4  # fewer are as cheap alone
+
+Search = Callable[[bytes], Groups | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,20 @@ def runs(rules: list[Rule], dialect: Dialect) -> Iterator[Run]:
             start = place + 1
     if start < len(rules):
         yield make_run(rules, start, len(rules), dialect)
+
+
+def searches(rules: list[Rule], runs: list[Run]) -> Iterator[Search]:
+    """Yield searches of which one finds something if any rule has a result."""
+    for run in runs:
+        yield from (one.matcher.search for one in run.filters)
+        for rule in (rules[place] for place in run.loose):
+            if rule.result is not None:
+                yield always if rule.pattern.negated else rule.matcher.search
+
+
+def always(subject: bytes) -> Groups:
+    """Find something in any subject."""
+    return []
 
 
 def make_run(rules: list[Rule], start: int, end: int, dialect: Dialect) -> Run:

@@ -4,7 +4,7 @@ SEE ALSO
     postconf(5), header_checks for one
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, MutableMapping
 
 from common.tables.opening import open_table
 from common.tables.table import Options, Table, TableError
@@ -13,15 +13,29 @@ from common.tables.table import Options, Table, TableError
 class Maps:
     """Tables in their order; the first that knows a key answers."""
 
-    def __init__(self, parameter: str, names: Iterable[str], options: Options) -> None:
-        """Open those of a parameter; what is wrong goes to the log, and fails the lookups."""
+    def __init__(
+        self,
+        parameter: str,
+        names: Iterable[str],
+        options: Options,
+        opened: MutableMapping[str, Table] | None = None,
+    ) -> None:
+        """Open those of a parameter; what is wrong goes to the log, and fails the lookups.
+
+        opened: tables with the same options that need not be opened once more, by name.
+        """
         self.parameter = parameter
-        self._tables = [open_table(name, options) for name in names]
-        self._fixed = [table for table in self._tables if not table.patterns]
+        kept = {} if opened is None else opened
+        self.tables: list[Table] = []
+        for name in names:
+            if name not in kept:
+                kept[name] = open_table(name, options)
+            self.tables.append(kept[name])
+        self._fixed = [table for table in self.tables if not table.patterns]
         self._log = options.log
 
     def __bool__(self) -> bool:
-        return bool(self._tables)
+        return bool(self.tables)
 
     def find(self, key: str, *, is_part: bool = False) -> str | None:
         """Return the value, None if there is none; an empty key has none.
@@ -33,7 +47,7 @@ class Maps:
         """
         if not key:
             return None
-        for table in self._fixed if is_part else self._tables:
+        for table in self._fixed if is_part else self.tables:
             try:
                 value = table.lookup(key)
             except TableError as error:
@@ -50,6 +64,10 @@ class Maps:
                 return value
         return None
 
+    def rules_out(self, keys: Collection[bytes]) -> bool:
+        """Tell whether a look is enough to see that no table knows any of these keys."""
+        return all(table.rules_out(keys) for table in self.tables)
+
     def changed(self) -> Table | None:
         """Return a table whose source is no longer what was read."""
-        return next((table for table in self._tables if table.changed()), None)
+        return next((table for table in self.tables if table.changed()), None)

@@ -12,11 +12,12 @@ SEE ALSO
 """
 
 import time
+from collections.abc import Collection
 from typing import Self
 
 from common.config import encoded
 from common.tables import braces, source
-from common.tables.filters import SLOW_SECONDS, runs
+from common.tables.filters import SLOW_SECONDS, runs, searches
 from common.tables.replacement import Groups, expanded
 from common.tables.rules import Dialect, MatchError, Parser, Rule
 from common.tables.source import SourceFile
@@ -40,6 +41,7 @@ class PatternTable(Table):
         super().__init__(name, options)
         self.rules = rules
         self._runs = list(runs(rules, dialect))
+        self._searches = tuple(searches(rules, self._runs))
         self._file = file
 
     @classmethod
@@ -73,6 +75,19 @@ class PatternTable(Table):
                 elif rule.result is not None:
                     return expanded(rule.result, groups)
         return None
+
+    def rules_out(self, keys: Collection[bytes]) -> bool:
+        """Tell whether no rule matches; an if counts as true. What takes long decides nothing."""
+        subjects = [key.partition(b"\0")[0] for key in keys]
+        begun = time.perf_counter()
+        try:
+            for search in self._searches:
+                for subject in subjects:
+                    if search(subject) is not None:
+                        return False
+        except MatchError:
+            return False
+        return time.perf_counter() - begun <= SLOW_SECONDS
 
     def _matched(self, rule: Rule, subject: bytes) -> Groups | None:
         """Return the groups of a rule that is about the subject, None if it is not."""

@@ -40,6 +40,7 @@ class SourceFile:
         """
         self.path = path
         self.descriptor = -1
+        self._jailed = False
         try:
             self.descriptor = os.open(path, flags | os.O_CLOEXEC, NEW_FILE_MODE)
         except OSError as error:
@@ -66,22 +67,28 @@ class SourceFile:
 
     def changed(self, *, content: bool = True) -> bool:
         """Tell whether the path leads to something else now, or with content: holds another."""
-        now = os.fstat(self.descriptor)
-        if now.st_nlink == 0 and stat.S_ISREG(now.st_mode):
+        now = self._at_path()
+        if now is None:
+            now = os.fstat(self.descriptor)
+            if now.st_nlink == 0 and stat.S_ISREG(now.st_mode):
+                return True
+        first = self._first
+        if not os.path.samestat(now, first):
             return True
-        if content and (now.st_mtime_ns, now.st_size) != (
-            self._first.st_mtime_ns,
-            self._first.st_size,
-        ):
-            return True
+        return content and (now.st_mtime_ns != first.st_mtime_ns or now.st_size != first.st_size)
+
+    def _at_path(self) -> os.stat_result | None:
+        """Return what the path leads to, None if that tells nothing."""
+        if self._jailed:
+            return None
         try:
-            # In a jail the path means nothing, or some other file.
-            if os.stat("/").st_ino != self._root:
-                return False
-            there = os.stat(self.path)
+            found = os.stat(self.path)
         except OSError:
-            return False
-        return not os.path.samestat(there, now)
+            found = None
+        if found is None or not os.path.samestat(found, self._first):
+            # In a jail the path means nothing, or some other file.
+            self._jailed = os.stat("/").st_ino != self._root
+        return None if self._jailed else found
 
     def close(self) -> None:
         """Close the file, once."""

@@ -15,7 +15,7 @@ SEE ALSO
 
 import abc
 import enum
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple, Protocol
 
 from common.config import MainCf
@@ -113,12 +113,19 @@ class Table(abc.ABC):
         Raises:
             TableError: nobody can tell now.
         """
-        if self.options.utf8 and not self._is_good_key(key):
+        if not key.isascii() and self.options.utf8 and not self._is_good_key(key):
             return None
         value = self._find(self.folded(key))
-        if value and self.options.utf8:
+        if value and not value.isascii() and self.options.utf8:
             self._require_good_value(key, value)
         return value
+
+    def rules_out(self, keys: Collection[bytes]) -> bool:
+        """Tell whether a look is enough to see that a lookup of any of these would find nothing.
+
+        keys: as bytes. False decides nothing. Nothing is logged, nobody is asked.
+        """
+        return not keys
 
     def folded(self, key: str) -> str:
         """Return the key as it is looked up and stored."""

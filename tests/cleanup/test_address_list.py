@@ -207,6 +207,28 @@ def test_a_list_that_looks_complete_is_complete(append_dot_mydomain: str, text: 
         assert not parse(text.encode(), TOKENS).rewrite(complete)
 
 
+@pytest.mark.parametrize("append_dot_mydomain", ["yes", "no"])
+@settings(max_examples=300, deadline=None)
+@given(
+    text=st.one_of(
+        st.lists(st.sampled_from("ab_+|{'-=."), min_size=1, max_size=6).map("".join),
+        st.text('ab.@<>,"\\ \n%!é-_+', max_size=6),
+    ).flatmap(
+        lambda local: st.sampled_from(["", "@b.test", "@b", "@-.x_", "@b.test.", "@b\n"]).map(
+            local.__add__
+        )
+    )
+)
+def test_an_address_that_looks_whole_is_one_and_complete(
+    append_dot_mydomain: str, text: str
+) -> None:
+    rewriter = Rewriter(load(CleanupParams, append_dot_mydomain=append_dot_mydomain))
+    if rewriter.whole.match(text.encode()):
+        (mailbox,) = parse(text.encode(), TOKENS).mailboxes
+        full = rewriter.complete(mailbox.internal, bare_local=mailbox.bare_local)
+        assert full == text.encode()
+
+
 @pytest.mark.parametrize(
     "value",
     [

@@ -237,7 +237,128 @@ def test_a_message_with_parts_does_so_too(relay: Relay, sent: Sent, places: set[
     check_both_ways(relay, sent, places)
 
 
+# Ordinary headers, and checks that may have something to say of them.
+RULES = [
+    *("/^X: x/ {0}", "/^Subject:/ {0}", "/ y$/ {0}", "/^Received: .*client/ {0}", "/./!/X/ {0}"),
+    *("/^content-type: (.*)/ {0}", "/boundary/ {0}", "/^X-N:/ {0}", "!/:/ {0}", "/(b)\\1/ {0}"),
+    *("if /^X/", "if !/^X/", "endif", "/nothing like that/ {0}", "/neither ([a-z]+) that/ {0}"),
+]
+SAID = ["DUNNO", "OK", "WARN x", "IGNORE", "REPLACE X: z", "PREPEND X-P: 1", "HOLD", "PASS", "FROB"]
+SAID += ["REJECT", "DISCARD", "REDIRECT a@b.test", "BCC c@b.test", "FILTER a:b", "STRIP", "INFO y"]
+MISSES = (
+    "regexp:{{/nothing/ WARN} {/like/ WARN} {/that, neither/ WARN} {/here$$/ WARN} {/^ / WARN}}"
+)
+tables = st.one_of(
+    st.sampled_from(["", MISSES, MISSES, "fail:x", "static:DUNNO", "inline:{x=y}"]),
+    st.lists(
+        st.builds(
+            lambda rule, said: rule.format(said), st.sampled_from(RULES), st.sampled_from(SAID)
+        ),
+        max_size=6,
+    ).map(lambda rules: f"regexp:{{{' '.join(f'{{{one}}}' for one in rules)}}}".replace("$", "$$")),
+)
+TABLES = ["header_checks", "mime_header_checks", "nested_header_checks", "body_checks"]
+checking = st.builds(
+    lambda found, more, nesting, others: {
+        **others,
+        **{name: f"{table}, {more}".strip(", ") for name, table in found.items()},
+        **nesting,
+    },
+    st.dictionaries(st.sampled_from(TABLES), tables, min_size=1),
+    st.sampled_from(["", "", MISSES]),
+    st.sampled_from([{}, {}, {"mime_nesting_limit": "1"}, {"body_checks_size_limit": "9"}]),
+    some(choices),
+)
+types = st.sampled_from(
+    [
+        *(b" text/plain", b" multipart/mixed; boundary=b", b" message/rfc822", b" x;\n boundary=b"),
+        *(b" multipart/mixed" + b"; boundary=b" * count for count in (2, 3, 4, 5)),
+    ]
+)
+mostly_plain = st.lists(
+    st.one_of(
+        *(plain_headers, plain_headers, plain_headers, headers),
+        types.map(lambda value: b"Content-Type:" + value),
+        st.sampled_from([b"X-N: 1", b"MIME-Version: 1.0", b"Content-ID: x", b"X: a\n y"]),
+    ),
+    max_size=7,
+)
+small_bodies = st.lists(
+    st.sampled_from([b"", b"--b", b"--b--", b"X: x", b"X-N: 1", b"Content-Type: text/x", b"bb"]),
+    max_size=8,
+)
+
+
+@settings(max_examples=600, deadline=None)
+@given(
+    st.builds(Relay, checking, st.just({}), st.just(QUEUE_ID), st.sampled_from([0, 0, 0, 4, 8])),
+    st.builds(
+        lambda header, body: Sent(b"\n".join([*header, b"", *body, b""])),
+        mostly_plain,
+        small_bodies,
+    ),
+    places,
+)
+def test_a_header_that_checks_look_at_does_so_too(
+    relay: Relay, sent: Sent, places: set[int]
+) -> None:
+    check_both_ways(relay, sent, places)
+
+
 PLAIN = b"To: a@b.test\nMessage-Id: <m1@x.test>\n"
+FOLDED = b"Subject: a\n b\n"
+PARTED = b"Content-Type: multipart/mixed; boundary=b\n"
+MISSED = "regexp:{{/x-y/ IGNORE}}"
+
+
+@pytest.mark.parametrize(
+    ("texts", "header"),
+    [
+        ({"header_checks": MISSED}, FOLDED + PLAIN),
+        ({"header_checks": f"{MISSED}, {MISSES}"}, FOLDED + PLAIN),
+        ({"header_checks": MISSES, "mime_header_checks": "regexp:{{/^S/ IGNORE}}"}, FOLDED),
+        ({"body_checks": "regexp:{{/^S/ IGNORE}}"}, FOLDED + PLAIN),
+        ({"header_checks": MISSED, "body_checks": MISSED}, FOLDED + b"Content-Type: text/x-z\n"),
+        ({"header_checks": MISSED}, FOLDED + PARTED),
+        ({"header_checks": MISSED}, PARTED + b"Content-Type: text/plain\n"),
+        ({"header_checks": MISSED}, b"Content-Type: text/plain\n" + PARTED),
+        ({"header_checks": MISSED}, PARTED + b"Content-Type: multipart/mixed; boundary=c\n"),
+    ],
+)
+def test_a_header_in_which_checks_find_nothing_is_taken_at_once(
+    texts: dict[str, str], header: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    relay, sent = Relay(texts), Sent(header + b"\n--b\nX-Y: in a part\n\nX-Y: in a body\n--b--\n")
+    check_both_ways(relay, sent)
+    monkeypatch.delattr("cleanup.native.content_stage")
+    feed(relay.session(), [relay.frame(sent)])
+
+
+@pytest.mark.parametrize(
+    ("texts", "header"),
+    [
+        ({"header_checks": MISSED}, b"A: b\nX-Y: z\nC: d\n"),
+        ({"header_checks": MISSED}, b"A: b\nC: d\n x-y\n"),
+        ({"header_checks": "regexp:{{/^C/ IGNORE} {/^A/ DUNNO}}"}, b"A: b\nC: d\n"),
+        ({"header_checks": "regexp:{{/by.*with/ IGNORE}}"}, b"A: b\n"),
+        ({"header_checks": MISSES, "mime_header_checks": MISSED}, b"Content-ID: x-y\n"),
+        ({"header_checks": "fail:x"}, b"A: b\n"),
+        (
+            {"header_checks": MISSES, "mime_nesting_limit": "1"},
+            b"Content-Type: multipart/mixed" + b"; boundary=b" * 4 + b"\n" + PLAIN,
+        ),
+        ({"message_strip_characters": "q", "header_checks": MISSES}, b"A: b\n"),
+        ({"strict_8bitmime": "yes"}, b"A: b\n"),
+    ],
+)
+def test_what_checks_may_find_is_looked_at_header_by_header(
+    texts: dict[str, str], header: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    relay, sent = Relay(texts), Sent(header + b"\nb\n")
+    check_both_ways(relay, sent)
+    monkeypatch.delattr("cleanup.native.content_stage")
+    with pytest.raises(NameError):
+        feed(relay.session(), [relay.frame(sent)])
 
 
 @pytest.mark.parametrize(

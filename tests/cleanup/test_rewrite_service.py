@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from cleanup import rewrite_service
+from cleanup.mapping import AddressMaps, Site
 from cleanup.rewriters import Rewriters
 from common.params import CleanupParams
+from common.tables import Options
 from tests.cleanup.service import answering
 from tests.common.journal import Journal
 from tests.common.settings import load
@@ -56,6 +58,17 @@ def test_the_service_is_asked_in_external_form(internal: bytes, sent: bytes) -> 
     with answering(PLACE, [GREETING, answer(b'"x y"@new.test'), b""]) as heard:
         assert rewriters().local.recipient(internal) == b"x y@new.test"
     assert heard == [asked(sent)]
+
+
+def test_the_service_is_asked_about_what_tables_say_too() -> None:
+    params = load(CleanupParams, native_rewrite="no", ipc_timeout="1s")
+    options = Options(Journal())
+    found = rewriters()
+    site = Site.of(params, found.local, frozenset(), options)
+    maps = AddressMaps("some_maps", ["inline:{a@x=b@x.test}"], options, site, extends=False)
+    with answering(PLACE, [GREETING, answer(b"c@y.test"), b""]) as heard:
+        assert maps.addresses(b"a@x") == [b"c@y.test"]
+    assert heard == [asked(b"b@x.test")]
 
 
 def test_a_bare_local_part_may_hold_anything() -> None:

@@ -5,7 +5,9 @@ SEE ALSO
 """
 
 import time
+import tracemalloc
 from collections.abc import Iterable
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +15,15 @@ from hypothesis import strategies as st
 
 from common import record
 from common.record import Reader, RecordType
-from common.text import RUN_LEAST, TABLE_LIMIT, TEXT_HEADS, Lines, text_records, whole_lines
+from common.text import (
+    RUN_LEAST,
+    SHORT_BLOCK,
+    TABLE_LIMIT,
+    TEXT_HEADS,
+    Lines,
+    text_records,
+    whole_lines,
+)
 from tests.splits import cut
 
 LIMIT = 2048
@@ -144,6 +154,33 @@ def test_lines_of_one_length_between_others_lose_nothing(
             content[place] = ord("\n")
     expected = [("N", line) for line in bytes(content).split(b"\n")[:-1]]
     assert parse(whole_lines(bytes(content), LIMIT)) == expected
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.integers(0, 10**6),
+    st.integers(100, 2000),
+    st.sampled_from([0, 100, SHORT_BLOCK - 1, SHORT_BLOCK, 40_000]),
+)
+def test_very_short_lines_around_another_lose_nothing(seed: int, count: int, length: int) -> None:
+    chosen = Random(seed)
+    sizes = [chosen.randint(0, 20) for _ in range(count)]
+    content = b"".join(b"x" * size + b"\n" for size in (*sizes, length, *sizes))
+    found = parse(whole_lines(content, LIMIT))
+    assert joined(found) == content
+    assert [len(text) for _, text in found[:count]] == sizes
+    assert [len(text) for _, text in found[-count:]] == sizes
+
+
+def test_very_short_lines_are_not_all_objects_at_the_same_time() -> None:
+    content = b"".join(b"x" * (size % 5) + b"\n" for size in range(100_000))
+    tracemalloc.start()
+    try:
+        whole_lines(content, LIMIT)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 10 * len(content)  # a line of its own size takes twenty times as much
 
 
 def test_a_content_is_yielded_in_pieces_that_fit_a_write() -> None:

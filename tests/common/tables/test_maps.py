@@ -2,7 +2,7 @@
 
 import pytest
 
-from common.tables import Options, TableError
+from common.tables import Options, Table, TableError
 from common.tables.maps import Maps
 from tests.common.journal import Journal
 
@@ -33,6 +33,26 @@ def test_an_empty_answer_is_a_failure_in_the_name_of_the_parameter() -> None:
         "warning: some_maps lookup of a returns an empty string result",
         "warning: some_maps should return NO RESULT in case of NOT FOUND",
     ]
+
+
+def test_a_key_is_ruled_out_if_every_table_does_so() -> None:
+    misses, hits = "regexp:{{/a/ x}}", "regexp:{{/b/ x}}"
+    assert opened(misses, misses)[0].rules_out([b"b", b"c"])
+    assert opened()[0].rules_out([b"b"])
+    for others in ((misses, hits), (hits, misses), (misses, "inline:{a=1}"), ("fail:x",)):
+        maps, journal = opened(*others)
+        assert not maps.rules_out([b"c", b"b"])
+        assert maps.rules_out([])
+        assert journal.lines() == []
+
+
+def test_a_table_of_several_parameters_is_opened_once() -> None:
+    journal, kept = Journal(), dict[str, Table]()
+    names = ("regexp:{{/(/ x}}", "inline:{a=1}")
+    first = Maps("some_maps", names, Options(journal), kept)
+    second = Maps("other_maps", reversed(names), Options(journal), kept)
+    assert len(journal.lines()) == 1
+    assert first.tables == second.tables[::-1] == list(kept.values())
 
 
 def test_parts_of_a_key_are_not_looked_up_in_patterns() -> None:

@@ -10,6 +10,7 @@ from random import Random
 
 import pytest
 
+from common.config import encoded
 from common.tables import TableError, filters, patterns
 from common.tables.patterns import PatternTable
 from common.tables.regexp import has_back_reference
@@ -139,6 +140,47 @@ def test_filters_change_no_answer(kind: str, seed: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("seed", range(20))
+def test_what_is_ruled_out_is_not_there(kind: str, seed: int, tmp_path: Path) -> None:
+    random = Random(f"rules out {kind} {seed}")
+    for size in range(1, 9):
+        lines = [map_cases.rule_line(random, kind) for _ in range(size)]
+        table, _ = file_table(kind, tmp_path / "t", "\n".join(lines) + "\n")
+        for subject in map_cases.SUBJECTS:
+            assert not table.rules_out([b"\xff", encoded(subject)]) or table.lookup(subject) is None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("others", [0, 1, 40])
+def test_a_look_is_enough_where_no_rule_matches(kind: str, others: int, tmp_path: Path) -> None:
+    rules = "".join(f"/^X-{number}: b/ x\n/c{number}d/ x\n" for number in range(others))
+    rules += "/q/!/w/ pair\n" if kind == "regexp" else "/q/ one\n"
+    rules += "/(a)\\1/ twice\nif /y/\n/z/ both\nendif\n"
+    table, journal = file_table(kind, tmp_path / "t", rules)
+    known = [b"aa", b"q", b"yz", b"c0d"[: 3 * others], b"X-0: b"[: 6 * others]]
+    for key in filter(None, known):
+        assert not table.rules_out([key])
+        assert not table.rules_out([b"e", key, b"e"])
+    assert table.rules_out([b"a", b"y", b"w", b"e\0aa", b"", b"e" * 1000])
+    assert table.rules_out([])
+    # An if decides nothing by itself; and what is no match is one to a rule turned round.
+    table, _ = file_table(kind, tmp_path / "t", rules + "!/e/ other\n")
+    assert not table.rules_out([b"a"])
+    assert journal.lines() == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_search_that_takes_long_is_left_to_the_lookup(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table, journal = file_table(kind, tmp_path / "t", "/b/ one\n")
+    assert table.rules_out([b"a"])
+    monkeypatch.setattr(patterns, "SLOW_SECONDS", -1.0)
+    assert not table.rules_out([b"a"])
+    assert journal.lines() == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_back_reference_among_many_rules_is_its_own_patterns(kind: str, tmp_path: Path) -> None:
     others = "".join(f"/q{number}(w)(e)/ other\n" for number in range(20))
     table, journal = file_table(kind, tmp_path / "t", others + "/(a)\\1/ twice\n")
@@ -177,6 +219,8 @@ def test_a_search_that_explodes_is_given_up_in_time(bomb: str, others: int, tmp_
     text = "".join([*rules, f"/{bomb}/ boom\n/^a+b$/ plain\n"])
     table, journal = file_table("pcre", path, text)
     header = "a" * 50_000 + "b"
+    assert not table.rules_out([header.encode()])
+    assert journal.lines() == []
     begun = time.process_time()
     with pytest.raises(TableError):
         table.lookup(header)
