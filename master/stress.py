@@ -1,10 +1,9 @@
 """stress - overload of a service: told to its processes, and to the operator
 
 DESCRIPTION
-    A service is overloaded when a client takes its last process but one.
-    That is remembered for a while: processes started meanwhile get the
-    parameters of overload, and when no process is left the log says so, not
-    too often.
+    A service is overloaded when a client needs the last process that it may
+    have. That is remembered for a while: processes started meanwhile get the
+    parameters of overload. When all are taken the log says so, not too often.
 
 SEE ALSO
     spec/master-protocol.md, section 4
