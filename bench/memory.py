@@ -94,6 +94,15 @@ def private(process: Process) -> int:
     return int(psutil.Process(process.pid).memory_full_info().uss)
 
 
+def anonymous(process: Process) -> int:
+    """Return the bytes that hold no file, whether a forked process has them too or not.
+
+    What master shares changes with who lives: its private memory tells that, not growth alone.
+    """
+    found = psutil.Process(process.pid).memory_info()
+    return int(found.rss - found.shared)
+
+
 def peaks(instance: Instance) -> Usage:
     """Return the most private memory that any worker has while 10 MiB come at a time."""
     for process in workers(instance):

@@ -12,8 +12,8 @@ from bench.memory import (
     LARGEST,
     LARGEST_PEAK,
     SETTINGS,
+    anonymous,
     peaks,
-    private,
     send,
     usages,
 )
@@ -39,9 +39,9 @@ def test_master_does_not_grow_with_the_workers_that_come_and_go() -> None:
         master = instance.start().master()
         assert master
         send(instance, CHUNK)
-        first = private(master)
+        first = anonymous(master)
         send(instance, CHUNK)
-        assert private(master) - first < SLACK
+        assert anonymous(master) - first < SLACK
 
 
 @pytest.mark.parametrize("native", ["yes", "no"])
