@@ -287,6 +287,7 @@ def test_threads_that_are_stuck_for_ever_are_not_made_without_limit(
             asked.ask(f"10.0.0.{count}", Lane.KNOWN)
             count += 1
         clock.now += ENDLESS_SECONDS + 1
+    service.busy(ENDLESS_LIMIT)  # waits for them, if they come
     assert ENDLESS_LIMIT <= service.most_at_a_time <= ENDLESS_LIMIT + THREADS[Lane.KNOWN]
 
 
