@@ -311,6 +311,7 @@ def run(
 
 # Not the shared generator: a test may seed that, and so may the one that runs beside it.
 RANDOM = random.SystemRandom()
+GIVEN: set[int] = set()  # ports, to tests of this process
 
 
 def free_port() -> int:
@@ -322,7 +323,9 @@ def free_port() -> int:
         port = RANDOM.randrange(21200, 32000)  # below Linux's ephemeral range
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
-            return port
+            if port not in GIVEN:  # to somebody who has not bound it yet
+                GIVEN.add(port)
+                return port
     pytest.fail("no free port in 100 tries")
 
 
