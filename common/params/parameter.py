@@ -9,8 +9,8 @@ SEE ALSO
 """
 
 import functools
-from collections.abc import Callable
-from typing import Any, NamedTuple, Never, NewType, dataclass_transform
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, NamedTuple, Never, NewType, dataclass_transform
 
 Seconds = NewType("Seconds", float)
 Words = NewType("Words", tuple[str, ...])
@@ -70,6 +70,19 @@ def parameter(
 class Params:
     """Values of the parameters that the class and its bases declare."""
 
+    own: ClassVar[Mapping[str, Parameter]]  # of the class itself, by the names of attributes
+
+    def __init_subclass__(cls) -> None:
+        """Take the declarations away: a value that nobody gave must be missed, not be one."""
+        hints = vars(cls).get("__annotations__", {})
+        facts = {name: vars(cls)[name] for name in hints}
+        cls.own = {
+            name: Parameter(**{"name": name, "kind": hint, **facts[name]})
+            for name, hint in hints.items()
+        }
+        for name in hints:
+            delattr(cls, name)
+
     def __init__(self, **values: object) -> None:
         self.__dict__.update(values)
 
@@ -78,19 +91,9 @@ class Params:
 
 
 @functools.cache
-def declared(kind: type) -> tuple[Parameter, ...]:
+def declared(kind: type[Params]) -> tuple[Parameter, ...]:
     """Return the parameters that a class declares, inherited ones first."""
     found: dict[str, Parameter] = {}
     for base in reversed(kind.__mro__):
-        found |= own(base)
+        found |= getattr(base, "own", {})
     return tuple(found.values())
-
-
-@functools.cache
-def own(kind: type) -> dict[str, Parameter]:
-    """Return the parameters that a class itself declares, by the names of their attributes."""
-    facts = vars(kind)
-    return {
-        name: Parameter(**{"name": name, "kind": hint, **facts[name]})
-        for name, hint in facts.get("__annotations__", {}).items()
-    }

@@ -166,3 +166,8 @@ def test_the_instance_name_is_the_log_name() -> None:
 def test_parameters_cannot_be_changed_once_loaded() -> None:
     with pytest.raises(AttributeError, match="soft_bounce"):
         load(QmqpdParams).soft_bounce = True  # type: ignore[misc]  # that is the point
+
+
+def test_a_value_that_nobody_gave_is_missed() -> None:
+    with pytest.raises(AttributeError, match="mail_name"):
+        _ = SuiteParams().mail_name  # type: ignore[call-arg]  # that is the point

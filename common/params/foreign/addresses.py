@@ -4,7 +4,7 @@ SEE ALSO
     cleanup(8), trivial-rewrite(8)
 """
 
-from common.params.parameter import Text, Words, parameter
+from common.params.parameter import Params, Text, Words, parameter
 
 
 def own_networks(text: Text) -> str:
@@ -14,7 +14,7 @@ def own_networks(text: Text) -> str:
     return interfaces.networks(text)
 
 
-class Addresses:
+class Addresses(Params):
     """Read where addresses are rewritten and resolved."""
 
     local_transport: str = parameter(

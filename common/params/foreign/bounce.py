@@ -4,10 +4,10 @@ SEE ALSO
     bounce(8)
 """
 
-from common.params.parameter import Seconds, Words, parameter
+from common.params.parameter import Params, Seconds, Words, parameter
 
 
-class Bounce:
+class Bounce(Params):
     """Read by Postfix's bounce, and whoever asks it for reports."""
 
     disable_verp_bounces: bool = parameter(

@@ -4,10 +4,10 @@ SEE ALSO
     cleanup(8), header_checks(5)
 """
 
-from common.params.parameter import Words, parameter
+from common.params.parameter import Params, Words, parameter
 
 
-class Content:
+class Content(Params):
     """Read where messages are inspected."""
 
     enable_errors_to: bool = parameter(

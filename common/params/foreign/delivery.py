@@ -4,10 +4,10 @@ SEE ALSO
     local(8), virtual(8), pipe(8)
 """
 
-from common.params.parameter import LongInt, Seconds, Words, parameter
+from common.params.parameter import LongInt, Params, Seconds, Words, parameter
 
 
-class Delivery:
+class Delivery(Params):
     """Read by Postfix's local, virtual and pipe."""
 
     export_environment: Words = parameter(

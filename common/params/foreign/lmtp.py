@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from common.params.foreign.smtp import Smtp
 from common.params.foreign.smtp_security import SmtpSecurity
-from common.params.parameter import Parameter, declared, parameter
+from common.params.parameter import Parameter, Params, declared, parameter
 
 NO_TWINS = {"smtp_always_send_ehlo", "smtp_never_send_ehlo", "smtp_tls_dane_insecure_mx_policy"}
 # Where the default is not smtp's.
@@ -26,7 +26,7 @@ DEFAULTS = {
 }
 
 
-class Lmtp:
+class Lmtp(Params):
     """Read by Postfix's lmtp, besides what smtp reads."""
 
     lmtp_assume_final: bool = parameter(

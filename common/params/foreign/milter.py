@@ -4,10 +4,10 @@ SEE ALSO
     cleanup(8), smtpd(8)
 """
 
-from common.params.parameter import Words, parameter
+from common.params.parameter import Params, Words, parameter
 
 
-class Milter:
+class Milter(Params):
     """Read where Milters are spoken to."""
 
     milter_unknown_command_macros: Words = parameter("", "Macros sent for unknown commands.")

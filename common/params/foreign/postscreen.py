@@ -4,10 +4,10 @@ SEE ALSO
     postscreen(8), dnsblog(8)
 """
 
-from common.params.parameter import Seconds, Words, parameter
+from common.params.parameter import Params, Seconds, Words, parameter
 
 
-class Postscreen:
+class Postscreen(Params):
     """Read by Postfix's postscreen and dnsblog."""
 
     dnsblog_reply_delay: Seconds = parameter("0s", "Pause before dnsblog answers, for tests.")

@@ -4,10 +4,10 @@ SEE ALSO
     qmgr(8)
 """
 
-from common.params.parameter import Seconds, Words, parameter
+from common.params.parameter import Params, Seconds, Words, parameter
 
 
-class QueueManager:
+class QueueManager(Params):
     """Read by Postfix's qmgr."""
 
     qmgr_message_active_limit: int = parameter("20000", "Messages in the active queue.", least=1)

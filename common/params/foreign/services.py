@@ -4,10 +4,10 @@ SEE ALSO
     master(5), verify(8), anvil(8), flush(8), scache(8), proxymap(8)
 """
 
-from common.params.parameter import Seconds, Words, parameter
+from common.params.parameter import Params, Seconds, Words, parameter
 
 
-class Services:
+class Services(Params):
     """Read by Postfix's small daemons and their clients."""
 
     postlogd_watchdog_timeout: Seconds = parameter("10s", "Watchdog of postlogd.", least=10)

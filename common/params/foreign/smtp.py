@@ -4,10 +4,10 @@ SEE ALSO
     smtp(8)
 """
 
-from common.params.parameter import Seconds, Words, parameter
+from common.params.parameter import Params, Seconds, Words, parameter
 
 
-class Smtp:
+class Smtp(Params):
     """Read by Postfix's smtp."""
 
     enable_idna2003_compatibility: bool = parameter(

@@ -4,10 +4,10 @@ SEE ALSO
     smtp(8), tls_table
 """
 
-from common.params.parameter import Seconds, Words, parameter
+from common.params.parameter import Params, Seconds, Words, parameter
 
 
-class SmtpSecurity:
+class SmtpSecurity(Params):
     """Read by Postfix's smtp, for TLS and SASL."""
 
     smtp_tls_security_level: str = parameter(

@@ -4,10 +4,10 @@ SEE ALSO
     smtpd(8)
 """
 
-from common.params.parameter import LongInt, Seconds, Words, parameter
+from common.params.parameter import LongInt, Params, Seconds, Words, parameter
 
 
-class Smtpd:
+class Smtpd(Params):
     """Read by Postfix's smtpd."""
 
     local_header_rewrite_clients: Words = parameter(

@@ -4,10 +4,10 @@ SEE ALSO
     smtpd(8), access(5)
 """
 
-from common.params.parameter import Seconds, Words, parameter
+from common.params.parameter import Params, Seconds, Words, parameter
 
 
-class SmtpdAccess:
+class SmtpdAccess(Params):
     """Read by Postfix's smtpd, for access and relay control."""
 
     access_map_defer_code: int = parameter(

@@ -4,10 +4,10 @@ SEE ALSO
     smtpd(8)
 """
 
-from common.params.parameter import Seconds, Words, parameter
+from common.params.parameter import Params, Seconds, Words, parameter
 
 
-class SmtpdSecurity:
+class SmtpdSecurity(Params):
     """Read by Postfix's smtpd, for TLS and SASL."""
 
     broken_sasl_auth_clients: bool = parameter("no", "Announce AUTH in the old form with = too.")

@@ -4,10 +4,10 @@ SEE ALSO
     tlsmgr(8)
 """
 
-from common.params.parameter import Seconds, Words, parameter
+from common.params.parameter import Params, Seconds, Words, parameter
 
 
-class Tls:
+class Tls(Params):
     """Read by Postfix's programs that speak TLS."""
 
     openssl_path: str = parameter("openssl", 'Where the openssl command is, for "postfix tls".')

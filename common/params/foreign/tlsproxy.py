@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from common.params.foreign.smtp_security import SmtpSecurity
 from common.params.foreign.smtpd_security import SmtpdSecurity
-from common.params.parameter import Parameter, Seconds, declared, parameter
+from common.params.parameter import Parameter, Params, Seconds, declared, parameter
 
 SERVER = (
     *("CAfile", "CApath", "always_issue_session_ids", "ask_ccert", "ccert_verifydepth"),
@@ -37,7 +37,7 @@ TWINS = {
 }
 
 
-class Tlsproxy:
+class Tlsproxy(Params):
     """Read by Postfix's tlsproxy."""
 
     tlsproxy_client_loglevel_parameter: str = parameter(

@@ -4,10 +4,10 @@ SEE ALSO
     postfix(1), postmulti(1), sendmail(1)
 """
 
-from common.params.parameter import Words, parameter
+from common.params.parameter import Params, Words, parameter
 
 
-class Tools:
+class Tools(Params):
     """Read by Postfix's commands and scripts."""
 
     shlib_directory: str = parameter("/usr/lib/postfix", "Where loadable tables are.", least=1)
