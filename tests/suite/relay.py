@@ -22,6 +22,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Self
 
+import psutil
+
 from tests.suite import peers
 from tests.suite.instance import BASE, Instance, free_port, run
 from tests.suite.reference import write_configuration
@@ -121,6 +123,12 @@ class PostfixRelay(Relay):
         return self.postfix(*arguments)
 
 
+def listens(pid: int) -> bool:
+    """Tell whether a process takes connections."""
+    found = psutil.Process(pid).net_connections("inet")
+    return any(one.status == psutil.CONN_LISTEN for one in found)
+
+
 @contextlib.contextmanager
 def sink(port: int, folder: Path, *options: str) -> Iterator[Path]:
     """Take mail by SMTP, or LMTP with -L; each message becomes a file in the folder."""
@@ -129,6 +137,7 @@ def sink(port: int, folder: Path, *options: str) -> Iterator[Path]:
     command = [str(peers.program("smtp-sink")), "-u", "nobody", "-d", f"{folder}/%s."]
     with subprocess.Popen([*command, *options, f"127.0.0.1:{port}", "100"]) as process:
         try:
+            wait_for(lambda: listens(process.pid), 10, "smtp-sink")
             yield folder
         finally:
             process.kill()
