@@ -11,6 +11,7 @@ SEE ALSO
 """
 
 import os
+import resource
 import signal
 import socket
 import time
@@ -61,6 +62,7 @@ NO_FILE_ID = "NOQUEUE"
 # there are no more processes waiting for such clients than for any, nor for longer.
 NEXT_SECONDS = 0.02
 MESSAGES_LIMIT = 100
+PIPELINE = 16  # of these on their way here, while nothing lets us wait
 
 
 def prepare(params: CleanupParams) -> Rules:
@@ -98,6 +100,8 @@ class Dialogue(Protocol):
     """A message's way from its client into a queue file; no I/O."""
 
     message: Message
+    credit: int  # how many messages the client may have on their way, to be told with the verdict
+    rest: bytes  # what came behind the message
 
     def __init__(self, rules: HeaderRules, log: Journal, queue_id: str, now: int) -> None: ...
 
@@ -130,20 +134,24 @@ class Cleanup:
         self.desk: MilterDesk | None = None  # of the message at work
         self.stale_logs = StaleLogs(self.params.hash_queue_names, self.params.hash_queue_depth)
         self.file: QueueFile | None = None
+        self._left = 0  # messages that this connection may carry
+        self._waited = 0  # how often we had waited when this message began
 
     def serve(self, connection: SocketType) -> None:
         """Take one message as records and answer."""
         self._serve(connection, Session)
 
     def serve_native(self, connection: SocketType) -> None:
-        """Take messages as frames, one after the other, and answer each."""
-        answered = self._serve(connection, NativeSession)
+        """Take messages as frames, one behind the other, and answer each."""
         set_io_timeout(connection, NEXT_SECONDS)
-        for _ in range(1, min(self.params.max_use, MESSAGES_LIMIT)):
-            if not answered or not (opening := self._receive_next(connection)):
-                return
+        self._left = min(self.params.max_use, MESSAGES_LIMIT) - 1
+        self._waited = waited()
+        rest = self._serve(connection, NativeSession)
+        while rest is not None and (data := rest or self._receive_next(connection)):
             signal.alarm(int(self.params.daemon_timeout))  # each has a time of its own
-            answered = self._serve(connection, NativeSession, opening)
+            self._left = max(self._left - 1, 0)
+            self._waited = waited()
+            rest = self._serve(connection, NativeSession, data)
 
     def outdated(self) -> bool:
         """Tell whether the next message is for a process that opens its tables anew."""
@@ -155,8 +163,13 @@ class Cleanup:
         checks = rules.inspection and rules.inspection.checks
         return bool(checks and checks.outdated())
 
-    def _serve(self, connection: SocketType, kind: type[Dialogue], opening: bytes = b"") -> bool:
-        """Take one message, of which the opening is here; tell whether it was answered."""
+    def _serve(
+        self, connection: SocketType, kind: type[Dialogue], opening: bytes = b""
+    ) -> bytes | None:
+        """Take one message, of which the opening is here.
+
+        Returns what has come behind it, None if it was not answered.
+        """
         if self.rules.headers.addresses:
             self.rules.headers.addresses.begin()
         if self.service:
@@ -174,7 +187,7 @@ class Cleanup:
             reason = error.strerror if isinstance(error, OSError) else error
             reason = "out of memory" if isinstance(error, MemoryError) else reason
             session.message.warn(f"{reason} while reading from the cleanup client")
-            return False
+            return None
         finally:
             self._discard_file()
             self.desk.close()
@@ -191,7 +204,7 @@ class Cleanup:
         self._discard_file()
         os._exit(1)
 
-    def _converse(self, connection: SocketType, session: Dialogue, opening: bytes) -> bool:
+    def _converse(self, connection: SocketType, session: Dialogue, opening: bytes) -> bytes | None:
         if greeting := session.greeting():
             connection.sendall(greeting)
         # While the client makes records of its message:
@@ -203,23 +216,40 @@ class Cleanup:
         while not session.finished:
             data = data or self._receive(connection)
             if not data:
-                return False  # given up; whoever did that has logged why
+                return None  # given up; whoever did that has logged why
             self._store(session, session.receive_data(data))
             if self.service and self.service.failed:
                 session.fail(Status.WRITE_FAILED)
             data = b""
         self._complete(session)
-        return self._answer(connection, session)
+        session.credit = self._credit()
+        return session.rest if self._answer(connection, session) else None
 
     def _receive_next(self, connection: SocketType) -> bytes:
         """Return the beginning of a client's next message, nothing if there is none for us."""
-        rules = self.rules.headers
-        if rules.addresses or rules.inspection or rules.milter_checks:
+        if self._left and self._opens_tables():
             # What is not read yet a client sends once more, to a process with fresh tables.
             waits = receive_next(connection, 1, socket.MSG_PEEK)
             if not waits or self.outdated():
                 return b""
-        return receive_next(connection)
+        data = receive_next(connection) if self._left else b""
+        if not data:
+            # No more can come from now on; what just came is served.
+            self._left = 0
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RD)
+            data = receive_next(connection)
+        return data
+
+    def _opens_tables(self) -> bool:
+        rules = self.rules.headers
+        return bool(rules.addresses or rules.inspection or rules.milter_checks)
+
+    def _credit(self) -> int:
+        """Return how many messages the client may have on their way to us."""
+        # Where something lets us wait, as a disk does, other processes get on meanwhile.
+        waits = self._opens_tables() or waited() > self._waited
+        return min(self._left, 1 if waits else PIPELINE)
 
     def _receive(self, connection: SocketType) -> bytes:
         """Return what comes next, mostly here already; empty at the end."""
@@ -342,6 +372,11 @@ class Cleanup:
         if self.params.in_flow_delay:
             with suppress(BlockingIOError):
                 os.write(FLOW_WRITE_FD, b"\0")
+
+
+def waited() -> int:
+    """Return how often this process has waited for something so far."""
+    return resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
 
 
 def receive_next(connection: SocketType, size: int = READ_SIZE, flags: int = 0) -> bytes:

@@ -40,6 +40,8 @@ CLOSING = record.encode(RecordType.EXTRACTED) + record.encode(RecordType.END)
 class NativeSession:
     """One message, from its frame to the verdict."""
 
+    rest: bytes = b""  # what has come of the next frame
+    credit: int = 0  # how many frames the client may have on their way, as it will be told
     _facts: bytearray | None = None  # of a frame that is not whole up to its content
     _facts_wanted: int = 0  # bytes that must be here before they are looked at again
     _missing: int | None = None  # bytes of content
@@ -66,10 +68,11 @@ class NativeSession:
         if self._missing is None:
             self._receive_facts(data)
         else:
+            data, self.rest = data[: self._missing], data[self._missing :]
             self._missing -= len(data)
             if not self.message.status:
                 self._take_text(data)
-        if self._missing is not None and self._missing <= 0:
+        if self._missing == 0:
             self._finish()
         return self.message.take_output()
 
@@ -80,7 +83,8 @@ class NativeSession:
     def verdict(self) -> bytes:
         """Return what the client is told."""
         message = self.message
-        return frame.encode_verdict(message.verdict(), message.queue_id, message.reason)
+        status = message.verdict()
+        return frame.encode_verdict(status, message.queue_id, message.reason, self.credit)
 
     def _receive_facts(self, data: bytes) -> None:
         """Collect what stands in front of the content, and begin the content behind it."""
@@ -94,7 +98,7 @@ class NativeSession:
             self._facts, self._facts_wanted = bytearray(data), frame.facts_size(data)
             return
         handover, size, content_size = found
-        text = data[size:]
+        text, self.rest = data[size : size + content_size], data[size + content_size :]
         self._missing = content_size - len(text)
         self.message.ask(handover.options)
         if not self.message.status:
@@ -179,8 +183,6 @@ class NativeSession:
 
     def _finish(self) -> None:
         """Write what ends the message, all of its content being here."""
-        if self._missing:
-            raise PeerError("data behind a frame")
         self.finished = True
         message, recipients = self.message, self._envelope.recipients
         if message.status:

@@ -23,6 +23,9 @@ from common.record import Reader
 class Session:
     """One message, from the greeting to the verdict."""
 
+    credit: int = 0  # no message follows on the same connection
+    rest: bytes = b""
+
     def __init__(self, rules: HeaderRules, log: Journal, queue_id: str, now: int) -> None:
         self.message = Message(rules.params, log, queue_id, now)
         self._opening: bytearray | None = bytearray()  # bytes before the first record

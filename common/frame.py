@@ -10,7 +10,7 @@ DESCRIPTION
 
 SEE ALSO
     docs/frame.md
-    common.cleanup_client, cleanup.native
+    common.cleanup_link, cleanup.native
 """
 
 import struct
@@ -21,11 +21,11 @@ from common.client import Client
 from common.errors import PeerError
 from common.handover import Handover
 
-MAGIC = b"PoR1"  # the digit is the version
+MAGIC = b"PoR2"  # the digit is the version
 # Magic, options, arrival, family, port, port logging; the sizes of name, address, by, content
 # filter, delimiters and sender; the count of recipients and their bytes; the size of the content.
 HEAD = struct.Struct("!4sIQHHH8IQ")
-VERDICT = struct.Struct("!4sIHI")  # magic, status, sizes of queue id and reason
+VERDICT = struct.Struct("!4sIHHI")  # magic, status, credit, sizes of queue id and reason
 REASON_LIMIT = 100_000  # bytes; more cannot be a reply to a client
 
 
@@ -114,21 +114,21 @@ def split(buffer: bytes, start: int, sizes: Sequence[int], total: int) -> list[b
     return [buffer[one:next_one] for one, next_one in pairwise(places)]
 
 
-def encode_verdict(status: int, queue_id: str, reason: bytes) -> bytes:
-    """Return the answer to a frame."""
+def encode_verdict(status: int, queue_id: str, reason: bytes, credit: int) -> bytes:
+    """Return the answer to a frame; credit: how many more may be on their way from now on."""
     name = queue_id.encode()
-    return VERDICT.pack(MAGIC, status, len(name), len(reason)) + name + reason
+    return VERDICT.pack(MAGIC, status, credit, len(name), len(reason)) + name + reason
 
 
-def decode_verdict(buffer: bytes) -> tuple[tuple[int, str, bytes], int] | None:
-    """Return status, queue id and reason, and the bytes they took; None when more is needed.
+def decode_verdict(buffer: bytes) -> tuple[tuple[int, str, bytes, int], int] | None:
+    """Return status, queue id, reason and credit, and their size; None when more is needed.
 
     Raises:
         PeerError: it is no answer of our version, or endless.
     """
     if len(buffer) < VERDICT.size:
         return None
-    magic, status, name_size, reason_size = VERDICT.unpack_from(buffer)
+    magic, status, credit, name_size, reason_size = VERDICT.unpack_from(buffer)
     if magic != MAGIC or reason_size > REASON_LIMIT:
         raise PeerError("unexpected answer to a frame")
     end = VERDICT.size + name_size + reason_size
@@ -136,4 +136,4 @@ def decode_verdict(buffer: bytes) -> tuple[tuple[int, str, bytes], int] | None:
         return None
     name_end = VERDICT.size + name_size
     name = buffer[VERDICT.size : name_end].decode("latin-1")
-    return (status, name, buffer[name_end:end]), end
+    return (status, name, buffer[name_end:end], credit), end

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from common import fast, macro
-from common.cleanup_client import native_path
+from common.cleanup_links import native_path
 from common.config import MainCf
 from common.errors import ConfigError
 from common.options import Options

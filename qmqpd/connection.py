@@ -10,6 +10,7 @@ SEE ALSO
 """
 
 import enum
+import math
 import select
 import socket
 import time
@@ -18,6 +19,7 @@ from typing import NamedTuple
 
 from common import netstring
 from common.cleanup_client import CONNECT_RETRY, Delivery
+from common.cleanup_link import Passage
 from common.client import UNKNOWN, Client
 from common.log import printable
 from common.status import Status, Verdict, reply_to
@@ -58,6 +60,9 @@ class Wait(NamedTuple):
     deadline: float  # monotonic
 
 
+ELSEWHERE = Wait(-1, 0, math.inf)  # the links see to it
+
+
 class Connection:
     """A client at work."""
 
@@ -66,7 +71,8 @@ class Connection:
     queue_id: str = ""
     _label: str = ""
     _session: Session | None = None
-    _delivery: Delivery | None = None
+    _passage: "Passage[Connection] | None" = None  # to a cleanup of our own
+    _delivery: Delivery | None = None  # to any other
     _reply: bytes = b""
     _verbosity: int = 0
     _refusal: bytes = b""  # known before cleanup has seen the message
@@ -123,6 +129,8 @@ class Connection:
 
     def dismiss(self, reason: str) -> None:
         """Close, whatever the client is doing; it is told to try again unless a reply is here."""
+        if self._passage and self.service.links.settle(self._passage):
+            self.hear(self._passage)
         if self._delivery and self._delivery.settle():
             self._report(self._delivery.status, self._delivery.reason)
         if not self._reply:
@@ -140,8 +148,17 @@ class Connection:
         self.step = Step.DONE
         if self._delivery:
             self._delivery.close()
-            self._delivery = None  # it knows us, and waiting for the collector takes memory
+        # They know us, and waiting for the collector takes memory.
+        self._delivery = self._passage = None
         self._socket.close()
+
+    def hear(self, passage: "Passage[Connection]") -> None:
+        """Learn what became of the message; then advance() goes on."""
+        if passage.queue_id:
+            self._announce(passage.queue_id)
+        else:
+            self.service.log.warning(passage.failure)
+        self._report(passage.status, passage.reason)
 
     # The steps, in order.
 
@@ -188,7 +205,8 @@ class Connection:
 
     def _deliver(self) -> Wait | None:
         delivery = self._delivery
-        assert delivery is not None
+        if delivery is None:
+            return ELSEWHERE
         if delivery.advance():
             self._report(delivery.status, delivery.reason)
             return None
@@ -243,14 +261,16 @@ class Connection:
             self._refusal = delimiters_trouble(parcel.delimiters, allowed)
         if submission.too_large:
             self._refusal = b"Error: message too large"
-        self._delivery = Delivery(
-            self.service.cleanup,
-            self.service.kept,
-            None if self._refusal else parcel,
-            self._announce,
-            self.service.log.warning,
-        )
         self.step = Step.CLEANUP
+        if not self._refusal:
+            self._passage = self.service.links.send(self, parcel)
+        if self._passage is None:
+            self._delivery = Delivery(
+                self.service.cleanup,
+                None if self._refusal else parcel,
+                self._announce,
+                self.service.log.warning,
+            )
 
     def _announce(self, queue_id: str) -> None:
         self.queue_id = queue_id
@@ -259,7 +279,8 @@ class Connection:
     def _expire_delivery(self) -> None:
         """Give up a silent cleanup; before that, only an attempt to connect is due again."""
         delivery = self._delivery
-        if delivery and time.monotonic() >= delivery.deadline and delivery.expire():
+        if delivery and time.monotonic() >= delivery.deadline:
+            delivery.expire()
             self._report(delivery.status, delivery.reason)
 
     def _report(self, status: int, reason: bytes) -> None:

@@ -9,6 +9,7 @@ DESCRIPTION
 
 import contextlib
 import heapq
+import math
 import select
 from collections import Counter
 from collections.abc import Iterator
@@ -41,7 +42,7 @@ class Parking:
     def __init__(self, epoll: select.epoll) -> None:
         self.held_bytes = 0  # of packets that are not complete
         self.per_address: Counter[str] = Counter()
-        self.delivering: set[Connection] = set()  # cleanup lets them wait
+        self.delivering: set[Connection] = set()  # cleanup has their messages
         self._epoll = epoll
         self._places: dict[Connection, Place] = {}
         self._watched: dict[int, Connection] = {}
@@ -104,7 +105,7 @@ class Parking:
             place = self._places[connection] = Place()
             self.per_address[connection.client.address] += 1
         before, place.wait = place.wait, wait
-        if place.entry is None or wait.deadline < place.entry[0]:
+        if wait.deadline < (place.entry[0] if place.entry else math.inf):
             self._schedule(connection, place)
         self._watch(connection, before, wait)
         held = connection.held()

@@ -4,10 +4,12 @@ SEE ALSO
     qmqpd.connection
 """
 
+import select
 import time
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from common.cleanup_client import CleanupService, Kept
+from common.cleanup_client import CleanupService
+from common.cleanup_links import Links
 from common.log import Log
 from common.params import QmqpdParams
 from common.sandbox.needs import NameFiles
@@ -15,6 +17,9 @@ from qmqpd.access import Access
 from qmqpd.handover import HandoverRules
 from qmqpd.names import Resolver
 from qmqpd.session import Limits
+
+if TYPE_CHECKING:
+    from qmqpd.connection import Connection
 
 LOOK_SECONDS = 0.1  # between two looks at the files of name lookups
 
@@ -50,7 +55,8 @@ class Service:
         self.limits = rules.limits
         self.handover = rules.handover
         self.cleanup = rules.cleanup
-        self.kept = Kept()
+        self.epoll = select.epoll()  # tells the worker what has happened
+        self.links: Links[Connection] = Links(rules.cleanup, self.epoll)
         self.log = log
         self.access = access
         self.resolver = resolver

@@ -42,7 +42,8 @@ class Worker:
         self.service = service
         self.params = service.params
         self.finished = 0  # connections
-        self._epoll = select.epoll()
+        self._epoll = service.epoll
+        self._links = service.links
         self._parking = Parking(self._epoll)
         self._listeners = {fd: socket.socket(fileno=fd) for fd in child.listeners}
         self._families = {fd: int(one.family) for fd, one in self._listeners.items()}
@@ -69,6 +70,8 @@ class Worker:
             for descriptor, _ in self._epoll.poll(self._timeout()):
                 self._handle(descriptor)
             self._check_time()
+            self._pass_on()
+            self._retire()
             self._report()
 
     def _handle(self, descriptor: int) -> None:
@@ -77,6 +80,8 @@ class Worker:
             self._accept(listener, self._families[descriptor])
         elif connection := self._parking.watching(descriptor):
             self._settle(connection, advanced(connection, connection.advance))
+        elif descriptor in self._links:
+            self._links.advance(descriptor)
         elif descriptor == STATUS_FD:
             self._drain(self.params.qmqpd_drain_timeout)
         elif descriptor == self._signals:
@@ -151,9 +156,17 @@ class Worker:
             for connection in self._parking.nameless(address):
                 self._settle(connection, advanced(connection, connection.advance))
 
+    def _pass_on(self) -> None:
+        """Tell clients what became of their messages."""
+        for passage in self._links.arrivals():
+            connection = passage.owner
+            connection.hear(passage)
+            self._settle(connection, advanced(connection, connection.advance))
+
     def _check_time(self) -> None:
         """Act on what did not happen in time."""
         now = time.monotonic()
+        self._links.check_time(now)
         if now >= self._pat_at:
             self._pat_watchdog(now)
         due = self._parking.next_deadline()
@@ -200,6 +213,12 @@ class Worker:
             else:
                 self._epoll.unregister(listener)
 
+    def _retire(self) -> None:
+        """Take no more clients after max_use, unless some are slow: those would keep us."""
+        if self.finished >= self.params.max_use and self._leave_at is self._resume_at is None:
+            slow = len(self._parking) - len(self._parking.delivering)
+            self._set_accepting(bool(slow or self._is_stalled()))
+
     def _done(self) -> bool:
         if len(self._parking):
             return False
@@ -213,8 +232,10 @@ class Worker:
         """Return the seconds until something is due without any event."""
         idle_end = None if len(self._parking) else self._idle_since + self.params.max_idle
         parked = self._parking.next_deadline()
+        links = self._links.next_deadline()
+        stall = self._links.stall() if self._reported == AVAILABLE else None
         due = min(self._pat_at, self._retry_at)
-        for moment in (parked, self._resume_at, self._leave_at, idle_end):
+        for moment in (parked, links, stall, self._resume_at, self._leave_at, idle_end):
             if moment is not None and moment < due:
                 due = moment
         return max(0.0, due - time.monotonic())
@@ -222,13 +243,21 @@ class Worker:
     def _report(self) -> None:
         """Tell master when the answer to "will you take the next one now?" has changed."""
         ready = (
-            self._accepting
-            and not self._capacity.excess(self._parking)
-            and not self._parking.delivering
+            self._accepting and not self._capacity.excess(self._parking) and not self._is_stalled()
         )
         availability = AVAILABLE if ready else TAKEN
         if availability != self._reported:
             self._tell(availability)
+
+    def _is_stalled(self) -> bool:
+        """Tell whether cleanup lets clients wait for longer than usual."""
+        delivering = len(self._parking.delivering)
+        if not delivering:
+            return False
+        stall = self._links.stall()
+        if stall is not None and time.monotonic() >= stall:
+            return True
+        return delivering > len(self._links)  # by the public socket
 
     def _tell(self, availability: int) -> None:
         self._reported = availability
