@@ -13,6 +13,7 @@ SEE ALSO
     common.cleanup_client, for any other cleanup
 """
 
+import math
 import select
 import socket
 import time
@@ -92,18 +93,20 @@ class Links(Generic[T]):
         self._arrived = [one for one in self._arrived if one is not passage]
         return bool(passage.queue_id)
 
-    def stall(self) -> float | None:
-        """Return when cleanup will have let us wait for longer than usual, None if for nothing."""
-        times = [one.progress for one in self._links.values() if one.waiting]
-        times += [one.since for one in self._queue]
-        return min(times) + STALL if times else None
+    def stall(self) -> float:
+        """Return when cleanup will have let us wait for longer than usual, or infinity."""
+        since = self._queue[0].since if self._queue else math.inf
+        for link in self._links.values():
+            if link.waiting and link.progress < since:
+                since = link.progress
+        return since + STALL
 
-    def next_deadline(self) -> float | None:
-        """Return when check_time() will have something to do."""
+    def next_deadline(self) -> float:
+        """Return when check_time() will have something to do, or infinity."""
         times = [self._deadline(one) for one in self._links.values() if one.waiting]
         if self._queue:
             times.append(self._retry_at)
-        return min(times, default=None)
+        return min(times, default=math.inf)
 
     def check_time(self, now: float) -> None:
         """Give up what does not go on, and try what found no room once more."""

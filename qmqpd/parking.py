@@ -80,9 +80,9 @@ class Parking:
         """
         return next(iter(self._holding if holding else self._silent), None)
 
-    def next_deadline(self) -> float | None:
-        """Return when something may have to expire."""
-        return self._deadlines[0][0] if self._deadlines else None
+    def next_deadline(self) -> float:
+        """Return when something may have to expire, infinity if nothing can."""
+        return self._deadlines[0][0] if self._deadlines else math.inf
 
     def expired(self, now: float) -> Iterator[Connection]:
         """Yield each connection whose deadline has come."""

@@ -54,7 +54,7 @@ class Worker:
         self._leave_at: float | None = None  # draining, until then
         self._idle_since = time.monotonic()
         self._pat_at = 0.0  # the watchdog, not later than this
-        self._retry_at = 0.0  # what could not be logged
+        self._due = 0.0  # when something has to be done without any event
         self._reported = AVAILABLE
 
     def run(self) -> None:
@@ -69,9 +69,9 @@ class Worker:
         while not self._done():
             for descriptor, _ in self._epoll.poll(self._timeout()):
                 self._handle(descriptor)
-            self._check_time()
+            if time.monotonic() >= self._due:
+                self._check_time()
             self._pass_on()
-            self._retire()
             self._report()
 
     def _handle(self, descriptor: int) -> None:
@@ -166,13 +166,11 @@ class Worker:
     def _check_time(self) -> None:
         """Act on what did not happen in time."""
         now = time.monotonic()
-        self._links.check_time(now)
         if now >= self._pat_at:
             self._pat_watchdog(now)
-        due = self._parking.next_deadline()
-        if due is not None and now >= due:
-            for connection in islice(self._parking.expired(now), EXPIRE_LIMIT):
-                self._settle(connection, advanced(connection, connection.expire))
+        for connection in islice(self._parking.expired(now), EXPIRE_LIMIT):
+            self._settle(connection, advanced(connection, connection.expire))
+        self._links.check_time(now)
         if self._resume_at is not None and now >= self._resume_at:
             self._resume_at = None
             self._set_accepting(self._leave_at is None)
@@ -180,7 +178,6 @@ class Worker:
             for connection in self._parking:
                 connection.dismiss("service is shutting down")
                 self._settle(connection, None)
-        self._retry_at = self.service.log.retry()  # last: all of this may have been in vain
 
     def _pat_watchdog(self, now: float) -> None:
         """See that the system ends a process that does not come by here for daemon_timeout."""
@@ -213,31 +210,35 @@ class Worker:
             else:
                 self._epoll.unregister(listener)
 
-    def _retire(self) -> None:
-        """Take no more clients after max_use, unless some are slow: those would keep us."""
-        if self.finished >= self.params.max_use and self._leave_at is self._resume_at is None:
-            slow = len(self._parking) - len(self._parking.delivering)
-            self._set_accepting(bool(slow or self._is_stalled()))
-
     def _done(self) -> bool:
+        used_up = self.finished >= self.params.max_use
         if len(self._parking):
+            if used_up:
+                self._retire()
             return False
         return (
-            self._leave_at is not None
-            or self.finished >= self.params.max_use
+            used_up
+            or self._leave_at is not None
             or time.monotonic() - self._idle_since >= self.params.max_idle
         )
 
+    def _retire(self) -> None:
+        """Take no more clients after max_use, unless some are slow: those would keep us."""
+        if self._leave_at is self._resume_at is None:
+            slow = len(self._parking) - len(self._parking.delivering)
+            self._set_accepting(bool(slow or self._is_stalled()))
+
     def _timeout(self) -> float:
         """Return the seconds until something is due without any event."""
+        links = self._links
+        # A stall, which comes first, has to be told.
+        by_links = links.stall() if self._reported == AVAILABLE else links.next_deadline()
+        due = min(self._pat_at, by_links, self._parking.next_deadline(), self.service.log.retry())
         idle_end = None if len(self._parking) else self._idle_since + self.params.max_idle
-        parked = self._parking.next_deadline()
-        links = self._links.next_deadline()
-        stall = self._links.stall() if self._reported == AVAILABLE else None
-        due = min(self._pat_at, self._retry_at)
-        for moment in (parked, links, stall, self._resume_at, self._leave_at, idle_end):
+        for moment in (self._resume_at, self._leave_at, idle_end):
             if moment is not None and moment < due:
                 due = moment
+        self._due = due
         return max(0.0, due - time.monotonic())
 
     def _report(self) -> None:
@@ -254,10 +255,8 @@ class Worker:
         delivering = len(self._parking.delivering)
         if not delivering:
             return False
-        stall = self._links.stall()
-        if stall is not None and time.monotonic() >= stall:
-            return True
-        return delivering > len(self._links)  # by the public socket
+        # The others wait for a cleanup behind the public socket.
+        return time.monotonic() >= self._links.stall() or delivering > len(self._links)
 
     def _tell(self, availability: int) -> None:
         self._reported = availability
