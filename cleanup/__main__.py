@@ -134,8 +134,8 @@ class Cleanup:
         self.desk: MilterDesk | None = None  # of the message at work
         self.stale_logs = StaleLogs(self.params.hash_queue_names, self.params.hash_queue_depth)
         self.file: QueueFile | None = None
-        self._left = 0  # messages that this connection may carry
-        self._waited = 0  # how often we had waited when this message began
+        self._left = 0  # messages that this connection may still carry
+        self._waits = False  # something lets messages wait: a disk, tables, the queue manager
 
     def serve(self, connection: SocketType) -> None:
         """Take one message as records and answer."""
@@ -145,12 +145,10 @@ class Cleanup:
         """Take messages as frames, one behind the other, and answer each."""
         set_io_timeout(connection, NEXT_SECONDS)
         self._left = min(self.params.max_use, MESSAGES_LIMIT) - 1
-        self._waited = waited()
         rest = self._serve(connection, NativeSession)
         while rest is not None and (data := rest or self._receive_next(connection)):
             signal.alarm(int(self.params.daemon_timeout))  # each has a time of its own
             self._left = max(self._left - 1, 0)
-            self._waited = waited()
             rest = self._serve(connection, NativeSession, data)
 
     def outdated(self) -> bool:
@@ -174,7 +172,7 @@ class Cleanup:
             self.rules.headers.addresses.begin()
         if self.service:
             self.service.begin(self.log)
-        self._wait_for_queue_manager()
+        self._waits = self._wait_for_queue_manager()
         self.file = self._create_file()
         name = self.file.queue_id if self.file else NO_FILE_ID
         created = self.file.created if self.file else int(time.time())
@@ -221,7 +219,9 @@ class Cleanup:
             if self.service and self.service.failed:
                 session.fail(Status.WRITE_FAILED)
             data = b""
+        before = waited()
         self._complete(session)
+        self._waits = self._waits or waited() > before
         session.credit = self._credit()
         return session.rest if self._answer(connection, session) else None
 
@@ -247,8 +247,8 @@ class Cleanup:
 
     def _credit(self) -> int:
         """Return how many messages the client may have on their way to us."""
-        # Where something lets us wait, as a disk does, other processes get on meanwhile.
-        waits = self._opens_tables() or waited() > self._waited
+        # Where messages wait, other processes had better go on meanwhile.
+        waits = self._waits or self._opens_tables() or self.service
         return min(self._left, 1 if waits else PIPELINE)
 
     def _receive(self, connection: SocketType) -> bytes:
@@ -358,14 +358,16 @@ class Cleanup:
             self.file.discard()
             self.file = None
 
-    def _wait_for_queue_manager(self) -> None:
-        """Take a token of the flow control; without one, pause once."""
+    def _wait_for_queue_manager(self) -> bool:
+        """Take a token of the flow control; without one, pause once. Tell whether we paused."""
         if not self.params.in_flow_delay:
-            return
+            return False
         try:
             os.read(FLOW_READ_FD, 1)
         except BlockingIOError:
             time.sleep(self.params.in_flow_delay)
+            return True
+        return False
 
     def _return_token(self) -> None:
         """Give the token back: of a message that is held the queue manager hears nothing."""

@@ -31,7 +31,6 @@ from common.queue_id import is_valid
 from common.status import Status
 
 READ_SIZE = 4096
-FIRST_CREDIT = 4  # frames on their way before the first answer
 OUTSTANDING = struct.Struct("i")
 
 T = TypeVar("T")
@@ -61,33 +60,34 @@ class Passage(Generic[T]):
 class Link(Generic[T]):
     """One connection to cleanup."""
 
-    def __init__(self, connection: SocketType) -> None:
+    def __init__(self, connection: SocketType, credit: int) -> None:
+        """Take an open connection; credit: frames that may be on their way until it tells."""
         self.connection = connection
         self.waiting: deque[Passage[T]] = deque()  # for an answer, in this order
         self.progress = 0.0  # when it last went on, or began to have something to do
+        self.credit = credit
         self.answered = False  # any frame
         self.attended = False  # somebody at the other end reads
-        self.unsent = memoryview(b"")  # a piece of the last one's frame
+        self.unsent = memoryview(b"")  # a piece of a frame
         self._pieces: Iterator[bytes] = iter(())  # behind it
-        self._credit = FIRST_CREDIT
+        self._line: deque[Passage[T]] = deque()  # behind that frame, the last of those that wait
         self._sent = 0  # bytes
         self._is_open = True  # for more
         self._received = b""
 
     def has_room(self) -> bool:
         """Tell whether one more message may be sent."""
-        return len(self.waiting) < self._credit and self._is_open and not self.unsent
+        return len(self.waiting) < self.credit and self._is_open
 
-    def send(self, passage: Passage[T]) -> bool:
-        """Begin to send a message; False if cleanup cannot have taken it."""
+    def send(self, passage: Passage[T]) -> None:
+        """Let a message wait for its turn; flush() sends it."""
         if not self.waiting:
             self.progress = time.monotonic()
         self.waiting.append(passage)
-        self._pieces = passage.parcel.frame()
-        return self.flush() is None
+        self._line.append(passage)
 
-    def flush(self) -> Passage[T] | None:
-        """Send as much as cleanup takes now; return the message that it cannot take any more."""
+    def flush(self) -> list[Passage[T]]:
+        """Send as much as cleanup takes now; return the messages that it will not have."""
         try:
             while self.unsent or self._next_piece():
                 sent = self.connection.send(self.unsent, socket.MSG_DONTWAIT)
@@ -96,9 +96,16 @@ class Link(Generic[T]):
         except BlockingIOError:
             self.progress = time.monotonic()
         except OSError:  # answers to what was sent before may be here
-            self._is_open, self.unsent = False, memoryview(b"")
-            return self.waiting.pop()
-        return None
+            self._is_open = False
+            return self.withdraw()
+        return []
+
+    def withdraw(self) -> list[Passage[T]]:
+        """Return the messages that are not sent to their end, and do not wait any more."""
+        count = len(self._line) + bool(self.unsent)
+        self._line.clear()
+        self.unsent = memoryview(b"")
+        return [self.waiting.pop() for _ in range(count)][::-1]
 
     def receive(self) -> Iterator[Passage[T]]:
         """Yield the messages whose answers are here.
@@ -117,7 +124,7 @@ class Link(Generic[T]):
             if not self.waiting or not is_valid(queue_id):
                 raise PeerError(f"bad queue id {queue_id!r}")
             self._received = self._received[size:]
-            self._credit, self.answered, self.attended = credit, True, True
+            self.credit, self.answered, self.attended = credit, True, True
             passage = self.waiting.popleft()
             passage.queue_id, passage.status, passage.reason = queue_id, status, reason
             yield passage
@@ -128,8 +135,12 @@ class Link(Generic[T]):
         return self.attended and not known
 
     def _next_piece(self) -> bool:
-        self.unsent = memoryview(next(self._pieces, b""))
-        return bool(self.unsent)
+        piece = next(self._pieces, b"")
+        if not piece and self._line:
+            self._pieces = self._line.popleft().parcel.frame()
+            piece = next(self._pieces)
+        self.unsent = memoryview(piece)
+        return bool(piece)
 
 
 def unread(connection: SocketType) -> int:

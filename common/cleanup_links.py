@@ -45,7 +45,8 @@ class Links(Generic[T]):
         self._epoll = epoll
         self._links: dict[int, Link[T]] = {}  # by descriptor
         self._queue: list[Passage[T]] = []  # for which there was no room
-        self._retry_at = 0.0
+        self._retry_at = 0.0  # for them
+        self._usual = 0  # credit, as answers tell; 0: there was none yet
         self._arrived: list[Passage[T]] = []
 
     def __contains__(self, descriptor: int) -> bool:
@@ -69,12 +70,11 @@ class Links(Generic[T]):
         except (PeerError, OSError) as error:
             self._fail(link, error)
             return
+        if link.answered:
+            self._usual = max(1, link.credit)
         if link.unsent:
-            refused = link.flush()
-            if not link.unsent:
-                self._epoll.modify(descriptor, select.EPOLLIN)
-            if refused:
-                self._repeat(refused, link)
+            self._flush(link)
+        self._empty_queue()
 
     def arrivals(self) -> list[Passage[T]]:
         """Return the messages that are answered, or lost, each once."""
@@ -118,12 +118,11 @@ class Links(Generic[T]):
                     self._lose(given_up.popleft(), f"timeout while {where}")
                 self._resend(given_up)
         if self._queue and now >= self._retry_at:
-            queue, self._queue = self._queue, []
-            for passage in queue:
+            for passage in self._queue:
                 if now >= passage.since + self._service.greeting_timeout:
                     self._lose(passage, f"connect #1 to subsystem {self._path}: timeout")
-                else:
-                    self._resend([passage])
+            self._queue = [one for one in self._queue if not one.failure]
+            self._empty_queue()
 
     def _deadline(self, link: Link[T]) -> float:
         service = self._service
@@ -131,27 +130,41 @@ class Links(Generic[T]):
 
     def _send(self, passage: Passage[T]) -> bool:
         """Send a message by any link, or later; False if nobody takes frames."""
-        for link in list(self._links.values()):
-            if link.has_room() and self._sent(link, passage):
+        link = next((one for one in self._links.values() if one.has_room()), None)
+        if link is None:
+            now = time.monotonic()
+            if self._links and not self._usual and now < self._retry_at:
+                # A first answer will tell how many go one behind the other.
+                self._queue.append(passage)
                 return True
-        try:
-            link = self._open()
-        except BlockingIOError:
-            self._wait(passage)
-        except OSError:
-            return False
-        else:
-            if not self._sent(link, passage):
-                self._wait(passage)
+            self._retry_at = now + CONNECT_RETRY
+            try:
+                link = self._open()
+            except BlockingIOError:
+                self._queue.append(passage)
+                return True
+            except OSError:
+                return False
+        link.send(passage)
+        if not link.unsent:
+            self._flush(link)
         return True
 
-    def _sent(self, link: Link[T], passage: Passage[T]) -> bool:
-        sent = link.send(passage)
-        if link.unsent:
-            self._epoll.modify(link.connection, select.EPOLLIN | select.EPOLLOUT)
-        elif not sent and not link.waiting:
+    def _flush(self, link: Link[T]) -> None:
+        was_full = bool(link.unsent)
+        refused = link.flush()
+        if bool(link.unsent) is not was_full:
+            events = select.EPOLLIN | select.EPOLLOUT if link.unsent else select.EPOLLIN
+            self._epoll.modify(link.connection, events)
+        if not link.waiting and refused:
             self._drop(link)
-        return sent
+        for passage in refused:
+            self._repeat(passage, link)
+
+    def _empty_queue(self) -> None:
+        """Send what found no room, as far as there is some now."""
+        queue, self._queue = self._queue, []
+        self._resend(queue)
 
     def _open(self) -> Link[T]:
         connection = SocketType(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
@@ -160,16 +173,10 @@ class Links(Generic[T]):
         except OSError:
             connection.close()
             raise
-        link: Link[T] = Link(connection)
+        link: Link[T] = Link(connection, max(1, self._usual))
         self._links[connection.fileno()] = link
         self._epoll.register(connection, select.EPOLLIN)
         return link
-
-    def _wait(self, passage: Passage[T]) -> None:
-        """Try again soon."""
-        if not self._queue:
-            self._retry_at = time.monotonic() + CONNECT_RETRY
-        self._queue.append(passage)
 
     def _drop(self, link: Link[T]) -> None:
         del self._links[link.connection.fileno()]
@@ -178,14 +185,15 @@ class Links(Generic[T]):
     def _fail(self, link: Link[T], error: PeerError | OSError) -> None:
         """Let all go that wait for a cleanup which has vanished."""
         self._drop(link)
-        waiting = link.waiting
-        # It has left bytes unread or not all were sent, so it never had the last frame.
-        if waiting and (link.unsent or isinstance(error, ConnectionResetError)):
-            self._repeat(waiting.pop(), link)
+        waiting, refused = link.waiting, link.withdraw()
+        if waiting and not refused and isinstance(error, ConnectionResetError):
+            refused = [waiting.pop()]  # of which cleanup has left bytes unread
         if waiting:  # the first of these may be stored
             reason = str(error) if isinstance(error, PeerError) else error.strerror or str(error)
             self._lose(waiting.popleft(), f"{reason} while reading cleanup's status")
         self._resend(waiting)
+        for passage in refused:
+            self._repeat(passage, link)
 
     def _break_off(self, link: Link[T]) -> list[Passage[T]]:
         """Close a link; return the messages of which from then on nothing stays."""
