@@ -39,6 +39,9 @@ class Parcel(Protocol):
     def records(self, queue_id: str) -> Iterator[bytes]:
         """Return everything that is sent after the greeting, in pieces fit for one write."""
 
+    def frame(self) -> Iterator[bytes]:
+        """Return what a cleanup of our own is sent, in pieces fit for one write."""
+
 
 class Step(enum.IntEnum):
     """What the conversation waits for, in order."""

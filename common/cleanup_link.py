@@ -23,24 +23,19 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from socket import SocketType
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from common import frame
+from common.cleanup_client import Parcel
 from common.errors import PeerError
 from common.queue_id import is_valid
 from common.status import Status
 
 READ_SIZE = 4096
+STALL = 0.02  # seconds without an answer in which a process is not called busy
 OUTSTANDING = struct.Struct("i")
 
 T = TypeVar("T")
-
-
-class Framed(Protocol):
-    """A message that can be sent as a frame."""
-
-    def frame(self) -> Iterator[bytes]:
-        """Return the whole frame, in pieces fit for one write."""
 
 
 @dataclass(slots=True, eq=False)
@@ -48,46 +43,57 @@ class Passage(Generic[T]):
     """One message on its way, and in the end what became of it."""
 
     owner: T  # who wants to know
-    parcel: Framed
+    parcel: Parcel
     since: float  # monotonic
-    refused: bool = False  # by a cleanup that then vanished
+    attempts: int = 0  # links by which it went, or a part of it
     queue_id: str = ""  # empty: there is no answer
     status: int = Status.WRITE_FAILED
     reason: bytes = b""
-    failure: str = ""  # why there is none, for the log
+    failure: str = ""  # why there is none, for the log; empty: nobody takes frames
 
 
 class Link(Generic[T]):
     """One connection to cleanup."""
 
-    def __init__(self, connection: SocketType, credit: int) -> None:
-        """Take an open connection; credit: frames that may be on their way until it tells."""
+    def __init__(self, connection: SocketType) -> None:
         self.connection = connection
         self.waiting: deque[Passage[T]] = deque()  # for an answer, in this order
         self.progress = 0.0  # when it last went on, or began to have something to do
-        self.credit = credit
-        self.answered = False  # any frame
-        self.attended = False  # somebody at the other end reads
-        self.unsent = memoryview(b"")  # a piece of a frame
+        self.attended = False  # somebody at the other end has read something since it was idle
+        self.unsent = memoryview(b"")  # a piece of the last one's frame
         self._pieces: Iterator[bytes] = iter(())  # behind it
-        self._line: deque[Passage[T]] = deque()  # behind that frame, the last of those that wait
-        self._sent = 0  # bytes
+        self._credit = 1  # of the other end we know nothing yet
+        self._sent = 0  # bytes, since it was idle
         self._is_open = True  # for more
         self._received = b""
 
-    def has_room(self) -> bool:
-        """Tell whether one more message may be sent."""
-        return len(self.waiting) < self.credit and self._is_open
+    def has_room(self, now: float) -> bool:
+        """Tell whether one more message may be sent; none has to wait behind one that hangs."""
+        waiting = len(self.waiting)
+        if waiting >= self._credit or not self._is_open or self.unsent:
+            return False
+        return not waiting or now < self.progress + STALL
 
-    def send(self, passage: Passage[T]) -> None:
-        """Let a message wait for its turn; flush() sends it."""
+    def is_of_use(self) -> bool:
+        """Tell whether it carries anything, or may yet."""
+        return bool(self.waiting) or self._is_open
+
+    def send(self, passage: Passage[T]) -> bool:
+        """Begin to send a message; False if cleanup cannot have taken it.
+
+        Raises:
+            MemoryError: nothing of it was sent.
+        """
+        pieces = passage.parcel.frame()
+        first = memoryview(next(pieces))
         if not self.waiting:
-            self.progress = time.monotonic()
+            self.progress, self.attended, self._sent = time.monotonic(), False, 0
         self.waiting.append(passage)
-        self._line.append(passage)
+        self.unsent, self._pieces = first, pieces
+        return self.flush() is None
 
-    def flush(self) -> list[Passage[T]]:
-        """Send as much as cleanup takes now; return the messages that it will not have."""
+    def flush(self) -> Passage[T] | None:
+        """Send as much as cleanup takes now; return the message that it cannot take any more."""
         try:
             while self.unsent or self._next_piece():
                 sent = self.connection.send(self.unsent, socket.MSG_DONTWAIT)
@@ -95,23 +101,18 @@ class Link(Generic[T]):
                 self._sent += sent
         except BlockingIOError:
             self.progress = time.monotonic()
-        except OSError:  # answers to what was sent before may be here
-            self._is_open = False
-            return self.withdraw()
-        return []
-
-    def withdraw(self) -> list[Passage[T]]:
-        """Return the messages that are not sent to their end, and do not wait any more."""
-        count = len(self._line) + bool(self.unsent)
-        self._line.clear()
-        self.unsent = memoryview(b"")
-        return [self.waiting.pop() for _ in range(count)][::-1]
+        except (OSError, MemoryError):  # answers to what was sent before may be here, or come
+            self._is_open, self.unsent, self._pieces = False, memoryview(b""), iter(())
+            with suppress(OSError):
+                self.connection.shutdown(socket.SHUT_WR)  # what was begun has no end
+            return self.waiting.pop()
+        return None
 
     def receive(self) -> Iterator[Passage[T]]:
         """Yield the messages whose answers are here.
 
         Raises:
-            PeerError, OSError: there will be no more.
+            PeerError, OSError, MemoryError: there will be no more.
         """
         with suppress(BlockingIOError):
             data = self.connection.recv(READ_SIZE, socket.MSG_DONTWAIT)
@@ -121,26 +122,32 @@ class Link(Generic[T]):
             self.progress = time.monotonic()
         while found := frame.decode_verdict(self._received):
             (status, queue_id, reason, credit), size = found
-            if not self.waiting or not is_valid(queue_id):
+            if len(self.waiting) <= bool(self.unsent):
+                raise PeerError("unexpected answer to no frame")
+            if not is_valid(queue_id):
                 raise PeerError(f"bad queue id {queue_id!r}")
             self._received = self._received[size:]
-            self.credit, self.answered, self.attended = credit, True, True
+            self._credit, self.attended = credit, True
             passage = self.waiting.popleft()
             passage.queue_id, passage.status, passage.reason = queue_id, status, reason
             yield passage
 
     def find_attention(self) -> bool:
         """Look whether anybody has read anything of what was sent, if that was not known."""
-        known, self.attended = self.attended, unread(self.connection) < self._sent
+        known = self.attended
+        # Who lets us send a second one has answered, a moment ago.
+        self.attended = len(self.waiting) > 1 or unread(self.connection) < self._sent
         return self.attended and not known
 
+    def cut_off(self, error: Exception) -> bool:
+        """Tell whether a cleanup that has vanished never had the whole of the last message."""
+        # It left bytes unread, or not all were sent.
+        return bool(self.unsent) or (self._is_open and isinstance(error, ConnectionResetError))
+
     def _next_piece(self) -> bool:
-        piece = next(self._pieces, b"")
-        if not piece and self._line:
-            self._pieces = self._line.popleft().parcel.frame()
-            piece = next(self._pieces)
-        self.unsent = memoryview(piece)
-        return bool(piece)
+        piece = next(self._pieces, None)
+        self.unsent = memoryview(piece or b"")
+        return piece is not None
 
 
 def unread(connection: SocketType) -> int:

@@ -6,7 +6,9 @@ DESCRIPTION
     that it was at may be in the queue: its owner hears of a failure.
 
     Owners are called by nobody: whoever holds the epoll instance calls
-    advance() where it reports a link, and asks for arrivals().
+    advance() where it reports a link, check_time() at next_deadline(), and
+    asks for arrivals(). Each message that was sent arrives there once, unless
+    settle() ends the waiting for it.
 
 SEE ALSO
     docs/frame.md
@@ -18,16 +20,19 @@ import select
 import socket
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterator
 from contextlib import suppress
 from socket import SocketType
 from typing import Generic
 
-from common.cleanup_client import CONNECT_RETRY, CleanupService
-from common.cleanup_link import Framed, Link, Passage, T
+from common.cleanup_client import CONNECT_RETRY, CleanupService, Parcel
+from common.cleanup_link import STALL, Link, Passage, T
 from common.errors import PeerError
 
-STALL = 0.02  # seconds without an answer in which a process is not called busy
+ATTEMPTS = 3  # links that a message may go by; one after another breaks under some
+
+UNREAD = "while writing to cleanup"
+UNANSWERED = "while reading cleanup's status"
 
 
 def native_path(service: str) -> str:
@@ -44,10 +49,9 @@ class Links(Generic[T]):
         self._path = native_path(service.name)
         self._epoll = epoll
         self._links: dict[int, Link[T]] = {}  # by descriptor
-        self._queue: list[Passage[T]] = []  # for which there was no room
-        self._retry_at = 0.0  # for them
-        self._usual = 0  # credit, as answers tell; 0: there was none yet
-        self._arrived: list[Passage[T]] = []
+        self._queue: deque[Passage[T]] = deque()  # for which there was no room
+        self._retry_at = 0.0
+        self._arrived: deque[Passage[T]] = deque()
 
     def __contains__(self, descriptor: int) -> bool:
         """Tell whether advance() wants to hear of this descriptor."""
@@ -57,29 +61,42 @@ class Links(Generic[T]):
         """Return how many messages are on their way."""
         return sum(len(one.waiting) for one in self._links.values()) + len(self._queue)
 
-    def send(self, owner: T, parcel: Framed) -> Passage[T] | None:
-        """Send a message, None if there is no cleanup that takes frames."""
+    def send(self, owner: T, parcel: Parcel) -> Passage[T] | None:
+        """Send a message, None if there is no cleanup that takes frames.
+
+        Raises:
+            MemoryError: nothing was sent.
+        """
+        if not self._service.native:
+            return None
         passage = Passage(owner, parcel, time.monotonic())
-        return passage if self._service.native and self._send(passage) else None
+        try:
+            self._send(passage)
+        except OSError:
+            return None
+        return passage
 
     def advance(self, descriptor: int) -> None:
         """Go on where something has happened."""
         link = self._links[descriptor]
         try:
             self._arrived.extend(link.receive())
-        except (PeerError, OSError) as error:
+        except (PeerError, OSError, MemoryError) as error:
             self._fail(link, error)
             return
-        if link.answered:
-            self._usual = max(1, link.credit)
         if link.unsent:
-            self._flush(link)
-        self._empty_queue()
+            refused = link.flush()
+            if not link.is_of_use():
+                self._drop(link)
+            elif not link.unsent:
+                self._epoll.modify(descriptor, select.EPOLLIN)
+            if refused:
+                self._send_again(refused, f"lost connection {UNREAD}")
 
-    def arrivals(self) -> list[Passage[T]]:
-        """Return the messages that are answered, or lost, each once."""
-        arrived, self._arrived = self._arrived, []
-        return arrived
+    def arrivals(self) -> Iterator[Passage[T]]:
+        """Yield the messages that are answered, or lost, each once."""
+        while self._arrived:
+            yield self._arrived.popleft()
 
     def settle(self, passage: Passage[T]) -> bool:
         """Wait for an answer no longer; tell whether it had come.
@@ -88,10 +105,20 @@ class Links(Generic[T]):
         """
         for link in list(self._links.values()):
             if passage in link.waiting:
-                self._resend(one for one in self._break_off(link) if one is not passage)
-        self._queue = [one for one in self._queue if one is not passage]
-        self._arrived = [one for one in self._arrived if one is not passage]
+                for one in self._break_off(link):
+                    if one is not passage:
+                        self._send_again(one, f"lost connection {UNREAD}")
+        for line in (self._queue, self._arrived):
+            with suppress(ValueError):
+                line.remove(passage)
         return bool(passage.queue_id)
+
+    def close(self) -> None:
+        """Wait for no answer any longer; what has none is lost, as settle() has it."""
+        for link in list(self._links.values()):
+            self._queue.extend(self._break_off(link))
+        while self._queue:
+            self._lose(self._queue.popleft(), f"given up {UNANSWERED}")
 
     def stall(self) -> float:
         """Return when cleanup will have let us wait for longer than usual, or infinity."""
@@ -112,111 +139,105 @@ class Links(Generic[T]):
         """Give up what does not go on, and try what found no room once more."""
         for link in list(self._links.values()):
             if link.waiting and now >= self._deadline(link) and not link.find_attention():
-                where = "writing to cleanup" if link.unsent else "reading cleanup's status"
-                given_up = deque(self._break_off(link))
+                where = UNREAD if link.unsent else UNANSWERED
+                given_up = self._break_off(link)
                 if given_up:
-                    self._lose(given_up.popleft(), f"timeout while {where}")
-                self._resend(given_up)
+                    self._lose(given_up.popleft(), f"timeout {where}")
+                for passage in given_up:
+                    self._send_again(passage, f"timeout {UNANSWERED}")
         if self._queue and now >= self._retry_at:
-            for passage in self._queue:
-                if now >= passage.since + self._service.greeting_timeout:
-                    self._lose(passage, f"connect #1 to subsystem {self._path}: timeout")
-            self._queue = [one for one in self._queue if not one.failure]
-            self._empty_queue()
+            queue, self._queue = self._queue, deque()
+            while queue and not self._queue:  # what finds no room says that the next will not
+                self._send_again(queue.popleft(), f"connect #1 to subsystem {self._path}: timeout")
+            self._queue.extend(queue)
 
     def _deadline(self, link: Link[T]) -> float:
         service = self._service
         return link.progress + (service.io_timeout if link.attended else service.greeting_timeout)
 
-    def _send(self, passage: Passage[T]) -> bool:
-        """Send a message by any link, or later; False if nobody takes frames."""
-        link = next((one for one in self._links.values() if one.has_room()), None)
-        if link is None:
-            now = time.monotonic()
-            if self._links and not self._usual and now < self._retry_at:
-                # A first answer will tell how many go one behind the other.
-                self._queue.append(passage)
-                return True
-            self._retry_at = now + CONNECT_RETRY
-            try:
-                link = self._open()
-            except BlockingIOError:
-                self._queue.append(passage)
-                return True
-            except OSError:
-                return False
-        link.send(passage)
-        if not link.unsent:
-            self._flush(link)
-        return True
+    def _send(self, passage: Passage[T]) -> None:
+        """Send a message by any link, now or later.
 
-    def _flush(self, link: Link[T]) -> None:
-        was_full = bool(link.unsent)
-        refused = link.flush()
-        if bool(link.unsent) is not was_full:
-            events = select.EPOLLIN | select.EPOLLOUT if link.unsent else select.EPOLLIN
-            self._epoll.modify(link.connection, events)
-        if not link.waiting and refused:
+        Raises:
+            OSError: nobody takes frames.
+            MemoryError: nothing was sent.
+        """
+        now = time.monotonic()
+        while link := next((one for one in self._links.values() if one.has_room(now)), None):
+            if self._sent(link, passage):
+                return
+        try:
+            sent = self._sent(self._open(), passage)
+        except BlockingIOError:
+            sent = False
+        if not sent:
+            if not self._queue:
+                self._retry_at = now + CONNECT_RETRY
+            self._queue.append(passage)
+
+    def _sent(self, link: Link[T], passage: Passage[T]) -> bool:
+        sent = link.send(passage)
+        passage.attempts += sent
+        if link.unsent:
+            self._epoll.modify(link.connection, select.EPOLLIN | select.EPOLLOUT)
+        elif not link.is_of_use():
             self._drop(link)
-        for passage in refused:
-            self._repeat(passage, link)
-
-    def _empty_queue(self) -> None:
-        """Send what found no room, as far as there is some now."""
-        queue, self._queue = self._queue, []
-        self._resend(queue)
+        return sent
 
     def _open(self) -> Link[T]:
         connection = SocketType(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
             connection.connect(self._path)  # EAGAIN while cleanup's backlog is full
+            self._epoll.register(connection, select.EPOLLIN)
         except OSError:
             connection.close()
             raise
-        link: Link[T] = Link(connection, max(1, self._usual))
-        self._links[connection.fileno()] = link
-        self._epoll.register(connection, select.EPOLLIN)
+        link = self._links[connection.fileno()] = Link(connection)
         return link
 
     def _drop(self, link: Link[T]) -> None:
         del self._links[link.connection.fileno()]
         link.connection.close()
 
-    def _fail(self, link: Link[T], error: PeerError | OSError) -> None:
+    def _fail(self, link: Link[T], error: Exception) -> None:
         """Let all go that wait for a cleanup which has vanished."""
         self._drop(link)
-        waiting, refused = link.waiting, link.withdraw()
-        if waiting and not refused and isinstance(error, ConnectionResetError):
-            refused = [waiting.pop()]  # of which cleanup has left bytes unread
-        if waiting:  # the first of these may be stored
-            reason = str(error) if isinstance(error, PeerError) else error.strerror or str(error)
-            self._lose(waiting.popleft(), f"{reason} while reading cleanup's status")
-        self._resend(waiting)
-        for passage in refused:
-            self._repeat(passage, link)
+        waiting = link.waiting
+        if waiting and not (len(waiting) == 1 and link.cut_off(error)):
+            # The first may be stored; cleanup begins none before it has answered another.
+            self._lose(waiting.popleft(), f"{reason_of(error)} {UNANSWERED}")
+        for passage in waiting:
+            self._send_again(passage, f"{reason_of(error)} {UNREAD}")
 
-    def _break_off(self, link: Link[T]) -> list[Passage[T]]:
+    def _break_off(self, link: Link[T]) -> deque[Passage[T]]:
         """Close a link; return the messages of which from then on nothing stays."""
-        with suppress(PeerError, OSError):
+        with suppress(PeerError, OSError, MemoryError):
             link.connection.shutdown(socket.SHUT_RD)
             while True:  # up to the end of the stream
                 self._arrived.extend(link.receive())
         self._drop(link)
-        return list(link.waiting)
+        return link.waiting
 
-    def _repeat(self, passage: Passage[T], link: Link[T]) -> None:
-        """Send a message once more that cleanup never had; but not for ever."""
-        if link.answered or not passage.refused:
-            passage.refused = passage.refused or not link.answered
-            self._resend([passage])
-        else:
-            self._lose(passage, "lost connection while writing to cleanup")
-
-    def _resend(self, passages: Iterable[Passage[T]]) -> None:
-        for passage in list(passages):
-            if not self._send(passage):
-                self._lose(passage, f"connect #1 to subsystem {self._path}: nobody is there")
+    def _send_again(self, passage: Passage[T], failure: str) -> None:
+        """Send a message that cleanup has not begun; but not for ever."""
+        late = time.monotonic() >= passage.since + self._service.greeting_timeout
+        if late or passage.attempts >= ATTEMPTS:
+            self._lose(passage, failure)
+            return
+        try:
+            self._send(passage)
+        except MemoryError:
+            self._lose(passage, "out of memory")
+        except OSError:
+            self._arrived.append(passage)  # for whoever takes other forms
 
     def _lose(self, passage: Passage[T], failure: str) -> None:
         passage.failure = failure
         self._arrived.append(passage)
+
+
+def reason_of(error: Exception) -> str:
+    """Return what is logged of it."""
+    if isinstance(error, MemoryError):
+        return "out of memory"
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)

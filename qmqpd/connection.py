@@ -17,7 +17,7 @@ import time
 from socket import SocketType
 from typing import NamedTuple
 
-from common import netstring
+from common import cleanup_client, netstring
 from common.cleanup_client import CONNECT_RETRY, Delivery
 from common.cleanup_link import Passage
 from common.client import UNKNOWN, Client
@@ -130,7 +130,7 @@ class Connection:
     def dismiss(self, reason: str) -> None:
         """Close, whatever the client is doing; it is told to try again unless a reply is here."""
         if self._passage and self.service.links.settle(self._passage):
-            self.hear(self._passage)
+            self._learn(self._passage)
         if self._delivery and self._delivery.settle():
             self._report(self._delivery.status, self._delivery.reason)
         if not self._reply:
@@ -152,13 +152,10 @@ class Connection:
         self._delivery = self._passage = None
         self._socket.close()
 
-    def hear(self, passage: "Passage[Connection]") -> None:
-        """Learn what became of the message; then advance() goes on."""
-        if passage.queue_id:
-            self._announce(passage.queue_id)
-        else:
-            self.service.log.warning(passage.failure)
-        self._report(passage.status, passage.reason)
+    def hear(self, passage: "Passage[Connection]") -> Wait | None:
+        """Go on, knowing what became of the message; as advance()."""
+        self._learn(passage)
+        return self.advance()
 
     # The steps, in order.
 
@@ -265,12 +262,25 @@ class Connection:
         if not self._refusal:
             self._passage = self.service.links.send(self, parcel)
         if self._passage is None:
-            self._delivery = Delivery(
-                self.service.cleanup,
-                None if self._refusal else parcel,
-                self._announce,
-                self.service.log.warning,
-            )
+            self._converse(None if self._refusal else parcel)
+
+    def _converse(self, parcel: cleanup_client.Parcel | None) -> None:
+        """Begin to hand the message over by the public socket."""
+        log = self.service.log
+        self._delivery = Delivery(self.service.cleanup, parcel, self._announce, log.warning)
+
+    def _learn(self, passage: "Passage[Connection]") -> None:
+        """Take the answer to the message, or hand it over otherwise."""
+        if passage.queue_id:
+            self._announce(passage.queue_id)
+        elif passage.failure:
+            self.service.log.warning(passage.failure)
+        else:
+            self._passage = None
+            self._converse(passage.parcel)
+            return
+        self._report(passage.status, passage.reason)
+        self._passage = None
 
     def _announce(self, queue_id: str) -> None:
         self.queue_id = queue_id

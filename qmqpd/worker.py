@@ -18,6 +18,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import islice
 
 from common.child import AVAILABLE, LISTEN_FD, STATUS_FD, TAKEN, Child
@@ -160,8 +161,7 @@ class Worker:
         """Tell clients what became of their messages."""
         for passage in self._links.arrivals():
             connection = passage.owner
-            connection.hear(passage)
-            self._settle(connection, advanced(connection, connection.advance))
+            self._settle(connection, advanced(connection, partial(connection.hear, passage)))
 
     def _check_time(self) -> None:
         """Act on what did not happen in time."""
@@ -175,6 +175,7 @@ class Worker:
             self._resume_at = None
             self._set_accepting(self._leave_at is None)
         if self._leave_at is not None and now >= self._leave_at:
+            self._links.close()
             for connection in self._parking:
                 connection.dismiss("service is shutting down")
                 self._settle(connection, None)

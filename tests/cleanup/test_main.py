@@ -8,6 +8,7 @@ import contextlib
 import errno
 import gc
 import os
+import select
 import signal
 import socket
 import stat
@@ -17,7 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
+from unittest.mock import MagicMock
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -437,9 +439,8 @@ def test_a_client_that_falls_silent_in_a_frame_is_left_in_time() -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        b"PoR2" + framed()[4:],
+        b"PoR1" + framed()[4:],
         options() + message(),
-        framed() + b"x",
         framed(arrival=2**64 - 1),
         framed(by=b"mx\nX: y"),
         frame.HEAD.pack(frame.MAGIC, *[2**16 - 1] * 5, *[2**32 - 1] * 9) + b"x" * 100_000,
@@ -649,17 +650,25 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(daemon, "NEXT_SECONDS", 10.0)
 
 
-def answers(client: socket.socket, count: int) -> list[tuple[int, str]]:
-    """Return status and queue id of as many answers as a client hears."""
-    heard, found = b"", list[tuple[int, str]]()
+class Answer(NamedTuple):
+    """What a client hears of a frame."""
+
+    status: int
+    queue_id: str
+    credit: int
+
+
+def answers(client: socket.socket, count: int) -> list[Answer]:
+    """Return as many answers as a client hears."""
+    heard, found = b"", list[Answer]()
     while len(found) < count:
         if (one := frame.decode_verdict(heard)) is None:
             part = client.recv(65536)
             assert part
             heard += part
         else:
-            (status, queue_id, _), size = one
-            found.append((status, queue_id))
+            (status, queue_id, _, credit), size = one
+            found.append(Answer(status, queue_id, credit))
             heard = heard[size:]
     assert heard == b""
     return found
@@ -683,10 +692,152 @@ def test_a_client_may_send_one_frame_after_the_other() -> None:
         thread.start()
         Cleanup(rules(), Journal()).serve_native(theirs)
         thread.join(10)
-    assert [status for status, _ in heard] == [0, 0, Status.NO_RECIPIENTS, 0]
-    stored = {queue_id for status, queue_id in heard if status == 0}
+    assert [one.status for one in heard] == [0, 0, Status.NO_RECIPIENTS, 0]
+    stored = {one.queue_id for one in heard if one.status == 0}
     assert {path.name for path in Path("incoming").iterdir()} == stored
     assert len(stored) == 3
+
+
+def send_in_pieces(client: socket.socket, data: bytes, size: int) -> None:
+    for start in range(0, len(data), size):
+        client.sendall(data[start : start + size])
+
+
+@contextlib.contextmanager
+def serving(rules: Rules, journal: Journal | None = None) -> Iterator[socket.socket]:
+    """Serve a client that sends frames; yield its end."""
+    ours, theirs = socket.socketpair()
+
+    def serve() -> None:
+        with theirs:
+            Cleanup(rules, journal or Journal()).serve_native(theirs)
+
+    with ours, ThreadPoolExecutor(1) as pool:
+        ours.settimeout(10)
+        served = pool.submit(serve)
+        yield ours
+        ours.close()
+        served.result(10)
+
+
+@pytest.mark.usefixtures("patient")
+@pytest.mark.parametrize("size", [50, 4999, 40_000, 10**9])
+def test_a_client_may_send_many_frames_before_it_hears_of_the_first(size: int) -> None:
+    small, none = framed(), framed(recipients=[])
+    large = framed(b"Subject: x\n\n" + b"x\n" * 50_000)
+    data = b"".join([small, large, none, small, small, large] + [small] * 10)
+    with serving(rules()) as client, ThreadPoolExecutor(1) as pool:
+        sent = pool.submit(send_in_pieces, client, data, size)
+        heard = answers(client, 16)
+        sent.result(10)
+        client.shutdown(socket.SHUT_WR)
+        assert client.recv(1) == b""
+    assert [one.status for one in heard] == [0, 0, Status.NO_RECIPIENTS] + [0] * 13
+    sizes = {path.name: path.stat().st_size for path in Path("incoming").iterdir()}
+    assert set(sizes) == {one.queue_id for one in heard if one.status == 0}
+    large_ones = [
+        number for number, one in enumerate(heard) if sizes.get(one.queue_id, 0) > 100_000
+    ]
+    assert large_ones == [1, 5]
+
+
+@pytest.mark.usefixtures("patient")
+def test_who_is_not_waited_for_may_send_many_frames_and_others_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waits = iter([0, 0, 5, 6, 6, 6, 6, 9])  # as a frame begins and as it ends
+    monkeypatch.setattr(daemon, "waited", lambda: next(waits))
+    with serving(rules()) as client:
+        for expected in (daemon.PIPELINE, 1, daemon.PIPELINE, 1):
+            client.sendall(framed())
+            assert answers(client, 1)[0].credit == expected
+
+
+def test_waiting_is_noticed() -> None:
+    before = daemon.waited()
+    select.select([], [], [], 0.001)
+    assert daemon.waited() > before
+
+
+@pytest.mark.usefixtures("patient")
+@pytest.mark.parametrize("tables", ["addresses", "inspection", "milter_checks"])
+def test_where_tables_are_open_one_frame_follows_the_other(
+    monkeypatch: pytest.MonkeyPatch, tables: str
+) -> None:
+    # A message that is not read yet can go to a process that opens them anew.
+    monkeypatch.setattr(daemon, "waited", lambda: 0)
+    opened: Any = MagicMock(outdated=lambda: False, checks=None)
+    headers = rules().headers._replace(**{tables: opened})
+    with serving(rules()._replace(headers=headers)) as client:
+        client.sendall(framed(recipients=[]))
+        assert answers(client, 1)[0].credit == 1
+
+
+@pytest.mark.usefixtures("patient")
+@pytest.mark.parametrize(("limit", "max_use"), [(5, "100"), (100, "5"), (100, "1")])
+def test_no_credit_leads_beyond_the_last_frame(
+    monkeypatch: pytest.MonkeyPatch, limit: int, max_use: str
+) -> None:
+    monkeypatch.setattr(daemon, "MESSAGES_LIMIT", limit)
+    monkeypatch.setattr(daemon, "waited", lambda: 0)
+    with serving(rules(max_use=max_use)) as client:
+        for left in reversed(range(min(limit, int(max_use)))):
+            client.sendall(framed())
+            assert answers(client, 1)[0].credit == left
+        assert client.recv(1) == b""
+
+
+def test_what_comes_as_the_daemon_turns_away_is_served_and_no_more_can_come(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    receive_next = daemon.receive_next
+    waits = iter([True])
+
+    def too_late(connection: socket.SocketType, *arguments: int) -> bytes:
+        if next(waits, False):
+            client.sendall(framed() + framed() + framed()[:-1])
+            return b""
+        return receive_next(connection, *arguments)
+
+    monkeypatch.setattr(daemon, "receive_next", too_late)
+    with serving(rules()) as client:
+        client.sendall(framed())
+        heard = answers(client, 3)
+        assert client.recv(1) == b""  # what is cut off is no reason to reset the connection
+        with pytest.raises(BrokenPipeError):
+            client.sendall(framed())
+    assert [one.status for one in heard] == [0, 0, 0]
+    assert {path.name for path in Path("incoming").iterdir()} == {one.queue_id for one in heard}
+
+
+@pytest.mark.usefixtures("patient")
+@pytest.mark.parametrize("shut_only", [False, True])
+def test_of_who_is_gone_before_an_answer_nothing_is_stored(
+    monkeypatch: pytest.MonkeyPatch, shut_only: bool
+) -> None:
+    commit = daemon.QueueFile.commit
+    committed: list[str] = []
+    gone = threading.Event()
+
+    def leave(self: daemon.QueueFile, size_record: bytes) -> None:
+        if committed:
+            client.shutdown(socket.SHUT_RD) if shut_only else client.close()
+            gone.set()
+        committed.append(self.queue_id)
+        commit(self, size_record)
+
+    monkeypatch.setattr(daemon.QueueFile, "commit", leave)
+    with serving(rules()) as client:
+        client.sendall(framed() * 5)
+        assert gone.wait(10)
+    assert [path.name for path in Path("incoming").iterdir()] == committed[:1]
+    assert len(committed) == 2  # the others were not begun
+
+
+@pytest.mark.parametrize("behind", [b"x", b"PoR1", framed()[:100], framed(by=b"mx\nX: y")])
+def test_a_frame_in_front_of_what_is_none_is_answered(behind: bytes) -> None:
+    result = converse_natively(framed() + behind)
+    assert (result.status, len(result.files)) == (0, 1)
 
 
 def test_a_client_without_another_frame_is_left_soon_and_without_a_word() -> None:
@@ -727,7 +878,7 @@ def test_a_second_frame_that_is_cut_short_leaves_no_file() -> None:
         ours.settimeout(10)
         served = pool.submit(Cleanup(rules(), journal).serve_native, theirs)
         ours.sendall(framed())
-        ((_, first),) = answers(ours, 1)
+        ((_, first, _),) = answers(ours, 1)
         ours.sendall(framed()[:-1])
         ours.close()
         served.result(10)
@@ -741,8 +892,8 @@ def test_nothing_is_taken_behind_what_is_no_frame() -> None:
         ours.settimeout(10)
         served = pool.submit(Cleanup(rules(), Journal()).serve_native, theirs)
         ours.sendall(framed())
-        ((_, first),) = answers(ours, 1)
-        ours.sendall(b"PoR2" + b"x" * (32 * 1024 - 4) + framed())
+        ((_, first, _),) = answers(ours, 1)
+        ours.sendall(b"PoR1" + b"x" * (32 * 1024 - 4) + framed())
         served.result(10)
     assert [path.name for path in Path("incoming").iterdir()] == [first]
 

@@ -473,17 +473,18 @@ def check_failures(relay: Relay, whole: bytes) -> None:
         written = feed(session, [whole[place:]])
         assert len(written) == (0 if place else SIZE_RECORD)
         assert session.finished
-        assert session.verdict() == frame.encode_verdict(Status.WRITE_FAILED, QUEUE_ID, b"")
+        assert session.verdict() == frame.encode_verdict(Status.WRITE_FAILED, QUEUE_ID, b"", 0)
         assert session.message.log.lines() == before
 
 
-def test_the_answer_names_status_queue_id_and_the_first_reason() -> None:
+def test_the_answer_names_status_queue_id_the_first_reason_and_the_credit() -> None:
     session = Relay().session()
     assert session.greeting() == b""
     session.message.refuse(Status.CONTENT_REFUSED, b"5.7.1 first")
     session.message.refuse(Status.DEFERRED, b"4.7.1 second")
+    session.credit = 7
     assert frame.decode_verdict(session.verdict()) == (
-        (Status.CONTENT_REFUSED | Status.DEFERRED, QUEUE_ID, b"5.7.1 first"),
+        (Status.CONTENT_REFUSED | Status.DEFERRED, QUEUE_ID, b"5.7.1 first", 7),
         len(session.verdict()),
     )
 
@@ -499,26 +500,31 @@ def test_a_frame_that_is_not_whole_is_not_finished() -> None:
         assert not session.finished
 
 
-@pytest.mark.parametrize("rest", [b"x", b"PoR1", b"x" * 100_000])
-def test_data_behind_a_frame_ends_the_conversation(rest: bytes) -> None:
-    whole = Relay().frame(Sent())
-    for parts in ([whole + rest], [whole[:-3], whole[-3:] + rest], [whole[:30], whole[30:] + rest]):
+@pytest.mark.parametrize("content", [b"", b"\n", b"Subject: x\n\nb\n", b"Subject x", b"x" * 5000])
+@pytest.mark.parametrize("rest", [b"", b"x", b"PoR1", b"x" * 100_000])
+def test_what_comes_behind_a_frame_is_left_for_the_next(content: bytes, rest: bytes) -> None:
+    whole = Relay().frame(Sent(content))
+    alone = Relay().session()
+    expected = feed(alone, [whole])
+    for place in {0, 30, len(whole) - len(content), len(whole) - 1} - {len(whole)}:
         session = Relay().session()
-        with pytest.raises(PeerError, match="data behind a frame"):
-            feed(session, parts)
-        assert not session.finished
+        parts = [whole[:place]] if place else []
+        assert feed(session, [*parts, whole[place:] + rest]) == expected
+        assert session.finished
+        assert session.rest == rest
+        assert session.verdict() == alone.verdict()
 
 
 @pytest.mark.parametrize("size", [1, 2, 10, 1000])
 def test_a_frame_of_another_version_ends_the_conversation_at_once(size: int) -> None:
-    whole = b"PoR2" + Relay().frame(Sent())[4:]
+    whole = b"PoR1" + Relay().frame(Sent())[4:]
     session = Relay().session()
-    with pytest.raises(PeerError, match="unexpected frame b'PoR2'"):
+    with pytest.raises(PeerError, match="unexpected frame b'PoR1'"):
         feed(session, cut(whole[: frame.HEAD.size], range(0, len(whole), size)))
 
 
 def test_a_stranger_is_refused_at_once_however_his_bytes_are_cut() -> None:
-    for opening in (b"x", b"PoX", b"PoR2"):
+    for opening in (b"x", b"PoX", b"PoR1"):
         for parts in splits(opening):
             session = Relay().session()
             with pytest.raises(PeerError, match="unexpected frame"):

@@ -109,7 +109,7 @@ def test_no_length_that_other_ways_allow_is_too_long_here(name: str, value: obje
 
 
 @pytest.mark.parametrize(
-    "start", [b"PoR2", b"PoR", b"PoR0", b"flags\x00114\0\0", b"\0", b"p", b"x" * 99]
+    "start", [b"PoR1", b"PoR", b"PoR0", b"flags\x00114\0\0", b"\0", b"p", b"x" * 99]
 )
 def test_another_version_or_no_frame_at_all_is_told_by_its_first_bytes(start: bytes) -> None:
     if MAGIC.startswith(start):
@@ -182,11 +182,17 @@ def test_recipients_that_do_not_fit_are_refused(sizes: list[int], total: int) ->
 
 @settings(max_examples=200, deadline=None)
 @given(
-    st.integers(0, 2**32 - 1), st.text("0123456789ABCDEFz", max_size=20), st.binary(), st.binary()
+    st.integers(0, 2**32 - 1),
+    st.text("0123456789ABCDEFz", max_size=20),
+    st.binary(),
+    st.integers(0, 2**16 - 1),
+    st.binary(),
 )
-def test_an_answer_survives(status: int, queue_id: str, reason: bytes, rest: bytes) -> None:
-    data = frame.encode_verdict(status, queue_id, reason)
-    assert frame.decode_verdict(data + rest) == ((status, queue_id, reason), len(data))
+def test_an_answer_survives(
+    status: int, queue_id: str, reason: bytes, credit: int, rest: bytes
+) -> None:
+    data = frame.encode_verdict(status, queue_id, reason, credit)
+    assert frame.decode_verdict(data + rest) == ((status, queue_id, reason, credit), len(data))
     for start, *_ in splits(data):
         if start != data:
             assert frame.decode_verdict(start) is None
@@ -195,10 +201,10 @@ def test_an_answer_survives(status: int, queue_id: str, reason: bytes, rest: byt
 @pytest.mark.parametrize(
     "answer",
     [
-        b"PoR2" + b"\0" * 10,
+        b"PoR1" + b"\0" * 12,
         b"protocol\0cleanup_protocol\0queue_id\0C3A92216044\0\0",
-        VERDICT.pack(MAGIC, 0, 0, REASON_LIMIT + 1),
-        VERDICT.pack(MAGIC, 0, 0, 2**32 - 1),
+        VERDICT.pack(MAGIC, 0, 0, 0, REASON_LIMIT + 1),
+        VERDICT.pack(MAGIC, 0, 0, 0, 2**32 - 1),
     ],
 )
 def test_another_version_s_answer_or_an_endless_one_is_none(answer: bytes) -> None:
@@ -207,8 +213,8 @@ def test_another_version_s_answer_or_an_endless_one_is_none(answer: bytes) -> No
 
 
 def test_the_longest_reason_is_one_that_the_wire_protocol_allows() -> None:
-    data = frame.encode_verdict(8, "A", b"x" * REASON_LIMIT)
-    assert frame.decode_verdict(data) == ((8, "A", b"x" * REASON_LIMIT), len(data))
+    data = frame.encode_verdict(8, "A", b"x" * REASON_LIMIT, 1)
+    assert frame.decode_verdict(data) == ((8, "A", b"x" * REASON_LIMIT, 1), len(data))
 
 
 # The document.

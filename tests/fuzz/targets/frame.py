@@ -81,6 +81,6 @@ def check_verdict(data: bytes) -> None:
     except PeerError:
         return
     if found:
-        (status, queue_id, reason), end = found
+        (status, queue_id, reason, credit), end = found
         if queue_id.isascii():
-            assert frame.encode_verdict(status, queue_id, reason) == data[:end]
+            assert frame.encode_verdict(status, queue_id, reason, credit) == data[:end]
