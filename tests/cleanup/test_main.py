@@ -19,7 +19,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
-from unittest.mock import MagicMock
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -759,18 +758,22 @@ def test_waiting_is_noticed() -> None:
     assert daemon.waited() > before
 
 
-@pytest.mark.usefixtures("patient")
-@pytest.mark.parametrize("tables", ["addresses", "inspection", "milter_checks"])
+@pytest.mark.parametrize(
+    ("parameter", "credit"), [("", 16), ("header_checks", 1), ("sender_canonical_maps", 1)]
+)
 def test_where_tables_are_open_one_frame_follows_the_other(
-    monkeypatch: pytest.MonkeyPatch, tables: str
+    listener: socket.socket, monkeypatch: pytest.MonkeyPatch, parameter: str, credit: int
 ) -> None:
     # A message that is not read yet can go to a process that opens them anew.
     monkeypatch.setattr(daemon, "waited", lambda: 0)
-    opened: Any = MagicMock(outdated=lambda: False, checks=None)
-    headers = rules().headers._replace(**{tables: opened})
-    with serving(rules()._replace(headers=headers)) as client:
-        client.sendall(framed(recipients=[]))
-        assert answers(client, 1)[0].credit == 1
+    Path("private").mkdir()
+    with socket.socket(socket.AF_UNIX) as native:
+        native.bind("private/cleanup.native")
+        native.listen()
+        with running(listener, native, **({parameter: "static:x"} if parameter else {})):
+            found = frame.decode_verdict(submit(framed(), "private/cleanup.native"))
+            assert found is not None
+            assert found[0][3] == credit
 
 
 @pytest.mark.usefixtures("patient")
