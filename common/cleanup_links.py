@@ -1,9 +1,13 @@
 """cleanup_links - messages to cleanups of our own, several on their way at once
 
 DESCRIPTION
-    A message goes by the first link that has room, or a new one. What cleanup
-    has certainly not begun when a link breaks goes by another. The message
-    that it was at may be in the queue: its owner hears of a failure.
+    A message goes by the first link that has room. Where none has, it waits
+    for a moment: while links go on, as those to a fast disk do, few processes
+    that are warm serve better than many. Then another link is opened.
+
+    What cleanup has certainly not begun when a link breaks goes by another.
+    The message that it was at may be in the queue: its owner hears of a
+    failure.
 
     Owners are called by nobody: whoever holds the epoll instance calls
     advance() where it reports a link, and asks for arrivals().
@@ -28,6 +32,7 @@ from common.cleanup_link import Framed, Link, Passage, T
 from common.errors import PeerError
 
 STALL = 0.02  # seconds without an answer in which a process is not called busy
+PATIENCE = 0.002  # seconds without an answer in which no other link is opened
 
 
 def native_path(service: str) -> str:
@@ -44,9 +49,9 @@ class Links(Generic[T]):
         self._path = native_path(service.name)
         self._epoll = epoll
         self._links: dict[int, Link[T]] = {}  # by descriptor
-        self._queue: list[Passage[T]] = []  # for which there was no room
-        self._retry_at = 0.0  # for them
-        self._usual = 0  # credit, as answers tell; 0: there was none yet
+        self._queue: deque[Passage[T]] = deque()  # for which there was no room
+        self._connect_at = 0.0  # not before: cleanup's backlog was full
+        self._credit = 1  # of a new link: what was told last
         self._arrived: list[Passage[T]] = []
 
     def __contains__(self, descriptor: int) -> bool:
@@ -59,8 +64,20 @@ class Links(Generic[T]):
 
     def send(self, owner: T, parcel: Framed) -> Passage[T] | None:
         """Send a message, None if there is no cleanup that takes frames."""
+        if not self._service.native:
+            return None
         passage = Passage(owner, parcel, time.monotonic())
-        return passage if self._service.native and self._send(passage) else None
+        if link := self._roomy():
+            self._put(link, passage)
+            return passage
+        self._queue.append(passage)
+        if passage.since >= self._opening_time():
+            try:
+                self._open(passage.since)
+            except OSError:
+                self._queue.remove(passage)
+                return None
+        return passage
 
     def advance(self, descriptor: int) -> None:
         """Go on where something has happened."""
@@ -69,12 +86,12 @@ class Links(Generic[T]):
             self._arrived.extend(link.receive())
         except (PeerError, OSError) as error:
             self._fail(link, error)
-            return
-        if link.answered:
-            self._usual = max(1, link.credit)
-        if link.unsent:
-            self._flush(link)
-        self._empty_queue()
+        else:
+            self._credit = max(1, link.credit)
+            if link.unsent:
+                self._flush(link)
+        if self._queue:
+            self._empty_queue()
 
     def arrivals(self) -> list[Passage[T]]:
         """Return the messages that are answered, or lost, each once."""
@@ -88,8 +105,8 @@ class Links(Generic[T]):
         """
         for link in list(self._links.values()):
             if passage in link.waiting:
-                self._resend(one for one in self._break_off(link) if one is not passage)
-        self._queue = [one for one in self._queue if one is not passage]
+                self._line_up(self._break_off(link))
+        self._queue = deque(one for one in self._queue if one is not passage)
         self._arrived = [one for one in self._arrived if one is not passage]
         return bool(passage.queue_id)
 
@@ -105,78 +122,83 @@ class Links(Generic[T]):
         """Return when check_time() will have something to do, or infinity."""
         times = [self._deadline(one) for one in self._links.values() if one.waiting]
         if self._queue:
-            times.append(self._retry_at)
+            times.append(self._opening_time())
         return min(times, default=math.inf)
 
     def check_time(self, now: float) -> None:
-        """Give up what does not go on, and try what found no room once more."""
+        """Give up what does not go on, open another link where messages wait for one."""
         for link in list(self._links.values()):
             if link.waiting and now >= self._deadline(link) and not link.find_attention():
                 where = "writing to cleanup" if link.unsent else "reading cleanup's status"
-                given_up = deque(self._break_off(link))
+                given_up = self._break_off(link)
                 if given_up:
-                    self._lose(given_up.popleft(), f"timeout while {where}")
-                self._resend(given_up)
-        if self._queue and now >= self._retry_at:
-            for passage in self._queue:
-                if now >= passage.since + self._service.greeting_timeout:
-                    self._lose(passage, f"connect #1 to subsystem {self._path}: timeout")
-            self._queue = [one for one in self._queue if not one.failure]
-            self._empty_queue()
+                    self._lose(given_up[0], f"timeout while {where}")
+                self._line_up(given_up[1:])
+        self._empty_queue()
+        if self._queue and now >= self._opening_time():
+            try:
+                self._open(now)
+            except OSError as error:
+                while self._queue:
+                    self._lose_connecting(error.strerror or str(error))
+        while self._queue and now >= self._queue[0].since + self._service.greeting_timeout:
+            self._lose_connecting("timeout")
 
     def _deadline(self, link: Link[T]) -> float:
         service = self._service
         return link.progress + (service.io_timeout if link.attended else service.greeting_timeout)
 
-    def _send(self, passage: Passage[T]) -> bool:
-        """Send a message by any link, or later; False if nobody takes frames."""
-        link = next((one for one in self._links.values() if one.has_room()), None)
-        if link is None:
-            now = time.monotonic()
-            if self._links and not self._usual and now < self._retry_at:
-                # A first answer will tell how many go one behind the other.
-                self._queue.append(passage)
-                return True
-            self._retry_at = now + CONNECT_RETRY
-            try:
-                link = self._open()
-            except BlockingIOError:
-                self._queue.append(passage)
-                return True
-            except OSError:
-                return False
+    def _opening_time(self) -> float:
+        """Return when to open another link if there is no room until then."""
+        progress = max((one.progress for one in self._links.values()), default=-math.inf)
+        return max(progress + PATIENCE, self._connect_at)
+
+    def _roomy(self) -> Link[T] | None:
+        """Return the first link that takes a message now."""
+        for link in self._links.values():
+            if link.has_room():
+                return link
+        return None
+
+    def _put(self, link: Link[T], passage: Passage[T]) -> None:
         link.send(passage)
         if not link.unsent:
             self._flush(link)
-        return True
 
     def _flush(self, link: Link[T]) -> None:
+        """Send what a link has to send, as far as cleanup takes it now."""
         was_full = bool(link.unsent)
         refused = link.flush()
         if bool(link.unsent) is not was_full:
             events = select.EPOLLIN | select.EPOLLOUT if link.unsent else select.EPOLLIN
             self._epoll.modify(link.connection, events)
-        if not link.waiting and refused:
+        if refused and not link.waiting:
             self._drop(link)
-        for passage in refused:
-            self._repeat(passage, link)
+        self._repeat(refused, link)
 
     def _empty_queue(self) -> None:
-        """Send what found no room, as far as there is some now."""
-        queue, self._queue = self._queue, []
-        self._resend(queue)
+        """Send what waits for room, as far as there is some."""
+        while self._queue and (link := self._roomy()):
+            self._put(link, self._queue.popleft())
 
-    def _open(self) -> Link[T]:
+    def _open(self, now: float) -> None:
+        """Open another link for what waits; where cleanup has no room for it, later.
+
+        Raises:
+            OSError: nobody takes frames.
+        """
         connection = SocketType(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
-            connection.connect(self._path)  # EAGAIN while cleanup's backlog is full
-        except OSError:
+            connection.connect(self._path)
+        except OSError as error:
             connection.close()
-            raise
-        link: Link[T] = Link(connection, max(1, self._usual))
-        self._links[connection.fileno()] = link
+            if not isinstance(error, BlockingIOError):
+                raise
+            self._connect_at = now + CONNECT_RETRY
+            return
+        self._links[connection.fileno()] = Link(connection, self._credit)
         self._epoll.register(connection, select.EPOLLIN)
-        return link
+        self._empty_queue()
 
     def _drop(self, link: Link[T]) -> None:
         del self._links[link.connection.fileno()]
@@ -191,9 +213,8 @@ class Links(Generic[T]):
         if waiting:  # the first of these may be stored
             reason = str(error) if isinstance(error, PeerError) else error.strerror or str(error)
             self._lose(waiting.popleft(), f"{reason} while reading cleanup's status")
-        self._resend(waiting)
-        for passage in refused:
-            self._repeat(passage, link)
+        self._line_up(waiting)
+        self._repeat(refused, link)
 
     def _break_off(self, link: Link[T]) -> list[Passage[T]]:
         """Close a link; return the messages of which from then on nothing stays."""
@@ -204,18 +225,24 @@ class Links(Generic[T]):
         self._drop(link)
         return list(link.waiting)
 
-    def _repeat(self, passage: Passage[T], link: Link[T]) -> None:
-        """Send a message once more that cleanup never had; but not for ever."""
-        if link.answered or not passage.refused:
-            passage.refused = passage.refused or not link.answered
-            self._resend([passage])
-        else:
-            self._lose(passage, "lost connection while writing to cleanup")
+    def _repeat(self, refused: Iterable[Passage[T]], link: Link[T]) -> None:
+        """Let messages wait once more that cleanup never had; but not for ever."""
+        for passage in refused:
+            if passage.refused and not link.answered:
+                self._lose(passage, "lost connection while writing to cleanup")
+            else:
+                passage.refused = passage.refused or not link.answered
+                self._line_up([passage])
 
-    def _resend(self, passages: Iterable[Passage[T]]) -> None:
-        for passage in list(passages):
-            if not self._send(passage):
-                self._lose(passage, f"connect #1 to subsystem {self._path}: nobody is there")
+    def _line_up(self, passages: Iterable[Passage[T]]) -> None:
+        """Let messages wait for room, anew."""
+        for passage in passages:
+            passage.since = time.monotonic()
+            self._queue.append(passage)
+
+    def _lose_connecting(self, reason: str) -> None:
+        """Give up the message that has waited for longest to be sent at all."""
+        self._lose(self._queue.popleft(), f"connect #1 to subsystem {self._path}: {reason}")
 
     def _lose(self, passage: Passage[T], failure: str) -> None:
         passage.failure = failure
