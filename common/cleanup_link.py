@@ -45,7 +45,7 @@ class Passage(Generic[T]):
     owner: T  # who wants to know
     parcel: Parcel
     since: float  # monotonic
-    attempts: int = 0  # links by which it went, or a part of it
+    returns: int = 0  # from links that broke
     queue_id: str = ""  # empty: there is no answer
     status: int = Status.WRITE_FAILED
     reason: bytes = b""
@@ -58,19 +58,21 @@ class Link(Generic[T]):
     def __init__(self, connection: SocketType) -> None:
         self.connection = connection
         self.waiting: deque[Passage[T]] = deque()  # for an answer, in this order
+        self.unsent: deque[Passage[T]] = deque()  # of these the last, the first perhaps in part
         self.progress = 0.0  # when it last went on, or began to have something to do
         self.attended = False  # somebody at the other end has read something since it was idle
-        self.unsent = memoryview(b"")  # a piece of the last one's frame
-        self._pieces: Iterator[bytes] = iter(())  # behind it
-        self._credit = 1  # of the other end we know nothing yet
+        self._pieces: Iterator[bytes] | None = None  # of the first unsent one's frame, from...
+        self._piece = memoryview(b"")  # ...behind this rest of one
         self._sent = 0  # bytes, since it was idle
+        self._credit = 1  # of the other end we know nothing yet
+        self.is_full = False  # flush() has to wait
         self._is_open = True  # for more
         self._received = b""
 
     def has_room(self, now: float) -> bool:
         """Tell whether one more message may be sent; none has to wait behind one that hangs."""
         waiting = len(self.waiting)
-        if waiting >= self._credit or not self._is_open or self.unsent:
+        if waiting >= self._credit or not self._is_open:
             return False
         return not waiting or now < self.progress + STALL
 
@@ -78,35 +80,38 @@ class Link(Generic[T]):
         """Tell whether it carries anything, or may yet."""
         return bool(self.waiting) or self._is_open
 
-    def send(self, passage: Passage[T]) -> bool:
-        """Begin to send a message; False if cleanup cannot have taken it.
-
-        Raises:
-            MemoryError: nothing of it was sent.
-        """
-        pieces = passage.parcel.frame()
-        first = memoryview(next(pieces))
+    def send(self, passage: Passage[T]) -> None:
+        """Let a message wait for its turn; flush() sends it."""
         if not self.waiting:
             self.progress, self.attended, self._sent = time.monotonic(), False, 0
         self.waiting.append(passage)
-        self.unsent, self._pieces = first, pieces
-        return self.flush() is None
+        self.unsent.append(passage)
 
-    def flush(self) -> Passage[T] | None:
-        """Send as much as cleanup takes now; return the message that it cannot take any more."""
+    def flush(self) -> list[Passage[T]]:
+        """Send as much as cleanup takes now; return the messages that it will not have."""
+        self.is_full = False
         try:
-            while self.unsent or self._next_piece():
-                sent = self.connection.send(self.unsent, socket.MSG_DONTWAIT)
-                self.unsent = self.unsent[sent:]
+            while self._piece or self._next_piece():
+                sent = self.connection.send(self._piece, socket.MSG_DONTWAIT)
+                self._piece = self._piece[sent:]
                 self._sent += sent
         except BlockingIOError:
-            self.progress = time.monotonic()
+            self.is_full, self.progress = True, time.monotonic()
         except (OSError, MemoryError):  # answers to what was sent before may be here, or come
-            self._is_open, self.unsent, self._pieces = False, memoryview(b""), iter(())
+            self._is_open = False
             with suppress(OSError):
                 self.connection.shutdown(socket.SHUT_WR)  # what was begun has no end
-            return self.waiting.pop()
-        return None
+            return self.withdraw()
+        return []
+
+    def withdraw(self) -> list[Passage[T]]:
+        """Return the messages that are not sent to their end, and do not wait any more."""
+        withdrawn = list(self.unsent)
+        for passage in withdrawn:
+            self.waiting.remove(passage)
+        self.unsent.clear()
+        self._pieces, self._piece = None, memoryview(b"")
+        return withdrawn
 
     def receive(self) -> Iterator[Passage[T]]:
         """Yield the messages whose answers are here.
@@ -122,7 +127,7 @@ class Link(Generic[T]):
             self.progress = time.monotonic()
         while found := frame.decode_verdict(self._received):
             (status, queue_id, reason, credit), size = found
-            if len(self.waiting) <= bool(self.unsent):
+            if len(self.waiting) == len(self.unsent):
                 raise PeerError("unexpected answer to no frame")
             if not is_valid(queue_id):
                 raise PeerError(f"bad queue id {queue_id!r}")
@@ -139,15 +144,21 @@ class Link(Generic[T]):
         self.attended = len(self.waiting) > 1 or unread(self.connection) < self._sent
         return self.attended and not known
 
-    def cut_off(self, error: Exception) -> bool:
-        """Tell whether a cleanup that has vanished never had the whole of the last message."""
-        # It left bytes unread, or not all were sent.
-        return bool(self.unsent) or (self._is_open and isinstance(error, ConnectionResetError))
+    def left_unread(self, error: Exception) -> bool:
+        """Tell whether a cleanup that has vanished never had the whole of what was sent last."""
+        return self._is_open and isinstance(error, ConnectionResetError)
 
     def _next_piece(self) -> bool:
-        piece = next(self._pieces, None)
-        self.unsent = memoryview(piece or b"")
-        return piece is not None
+        """Take what is to be sent next; False if everything was."""
+        while self.unsent:
+            if self._pieces is None:
+                self._pieces = self.unsent[0].parcel.frame()
+            if (piece := next(self._pieces, None)) is not None:
+                self._piece = memoryview(piece)
+                return True
+            self.unsent.popleft()
+            self._pieces = None
+        return False
 
 
 def unread(connection: SocketType) -> int:

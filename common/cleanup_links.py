@@ -1,9 +1,13 @@
 """cleanup_links - messages to cleanups of our own, several on their way at once
 
 DESCRIPTION
-    A message goes by the first link that has room, or a new one. What cleanup
-    has certainly not begun when a link breaks goes by another. The message
-    that it was at may be in the queue: its owner hears of a failure.
+    A message goes by the first link that has room. Where none has, it waits
+    for a moment: while links go on, as those to a fast disk do, few processes
+    that are warm serve better than many. Then another link is opened.
+
+    What cleanup has certainly not begun when a link breaks goes by another.
+    The message that it was at may be in the queue: its owner hears of a
+    failure.
 
     Owners are called by nobody: whoever holds the epoll instance calls
     advance() where it reports a link, check_time() at next_deadline(), and
@@ -20,7 +24,7 @@ import select
 import socket
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from socket import SocketType
 from typing import Generic
@@ -29,7 +33,8 @@ from common.cleanup_client import CONNECT_RETRY, CleanupService, Parcel
 from common.cleanup_link import STALL, Link, Passage, T
 from common.errors import PeerError
 
-ATTEMPTS = 3  # links that a message may go by; one after another breaks under some
+PATIENCE = 0.002  # seconds without an answer in which no other link is opened
+RETURNS = 3  # of a message from links that broke; then it is given up
 
 UNREAD = "while writing to cleanup"
 UNANSWERED = "while reading cleanup's status"
@@ -50,7 +55,7 @@ class Links(Generic[T]):
         self._epoll = epoll
         self._links: dict[int, Link[T]] = {}  # by descriptor
         self._queue: deque[Passage[T]] = deque()  # for which there was no room
-        self._retry_at = 0.0
+        self._connect_at = 0.0  # not before: cleanup's backlog was full
         self._arrived: deque[Passage[T]] = deque()
 
     def __contains__(self, descriptor: int) -> bool:
@@ -65,15 +70,22 @@ class Links(Generic[T]):
         """Send a message, None if there is no cleanup that takes frames.
 
         Raises:
-            MemoryError: nothing was sent.
+            MemoryError: it was not sent.
         """
         if not self._service.native:
             return None
         passage = Passage(owner, parcel, time.monotonic())
         try:
-            self._send(passage)
+            self._queue.append(passage)
+            self._empty_queue(passage.since)
+            if self._queue and passage.since >= self._opening_time():
+                self._open(passage.since)
         except OSError:
+            self.settle(passage)
             return None
+        except MemoryError:
+            self.settle(passage)
+            raise
         return passage
 
     def advance(self, descriptor: int) -> None:
@@ -83,15 +95,11 @@ class Links(Generic[T]):
             self._arrived.extend(link.receive())
         except (PeerError, OSError, MemoryError) as error:
             self._fail(link, error)
-            return
-        if link.unsent:
-            refused = link.flush()
-            if not link.is_of_use():
-                self._drop(link)
-            elif not link.unsent:
-                self._epoll.modify(descriptor, select.EPOLLIN)
-            if refused:
-                self._send_again(refused, f"lost connection {UNREAD}")
+        else:
+            if link.unsent:
+                self._flush(link)
+        if self._queue:
+            self._empty_queue(time.monotonic())
 
     def arrivals(self) -> Iterator[Passage[T]]:
         """Yield the messages that are answered, or lost, each once."""
@@ -105,9 +113,7 @@ class Links(Generic[T]):
         """
         for link in list(self._links.values()):
             if passage in link.waiting:
-                for one in self._break_off(link):
-                    if one is not passage:
-                        self._send_again(one, f"lost connection {UNREAD}")
+                self._send_again(self._break_off(link), f"lost connection {UNREAD}")
         for line in (self._queue, self._arrived):
             with suppress(ValueError):
                 line.remove(passage)
@@ -132,68 +138,84 @@ class Links(Generic[T]):
         """Return when check_time() will have something to do, or infinity."""
         times = [self._deadline(one) for one in self._links.values() if one.waiting]
         if self._queue:
-            times.append(self._retry_at)
+            times.append(self._opening_time())
         return min(times, default=math.inf)
 
     def check_time(self, now: float) -> None:
-        """Give up what does not go on, and try what found no room once more."""
+        """Give up what does not go on, open another link where messages wait for one."""
         for link in list(self._links.values()):
             if link.waiting and now >= self._deadline(link) and not link.find_attention():
                 where = UNREAD if link.unsent else UNANSWERED
                 given_up = self._break_off(link)
                 if given_up:
                     self._lose(given_up.popleft(), f"timeout {where}")
-                for passage in given_up:
-                    self._send_again(passage, f"timeout {UNANSWERED}")
-        if self._queue and now >= self._retry_at:
-            queue, self._queue = self._queue, deque()
-            while queue and not self._queue:  # what finds no room says that the next will not
-                self._send_again(queue.popleft(), f"connect #1 to subsystem {self._path}: timeout")
-            self._queue.extend(queue)
+                self._send_again(given_up, f"timeout {where}")
+        self._empty_queue(now)
+        while self._queue and now >= self._queue[0].since + self._service.greeting_timeout:
+            self._lose(self._queue.popleft(), f"connect #1 to subsystem {self._path}: timeout")
+        if self._queue and now >= self._opening_time():
+            try:
+                self._open(now)
+            except OSError:  # for whoever takes other forms
+                self._arrived.extend(self._queue)
+                self._queue.clear()
 
     def _deadline(self, link: Link[T]) -> float:
         service = self._service
         return link.progress + (service.io_timeout if link.attended else service.greeting_timeout)
 
-    def _send(self, passage: Passage[T]) -> None:
-        """Send a message by any link, now or later.
+    def _opening_time(self) -> float:
+        """Return when to open another link if there is no room until then."""
+        progress = max((one.progress for one in self._links.values()), default=-math.inf)
+        return max(progress + PATIENCE, self._connect_at)
+
+    def _empty_queue(self, now: float) -> None:
+        """Send what waits for room, as far as there is some."""
+        while self._queue and (link := self._roomy(now)):
+            link.send(self._queue.popleft())
+            if not link.is_full:
+                self._flush(link)
+
+    def _roomy(self, now: float) -> Link[T] | None:
+        """Return the first link that takes a message now."""
+        for link in self._links.values():
+            if link.has_room(now):
+                return link
+        return None
+
+    def _flush(self, link: Link[T]) -> None:
+        """Send what a link has to send, as far as cleanup takes it now."""
+        was_full = link.is_full
+        refused = link.flush()
+        if not link.is_of_use():
+            self._drop(link)
+        elif link.is_full is not was_full:
+            events = select.EPOLLIN | select.EPOLLOUT if link.is_full else select.EPOLLIN
+            self._epoll.modify(link.connection, events)
+        if was_full:
+            self._send_again(refused, f"lost connection {UNREAD}")
+        else:  # cleanup had left before these came
+            self._queue.extendleft(reversed(refused))
+
+    def _open(self, now: float) -> None:
+        """Open another link for what waits; where there is no room for it, later.
 
         Raises:
             OSError: nobody takes frames.
-            MemoryError: nothing was sent.
         """
-        now = time.monotonic()
-        while link := next((one for one in self._links.values() if one.has_room(now)), None):
-            if self._sent(link, passage):
-                return
-        try:
-            sent = self._sent(self._open(), passage)
-        except BlockingIOError:
-            sent = False
-        if not sent:
-            if not self._queue:
-                self._retry_at = now + CONNECT_RETRY
-            self._queue.append(passage)
-
-    def _sent(self, link: Link[T], passage: Passage[T]) -> bool:
-        sent = link.send(passage)
-        passage.attempts += sent
-        if link.unsent:
-            self._epoll.modify(link.connection, select.EPOLLIN | select.EPOLLOUT)
-        elif not link.is_of_use():
-            self._drop(link)
-        return sent
-
-    def _open(self) -> Link[T]:
         connection = SocketType(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
-            connection.connect(self._path)  # EAGAIN while cleanup's backlog is full
+            connection.connect(self._path)
             self._epoll.register(connection, select.EPOLLIN)
+        except BlockingIOError:  # cleanup's backlog is full
+            connection.close()
+            self._connect_at = now + CONNECT_RETRY
+            return
         except OSError:
             connection.close()
             raise
-        link = self._links[connection.fileno()] = Link(connection)
-        return link
+        self._links[connection.fileno()] = Link(connection)
+        self._empty_queue(now)
 
     def _drop(self, link: Link[T]) -> None:
         del self._links[link.connection.fileno()]
@@ -202,12 +224,12 @@ class Links(Generic[T]):
     def _fail(self, link: Link[T], error: Exception) -> None:
         """Let all go that wait for a cleanup which has vanished."""
         self._drop(link)
-        waiting = link.waiting
-        if waiting and not (len(waiting) == 1 and link.cut_off(error)):
-            # The first may be stored; cleanup begins none before it has answered another.
+        refused, waiting = link.withdraw(), link.waiting
+        if waiting and not refused and link.left_unread(error):
+            refused.append(waiting.pop())
+        if waiting:  # the first may be stored; cleanup begins none before it has answered another
             self._lose(waiting.popleft(), f"{reason_of(error)} {UNANSWERED}")
-        for passage in waiting:
-            self._send_again(passage, f"{reason_of(error)} {UNREAD}")
+        self._send_again((*waiting, *refused), f"{reason_of(error)} {UNREAD}")
 
     def _break_off(self, link: Link[T]) -> deque[Passage[T]]:
         """Close a link; return the messages of which from then on nothing stays."""
@@ -218,18 +240,15 @@ class Links(Generic[T]):
         self._drop(link)
         return link.waiting
 
-    def _send_again(self, passage: Passage[T], failure: str) -> None:
-        """Send a message that cleanup has not begun; but not for ever."""
-        late = time.monotonic() >= passage.since + self._service.greeting_timeout
-        if late or passage.attempts >= ATTEMPTS:
-            self._lose(passage, failure)
-            return
-        try:
-            self._send(passage)
-        except MemoryError:
-            self._lose(passage, "out of memory")
-        except OSError:
-            self._arrived.append(passage)  # for whoever takes other forms
+    def _send_again(self, passages: Iterable[Passage[T]], failure: str) -> None:
+        """Let messages wait for room anew that cleanup has not begun; but not for ever."""
+        for passage in passages:
+            passage.returns += 1
+            if passage.returns < RETURNS:
+                passage.since = time.monotonic()
+                self._queue.append(passage)
+            else:
+                self._lose(passage, failure)
 
     def _lose(self, passage: Passage[T], failure: str) -> None:
         passage.failure = failure

@@ -12,6 +12,7 @@ SEE ALSO
     spec/master-protocol.md, section 3
 """
 
+import math
 import os
 import select
 import signal
@@ -232,9 +233,9 @@ class Worker:
     def _timeout(self) -> float:
         """Return the seconds until something is due without any event."""
         links = self._links
-        # A stall, which comes first, has to be told.
-        by_links = links.stall() if self._reported == AVAILABLE else links.next_deadline()
-        due = min(self._pat_at, by_links, self._parking.next_deadline(), self.service.log.retry())
+        stall = links.stall() if self._reported == AVAILABLE else math.inf  # it has to be told
+        due = min(self._pat_at, stall, links.next_deadline())
+        due = min(due, self._parking.next_deadline(), self.service.log.retry())
         idle_end = None if len(self._parking) else self._idle_since + self.params.max_idle
         for moment in (self._resume_at, self._leave_at, idle_end):
             if moment is not None and moment < due:
