@@ -126,6 +126,10 @@ class Links(Generic[T]):
         while self._queue:
             self._lose(self._queue.popleft(), f"given up {UNANSWERED}")
 
+    def are_full(self) -> bool:
+        """Tell whether messages wait for room, or for another link."""
+        return bool(self._queue)
+
     def stall(self) -> float:
         """Return when cleanup will have let us wait for longer than usual, or infinity."""
         since = self._queue[0].since if self._queue else math.inf

@@ -12,7 +12,6 @@ SEE ALSO
     spec/master-protocol.md, section 3
 """
 
-import math
 import os
 import select
 import signal
@@ -233,9 +232,11 @@ class Worker:
     def _timeout(self) -> float:
         """Return the seconds until something is due without any event."""
         links = self._links
-        stall = links.stall() if self._reported == AVAILABLE else math.inf  # it has to be told
-        due = min(self._pat_at, stall, links.next_deadline())
-        due = min(due, self._parking.next_deadline(), self.service.log.retry())
+        due = min(self._pat_at, self._parking.next_deadline(), self.service.log.retry())
+        if self._reported == AVAILABLE:
+            due = min(due, links.stall())  # has to be told; mostly the first of their times
+        if self._reported != AVAILABLE or links.are_full():
+            due = min(due, links.next_deadline())
         idle_end = None if len(self._parking) else self._idle_since + self.params.max_idle
         for moment in (self._resume_at, self._leave_at, idle_end):
             if moment is not None and moment < due:
