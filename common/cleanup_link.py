@@ -97,10 +97,12 @@ class Link(Generic[T]):
                 self._sent += sent
         except BlockingIOError:
             self.is_full, self.progress = True, time.monotonic()
-        except (OSError, MemoryError):  # answers to what was sent before may be here, or come
+        except (OSError, MemoryError) as error:  # what was sent before may be answered
             self._is_open = False
             with suppress(OSError):
                 self.connection.shutdown(socket.SHUT_WR)  # what was begun has no end
+            if isinstance(error, MemoryError):
+                self.unsent[0].failure = "out of memory"
             return self.withdraw()
         return []
 

@@ -121,10 +121,10 @@ class Links(Generic[T]):
 
     def close(self) -> None:
         """Wait for no answer any longer; what has none is lost, as settle() has it."""
-        for link in list(self._links.values()):
-            self._queue.extend(self._break_off(link))
-        while self._queue:
-            self._lose(self._queue.popleft(), f"given up {UNANSWERED}")
+        waiting = [one for link in list(self._links.values()) for one in self._break_off(link)]
+        for passage in (*waiting, *self._queue):
+            self._lose(passage, f"given up {UNANSWERED}")
+        self._queue.clear()
 
     def are_full(self) -> bool:
         """Tell whether messages wait for room, or for another link."""
@@ -196,6 +196,8 @@ class Links(Generic[T]):
         elif link.is_full is not was_full:
             events = select.EPOLLIN | select.EPOLLOUT if link.is_full else select.EPOLLIN
             self._epoll.modify(link.connection, events)
+        if refused and refused[0].failure:
+            self._arrived.append(refused.pop(0))
         if was_full:
             self._send_again(refused, f"lost connection {UNREAD}")
         else:  # cleanup had left before these came
