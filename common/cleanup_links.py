@@ -198,10 +198,7 @@ class Links(Generic[T]):
             self._epoll.modify(link.connection, events)
         if refused and refused[0].failure:
             self._arrived.append(refused.pop(0))
-        if was_full:
-            self._send_again(refused, f"lost connection {UNREAD}")
-        else:  # cleanup had left before these came
-            self._queue.extendleft(reversed(refused))
+        self._queue.extendleft(reversed(refused))  # cleanup leaves, as it may
 
     def _open(self, now: float) -> None:
         """Open another link for what waits; where there is no room for it, later.

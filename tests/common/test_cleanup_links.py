@@ -184,6 +184,16 @@ def test_where_none_goes_on_another_is_opened_when_it_is_time(
     take(cleanup.accept(), b"four")
 
 
+def test_room_is_used_as_soon_as_there_is_some(sender: Sender, cleanup: FakeCleanup) -> None:
+    conversation = linked(sender, cleanup, credit=1)
+    sender.send(b"one", b"two")
+    take(conversation, b"one")
+    conversation.send(answer(credit=1))
+    for descriptor, _ in sender.epoll.poll(1):
+        sender.links.advance(descriptor)
+    take(conversation, b"two")
+
+
 def test_a_stall_is_told(sender: Sender, cleanup: FakeCleanup) -> None:
     assert sender.links.stall() == sender.links.next_deadline() == float("inf")
     linked(sender, cleanup, credit=1)
@@ -194,8 +204,6 @@ def test_a_stall_is_told(sender: Sender, cleanup: FakeCleanup) -> None:
     sender.clock.now += 0.001
     sender.send(b"two")
     assert sender.links.stall() == began + STALL
-    conversation = cleanup  # silent
-    assert conversation
 
 
 @pytest.mark.parametrize("trouble", ["missing", "refused", "not a socket", "no descriptor", "off"])
@@ -341,6 +349,38 @@ def test_behind_a_broken_answer_the_others_go_to_another_cleanup(
     take(other, b"four")
 
 
+def test_what_was_read_to_its_end_is_not_sent_again_for_what_was_not(
+    sender: Sender, cleanup: FakeCleanup
+) -> None:
+    conversation = linked(sender, cleanup)
+    sender.send(b"one", LARGE)
+    conversation.connection.recv(1000)
+    conversation.close()
+    ended = sender.turn(PATIENCE)
+    assert [(one.owner, bool(one.failure)) for one in ended] == [("one", True)]
+    sender.turn(PATIENCE)
+    other = cleanup.accept()
+    other.read()
+    assert other.received.find(LARGE[:100]) > 0
+
+
+def test_many_cleanups_may_have_left_at_one_time(sender: Sender, cleanup: FakeCleanup) -> None:
+    conversations = []
+    for number in range(2 * RETURNS):
+        sender.send(b"%d" % number)
+        conversations.append(cleanup.accept())
+        take(conversations[-1], b"%d" % number)
+        sender.turn(STALL)
+    for conversation in conversations:
+        conversation.send(answer())
+    assert len(sender.turn()) == 2 * RETURNS
+    for conversation in conversations:
+        conversation.close()
+    sender.clock.now += PATIENCE
+    sender.send(b"one")
+    take(cleanup.accept(), b"one")
+
+
 def test_an_answer_to_nobody_ends_the_link(sender: Sender, cleanup: FakeCleanup) -> None:
     conversation = linked(sender, cleanup)
     conversation.send(answer())
@@ -431,6 +471,23 @@ def test_a_message_for_which_there_is_no_memory_ends_and_no_other_does(
     assert sorted(told(ended)) == [*(("one", 0), ("three", 0), ("two", "out of memory"))]
 
 
+def test_a_message_that_finds_no_memory_for_its_link_is_not_sent_later(
+    sender: Sender, cleanup: FakeCleanup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_memory(*arguments: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cleanup_links, "Link", no_memory)
+        with pytest.raises(MemoryError):
+            sender.send(b"one")
+    assert len(sender.links) == 0
+    sender.send(b"two")
+    while not (conversation := cleanup.accept()).read():
+        pass
+    assert contents(conversation.received)[0] == [b"two"]
+
+
 # Cleanup is silent.
 
 
@@ -476,6 +533,24 @@ def test_behind_one_that_hangs_the_others_go_to_another_cleanup(
         conversation.send(answer())
     sender.turn(PATIENCE)
     take(cleanup.accept(), b"two")
+
+
+def test_what_is_given_back_goes_by_a_link_that_has_room(
+    sender: Sender, cleanup: FakeCleanup
+) -> None:
+    hanging = linked(sender, cleanup)
+    sender.send(b"one", b"two")
+    take(hanging, b"one", b"two")
+    assert sender.turn(30) == []
+    assert sender.turn(IO_TIMEOUT - 31) == []
+    sender.send(b"three")
+    conversation = cleanup.accept()
+    take(conversation, b"three")
+    conversation.send(answer())
+    assert told(sender.turn()) == [("three", 0)]
+    assert told(sender.turn(1)) == [("one", "timeout while reading cleanup's status")]
+    take(conversation, b"two")
+    assert not visited(cleanup)
 
 
 def test_an_answer_that_is_here_at_the_last_moment_counts(
