@@ -722,7 +722,7 @@ class World:
         owner, status = content[:9].decode(), (0, 0, 0, 8)[number % 4]
         daemon.drop(content)
         try:
-            said = answer(status, "ABC", credit=(0, 1, 2, 16)[number // 4 % 4])
+            said = answer(status, owner[:8], credit=(0, 1, 2, 16)[number // 4 % 4])
             daemon.connection.sendall(said)
         except OSError:  # nobody is there: nothing of it stays
             self.end(daemon)
@@ -788,7 +788,7 @@ class World:
             owner = passage.owner
             assert self.stored[owner] <= 1
             if passage.queue_id:
-                assert passage.status == self.answered[owner]
+                assert (passage.queue_id, passage.status) == (owner[:8], self.answered[owner])
                 assert owner not in self.killed
                 assert self.stored[owner] == (passage.status == 0)
             else:
