@@ -685,6 +685,7 @@ class World:
             "accept": self.accept,
             "read": self.read,
             "answer": self.answer,
+            "serve": self.serve,
             "kill": self.kill,
             "store and kill": self.store_and_kill,
             "leave": self.leave,
@@ -722,13 +723,20 @@ class World:
         owner, status = content[:9].decode(), (0, 0, 0, 8)[number % 4]
         daemon.drop(content)
         try:
-            said = answer(status, owner[:8], credit=(0, 1, 2, 16)[number // 4 % 4])
+            said = answer(status, owner[:8], credit=(16, 0, 1, 16)[number // 4 % 4])
             daemon.connection.sendall(said)
         except OSError:  # nobody is there: nothing of it stays
             self.end(daemon)
             return
         self.answered[owner] = status
         self.stored[owner] += status == 0
+
+    def serve(self, number: int) -> None:
+        """Go the usual way."""
+        self.accept(0)
+        self.read(3 * number + 2)
+        self.answer(number % 4)
+        self.turn(0.0)
 
     def store_and_kill(self, number: int) -> None:
         daemon = self.chosen(number)
@@ -799,13 +807,13 @@ class World:
 
 ACTS = [
     *("send", "send", "send", "send large", "turn", "turn", "turn", "wait", "wait long"),
-    *("accept", "accept", "read", "read", "read", "answer", "answer", "answer"),
+    *("accept", "accept", "read", "read", "read", "answer", "serve", "serve", "serve"),
     *("kill", "store and kill", "leave", "settle"),
 ]
 
 
 @settings(
-    max_examples=150,
+    max_examples=250,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(acts=st.lists(st.tuples(st.sampled_from(ACTS), st.integers(0, 47)), max_size=60))
