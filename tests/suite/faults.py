@@ -25,7 +25,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from common.cleanup_client import native_path
+from common.cleanup_links import native_path
 from tests.suite import peers
 from tests.suite.instance import Instance, Postroom
 from tests.suite.load import numbered, stored_numbers
@@ -44,7 +44,7 @@ STORAGE = (
     *("openat", "flock", "newfstatat", "rename", "faccessat2", "write", "writev", "pwrite64"),
     *("utimensat", "fchmod", "fsync"),
 )
-TRAFFIC = ("sendto", "recvfrom", "getsockname")
+TRAFFIC = ("sendto", "recvfrom", "getsockname", "shutdown")
 OPENING = ("accept4", "openat", "socket", "connect")
 CALLS: Mapping[str, Sequence[str]] = {
     "cleanup": (*STORAGE, *TRAFFIC, "accept4", "close", "epoll_wait"),
