@@ -178,8 +178,7 @@ def refuse_record(message: Message, kind: int) -> None:
 
 def extracted_stage(message: Message, recipients: Recipients) -> ExtractedStage:
     """End the content and begin the part behind it."""
-    message.content_length = message.length - message.data_offset
-    message.write(RecordType.EXTRACTED)
+    message.end_content()
     if message.content_filter:
         message.write(RecordType.FILTER, message.content_filter)
     if message.redirect:
