@@ -26,6 +26,8 @@ def lacks_nothing(seen: Collection[bytes]) -> bool:
 
 def missing_headers(message: Message, seen: Collection[bytes]) -> Iterator[tuple[bytes, bytes]]:
     """Yield name and value of what a message lacks; seen: the headers that it has, lower case."""
+    if lacks_nothing(seen):
+        return
     resent = any(name.startswith(RESENT) for name in seen)
     prefix, lower = (b"Resent-", b"resent-") if resent else (b"", b"")
     arrival = message.arrival or message.now

@@ -78,7 +78,7 @@ def take(
 def look(rules: "HeaderRules", header: bytes) -> list[tuple[bytes, bytes]] | None:
     """Return what is to be noted of a header, None unless all else can stay as it is."""
     found = split_plain(rules, header)
-    if found is None:
+    if found is None or b"\r" in header:
         return None
     _, kinds, values = found
     if not lacks_nothing(kinds) or (rules.undisclosed and not names_recipients(kinds)):
@@ -100,7 +100,7 @@ def is_complete(rewriter: Rewriter, handover: Handover, sender: bytes) -> bool:
     """Tell whether an envelope can stay as it is, and nothing but its records follows from it."""
     recipients = handover.recipients
     for recipient in recipients:
-        if not (recipient.isascii() and 0 < len(recipient) <= ADDRESS_LIMIT):
+        if len(recipient) > ADDRESS_LIMIT or not recipient.isascii():
             return False
         if rewriter.recipient(recipient) != recipient:
             return False

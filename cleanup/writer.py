@@ -231,17 +231,13 @@ class StaleLogs:
 
     def __init__(self, hashed: Collection[str], depth: int) -> None:
         """Prepare; hashed: the queues with subdirectories, depth levels of them."""
-        self._depth = depth
-        self._plain = [f"{name}/" for name in LOG_DIRECTORIES if name not in hashed]
-        self._hashed = [f"{name}/" for name in LOG_DIRECTORIES if name in hashed]
+        self._depths = [(folder, depth * (folder in hashed)) for folder in LOG_DIRECTORIES]
 
     def remove(self, name: QueueId) -> None:
         """Remove the logs of this id; there are none, as nearly always."""
-        paths = [folder + name for folder in self._plain]
-        if self._hashed:
-            place = "/".join((*queue_id.hash_directories(name, self._depth), name))
-            paths += [folder + place for folder in self._hashed]
-        for path in paths:
+        for folder, depth in self._depths:
+            letters = queue_id.hash_directories(name, depth) if depth else ()
+            path = "/".join((folder, *letters, name))
             if os.access(path, os.F_OK, follow_symlinks=False):
                 with contextlib.suppress(OSError):
                     os.unlink(path)
