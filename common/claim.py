@@ -52,11 +52,11 @@ class Claim:
 
     def note(self, *paths: str) -> None:
         """Note every name that the file has, or will have after the next step."""
-        text = " ".join(paths).encode()
+        text, memory = " ".join(paths).encode(), self._memory
         # Whenever the process is killed, either no note stands here or a whole one.
-        self._memory[0] = 0
-        self._memory[1 : len(text) + 1] = text
-        self._memory[0] = len(text)
+        memory[0] = 0
+        memory[1 : len(text) + 1] = text
+        memory[0] = len(text)
 
     def strike(self) -> None:
         """Forget the file: it is gone, or it counts."""
