@@ -16,10 +16,8 @@ SEE ALSO
     common.child, the same seen from inside
 """
 
-import gc
 import os
-import signal
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -32,15 +30,10 @@ from common.program import Program
 from common.sandbox.layers import Told
 from common.sinks import FileSink, SyslogSink, refers_to_socket
 from master import foreign
+from master.fork import Action, changed_actions, fork
 from master.plan import NativePlan, Plan
 
 UMASK = 0o077
-
-# SIGXFSZ stays ignored, as Python has it: a file over its limit is an error, not a death.
-# SIGINT too: Ctrl-C reaches all of a foreground instance, and master alone acts on it.
-IGNORED = {signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT}
-CHANGEABLE = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
-
 
 # In place of a log that only the child itself can open.
 NO_LOG = Log("", SyslogSink("mail"))
@@ -101,7 +94,7 @@ class Nursery:
         self.flow = flow or os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._outage = Outage()
         self._log_is_socket = False  # looked at here: in the child its number is another
-        self._signals: list[int] | None = None  # looked at when master has its handlers
+        self._actions: list[Action] | None = None  # looked at when master has its handlers
 
     def spawn(
         self, plan: Plan, status: int, listeners: Sequence[int], *, stressed: bool = False
@@ -135,10 +128,10 @@ class Nursery:
         # copied page by page as it is touched.
         child = self._child(plan)
         changed = plan.main_cf.changed()
-        if self._signals is None:
-            self._signals = changed_signals()
+        if self._actions is None:
+            self._actions = changed_actions()
         return fork(
-            self._signals,
+            self._actions,
             lambda: self._live(plan, child, descriptors, shared, changed=changed),
         )
 
@@ -155,9 +148,6 @@ class Nursery:
         status = 1
         log: Log | None = None
         try:
-            # Sockets that master forgot about must not be collected here: their numbers are ours.
-            gc.freeze()
-            reset_signals(self._signals or ())
             arrange(descriptors)
             os.umask(UMASK)
             os.environ["GENERATION"] = f"{self.generation:o}"
@@ -233,39 +223,3 @@ class Nursery:
             inherited = LISTEN_FD + plan.listener_count
             sink = FileSink(inherited, is_socket=self._log_is_socket)
         return open_log(plan.params, plan.service.command, inherited=sink)
-
-
-def fork(signals: Iterable[int], live: Callable[[], NoReturn]) -> int:
-    """Make a copy of this process, which lives so; return its pid.
-
-    signals: those that have handlers here. They must not be called there: they would wake master.
-
-    Raises:
-        OSError: the system has no room for it.
-    """
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-    try:
-        pid = os.fork()
-        if pid == 0:
-            live()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-    return pid
-
-
-def changed_signals() -> list[int]:
-    """Return the signals whose action is not what a child's shall be."""
-    return [int(one) for one in CHANGEABLE if signal.getsignal(one) != action_in_child(one)]
-
-
-def action_in_child(number: int) -> signal.Handlers:
-    """Return the default action of a signal, but for a few that are ignored."""
-    return signal.SIG_IGN if number in IGNORED else signal.SIG_DFL
-
-
-def reset_signals(numbers: Iterable[int] = CHANGEABLE) -> None:
-    """Give these signals the action that a child's shall have, and let all signals through."""
-    signal.set_wakeup_fd(-1)
-    for number in numbers:
-        signal.signal(number, action_in_child(number))
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())

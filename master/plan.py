@@ -20,7 +20,6 @@ from common.errors import ConfigError
 from common.options import Options
 from common.params import SuiteParams
 from common.program import Program, own_settings
-from common.rfc5424 import Target
 from common.sinks import check_openable, check_place
 from master.endpoints import Endpoint
 from master.journal import PROGRAM
@@ -175,6 +174,8 @@ def check_log(main_cf: MainCf, params: SuiteParams) -> None:
         check_openable(params)
         name = "syslog_network_target"
         if params.syslog_network_target:
+            from common.rfc5424 import Target  # as common.log: most hosts have none
+
             Target.parse(params.syslog_network_target)
     except ConfigError as error:
         raise ConfigError(f"{main_cf.origin(name)}: {error}") from None

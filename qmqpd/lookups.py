@@ -15,10 +15,11 @@ SEE ALSO
     spec/logging.md, section 2
 """
 
+# Not threading: it has work to do after each fork, and writes a book about each thread.
+import _thread
 import enum
 import os
 import socket
-import threading
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -95,7 +96,7 @@ class Lookups:
 
     def __init__(self) -> None:
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._lock = threading.Lock()
+        self._lock = _thread.allocate_lock()
         # In the order of arrival; a dictionary, since any of them may be dropped.
         self._waiting: dict[Lane, dict[str, None]] = {lane: {} for lane in Lane}
         self._busy: dict[str, Lookup] = {}  # by address
@@ -115,7 +116,7 @@ class Lookups:
         if lookup is None:
             return
         try:
-            threading.Thread(target=self._work, args=[lookup], daemon=True).start()
+            _thread.start_new_thread(self._work, (lookup,))
         except RuntimeError as error:  # the system has no thread for us now
             trouble = f"looking up {lookup.address}: {error}"
             self._finish(lookup, Answer(lookup.address, UNKNOWN, trouble))

@@ -700,6 +700,9 @@ def test_a_logger_that_is_gone_is_tried_again_each_second(clock: Clock, pipe: Pi
         def fileno(self) -> int:
             return -1
 
+        def close(self) -> None:
+            pass
+
     log = Log("t", Gone(), patience=3600.0)
     for _ in range(35):
         log.info("x")
@@ -925,6 +928,9 @@ class Kept:
 
     def fileno(self) -> int:
         return -1
+
+    def close(self) -> None:
+        pass
 
 
 def test_a_mistake_of_the_operator_is_logged_as_it_is() -> None:
