@@ -29,6 +29,7 @@ from common.config import MainCf
 from common.errors import ConfigError
 from common.log import Log
 from common.sandbox.layers import Told
+from common.sandbox.shelter import Shelter
 
 FLOW_READ_FD = 3
 FLOW_WRITE_FD = 4
@@ -105,6 +106,7 @@ class Child:
     chroot: bool = False
     native_listener: int | None = None  # the one for our own daemons' form of the protocol
     prepared: Any = None  # what the program made of its parameters before the fork
+    shelter: Shelter | None = None  # what it shuts itself in with
     claim: Claim | None = None  # where a program that writes queue files notes which
     told: Told | None = None  # where it says what it has shut itself in with
     verbose: bool = False
@@ -169,5 +171,5 @@ def arrange(descriptors: Sequence[int]) -> None:
     # Out of the way first: a number we are about to take may be one that we still need.
     copies = [fcntl.fcntl(one, fcntl.F_DUPFD_CLOEXEC, end) for one in descriptors]
     for number, copy in enumerate(copies, FLOW_READ_FD):
-        os.dup2(copy, number, inheritable=False)
+        os.dup2(copy, number, False)
     os.closerange(end, DESCRIPTOR_LIMIT)

@@ -18,7 +18,6 @@ from qmqpd.service import Rules, Service
 from qmqpd.worker import Worker
 
 PARAMS = QmqpdParams
-NEEDS = NAMES | Needs(threads=True)
 
 EXPERIENCE = Experience()  # of all workers: made once, in master, and forked with them
 
@@ -29,6 +28,12 @@ def prepare(params: QmqpdParams) -> Rules:
     return Rules.of(params)
 
 
+def needs(rules: Rules) -> Needs:
+    """Return what a process needs when it serves."""
+    descriptors = descriptors_of(rules.params.qmqpd_worker_connection_limit)
+    return NAMES | Needs(threads=True, descriptors=descriptors)
+
+
 def serve(child: Child) -> None:
     """Serve clients until it is time to leave."""
     rules: Rules = child.prepared
@@ -36,7 +41,6 @@ def serve(child: Child) -> None:
     allow_descriptors(params.qmqpd_worker_connection_limit)
     access = Access(params, child.main_cf, child.log)
     resolver = Resolver(child.log, access.permits_address, EXPERIENCE)
-    descriptors = descriptors_of(params.qmqpd_worker_connection_limit)
-    confine(child, params, NEEDS | Needs(descriptors=descriptors) | needs_of_tables())
+    confine(child, params, needs_of_tables())
     service = Service(rules, child.log, access, resolver, verbosity=int(child.verbose))
     Worker(child, service).run()
