@@ -10,7 +10,6 @@ SEE ALSO
     spec/master-protocol.md, sections 1, 3 and 5
 """
 
-import fcntl
 import functools
 import grp
 import os
@@ -42,6 +41,7 @@ NUMBER = re.compile(r"[0-9]{1,10}\Z", re.ASCII)  # of an account or a group
 
 STATUS_MESSAGE = struct.Struct("iIi")  # pid, generation, availability
 TAKEN, AVAILABLE = 0, 1
+SEND_FLAGS = int(socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
 
 
 class Identity(NamedTuple):
@@ -127,7 +127,7 @@ class Child:
         if self._channel is None:
             self._channel = socket.socket(fileno=STATUS_FD)
         try:
-            self._channel.send(message, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+            self._channel.send(message, SEND_FLAGS)
         except BlockingIOError:
             return True
         except OSError:
@@ -169,7 +169,14 @@ def arrange(descriptors: Sequence[int]) -> None:
     """Put these on 3, 4, 5 and so on, whatever numbers they have, and close all others."""
     end = FLOW_READ_FD + len(descriptors)
     # Out of the way first: a number we are about to take may be one that we still need.
-    copies = [fcntl.fcntl(one, fcntl.F_DUPFD_CLOEXEC, end) for one in descriptors]
+    copies = [copy_from(end, one) for one in descriptors]
     for number, copy in enumerate(copies, FLOW_READ_FD):
         os.dup2(copy, number, False)
     os.closerange(end, DESCRIPTOR_LIMIT)
+
+
+def copy_from(least: int, descriptor: int) -> int:
+    """Return a copy that has no smaller number than that, the descriptor itself if it has none."""
+    while descriptor < least:
+        descriptor = os.dup(descriptor)  # the lowest that is free; what lies between is taken soon
+    return descriptor

@@ -5,35 +5,25 @@ DESCRIPTION
     handler of master's would wake master. The child gets the default actions
     back, and lets all signals through.
 
-    The C library is called directly. The functions of Python's signal module
-    make enumerations of all they are given and return, for which master and
-    child touch a hundred pages; that is more than the rest of a child's first
-    steps takes.
-
 SEE ALSO
     fork(2), sigprocmask(2)
 """
 
-import ctypes
 import gc
 import os
 import signal
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from common.sandbox.libc import LIBC
+from common.signals import set_action, set_mask
 
 # SIGXFSZ stays ignored, as Python has it: a file over its limit is an error, not a death.
 # SIGINT too: Ctrl-C reaches all of a foreground instance, and master alone acts on it.
 IGNORED = {signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT}
 CHANGEABLE = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 
-SignalSet = ctypes.c_ulong * (1024 // (8 * ctypes.sizeof(ctypes.c_ulong)))
-EVERY, NONE, BEFORE = SignalSet(*[~0] * len(SignalSet())), SignalSet(), SignalSet()
+EVERY = {int(one) for one in CHANGEABLE}
 BLOCK, SET = int(signal.SIG_BLOCK), int(signal.SIG_SETMASK)
-
-set_action, set_mask = LIBC.signal, LIBC.sigprocmask
-set_action.argtypes = ctypes.c_int, ctypes.c_void_p
 
 Action = tuple[int, int]  # of a signal, by their numbers
 ACTIONS: list[Action] = [
@@ -49,13 +39,13 @@ def fork(actions: Sequence[Action], live: Callable[[], NoReturn]) -> int:
     Raises:
         OSError: the system has no room for it.
     """
-    set_mask(BLOCK, EVERY, BEFORE)
+    before = set_mask(BLOCK, EVERY)
     try:
         pid = os.fork()
         if pid == 0:
             begin(actions, live)
     finally:
-        set_mask(SET, BEFORE, None)
+        set_mask(SET, before)
     return pid
 
 
@@ -81,4 +71,4 @@ def reset_signals(actions: Sequence[Action]) -> None:
     signal.set_wakeup_fd(-1)
     for number, action in actions:
         set_action(number, action)
-    set_mask(SET, NONE, None)
+    set_mask(SET, ())
