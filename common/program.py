@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from common.child import Child
+from common.config import MainCf
 from common.params import SuiteParams
 from common.sandbox import shelter
 from common.sandbox.needs import NOTHING, Needs
@@ -37,6 +38,7 @@ class Program(NamedTuple):
     native: bool = False  # it has a second socket, for our own daemons' form of its protocol
     # What they need when they serve, by what was prepared; their tables may need more.
     needs: Callable[[Any], Needs] = lambda prepared: NOTHING
+    rehearse: Callable[[Any, MainCf], None] = lambda prepared, main_cf: None
     claims: bool = False  # it writes queue files, and notes which
 
     @classmethod
@@ -53,6 +55,7 @@ class Program(NamedTuple):
             transports=getattr(module, "TRANSPORTS", USUAL_TRANSPORTS),
             native=getattr(module, "NATIVE", False),
             needs=getattr(module, "needs", lambda prepared: NOTHING),
+            rehearse=getattr(module, "rehearse", lambda prepared, main_cf: None),
             claims=getattr(module, "CLAIMS", False),
         )
 

@@ -8,10 +8,12 @@ SEE ALSO
 from typing import NamedTuple
 
 from common.child import Child
+from common.config import MainCf
 from common.params import QmqpdParams
 from common.sandbox.confinement import confine
 from common.sandbox.needs import NAMES, Needs
 from common.tables import import_types, needs_of_tables
+from qmqpd import rehearsal
 from qmqpd.access import Access, Lists
 from qmqpd.capacity import allow_descriptors, descriptors_of
 from qmqpd.experience import Experience
@@ -41,6 +43,11 @@ def needs(prepared: Prepared) -> Needs:
     """Return what a process needs when it serves."""
     descriptors = descriptors_of(prepared.rules.params.qmqpd_worker_connection_limit)
     return NAMES | Needs(threads=True, descriptors=descriptors)
+
+
+def rehearse(prepared: Prepared, main_cf: MainCf) -> None:
+    """Make the code of each message warm, in master."""
+    rehearsal.rehearse(prepared.rules, main_cf)
 
 
 def serve(child: Child) -> None:

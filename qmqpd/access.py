@@ -35,6 +35,11 @@ class Lists(NamedTuple):
         )
 
     @classmethod
+    def of_nobody(cls) -> "Lists":
+        """Return lists without any client."""
+        return cls(*(HostList("", (), Options(Nobody())) for _ in cls._fields))
+
+    @classmethod
     def shared(cls, params: QmqpdParams) -> "Lists | None":
         """Return lists for all processes, None if each must open tables or files of its own."""
         if opens_nothing((*params.qmqpd_authorized_clients, *params.debug_peer_list)):
