@@ -18,8 +18,7 @@ SEE ALSO
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from common.child import LISTEN_FD, Child, arrange
 from common.errors import ConfigError
@@ -37,8 +36,7 @@ UMASK = 0o077
 NO_LOG = Log("", SyslogSink("mail"))
 
 
-@dataclass(frozen=True, slots=True)
-class Birth:
+class Birth(NamedTuple):
     """What the parent knows of a new child."""
 
     pid: int
