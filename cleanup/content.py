@@ -195,11 +195,17 @@ def refuse_record(message: Message, kind: int) -> None:
 
 def extracted_stage(message: Message, recipients: Recipients) -> ExtractedStage:
     """End the content and begin the part behind it."""
-    message.end_content()
+    end_content(message)
+    return ExtractedStage(message, recipients)
+
+
+def end_content(message: Message) -> None:
+    """End the content, and write what was found out about it."""
+    message.content_length = message.length - message.data_offset
+    message.write(RecordType.EXTRACTED)
     if message.content_filter:
         message.write(RecordType.FILTER, message.content_filter)
     if message.redirect:
         message.write(RecordType.REDIRECT, message.redirect)
     if message.encoding:
         message.write_raw(record.encode(RecordType.ATTRIBUTE, b"encoding=" + message.encoding))
-    return ExtractedStage(message, recipients)

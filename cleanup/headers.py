@@ -107,16 +107,15 @@ class HeaderBlock:
         found = split_plain(self.rules, text)
         if found is None:
             return False
-        names, kinds, values = found
+        headers, kinds = found
         noted = []
-        for kind, value in zip(kinds, values, strict=True):
+        for kind, (_, value) in zip(kinds, headers, strict=True):
             if kind in NOTED:
                 noted.append((kind, value))
             elif kind in PLACES and not self._is_final(kind, value):
                 return False
         inspection = self.rules.inspection
         if inspection and inspection.wanted(self.message):
-            headers = list(zip(names, values, strict=True))
             if not inspection.passes(self.message, kinds, headers):
                 return False
             self.watched = inspection.body

@@ -24,7 +24,6 @@ from common.text import whole_lines
 
 SIZE_FORMAT = b"%15d %15d %15d %15d %15d %15d"
 SIZE_HEAD = record.encode(RecordType.SIZE, SIZE_FORMAT % (0, 0, 0, 0, 0, 0))[:2]
-EXTRACTED_RECORD = record.encode(RecordType.EXTRACTED)
 EMPTY_SIZE_RECORD = SIZE_HEAD + SIZE_FORMAT % (0, 0, 0, 0, 0, 0)  # until the sizes are known
 
 
@@ -181,11 +180,6 @@ class Message:
         if not self.status & Status.TOO_LARGE:
             self.warn("queue file size limit exceeded")
         self.refuse(Status.TOO_LARGE)
-
-    def end_content(self) -> None:
-        """Mark where the content ends."""
-        self.content_length = self.length - self.data_offset
-        self.write_raw(EXTRACTED_RECORD)
 
     def write_lines(self, lines: bytes) -> None:
         """Add text lines, a newline behind each, in pieces where they are too long."""

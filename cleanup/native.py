@@ -17,7 +17,7 @@ SEE ALSO
 import sys
 
 from cleanup import ordinary
-from cleanup.content import BodyStage, extracted_stage
+from cleanup.content import BodyStage, end_content, extracted_stage
 from cleanup.envelope import EnvelopeStage
 from cleanup.headers import HeaderBlock, HeaderRules
 from cleanup.message import Journal, Message
@@ -198,7 +198,7 @@ class NativeSession:
             return
         rest = self._lines.end()
         if not (rest or self._stage or self._recipients):  # ordinary, its last line included
-            message.end_content()
+            end_content(message)
             message.write_raw(END)
             return
         recipients = self._recipients or Recipients(message, self._rules.rewriters.local)

@@ -80,12 +80,12 @@ def look(rules: "HeaderRules", header: bytes) -> list[tuple[bytes, bytes]] | Non
     found = split_plain(rules, header)
     if found is None or b"\r" in header:
         return None
-    _, kinds, values = found
+    headers, kinds = found
     if not lacks_nothing(kinds) or (rules.undisclosed and not names_recipients(kinds)):
         return None
     noted = []
     is_complete_list = rules.rewriters.complete_list.match
-    for kind, value in zip(kinds, values, strict=True):
+    for kind, (_, value) in zip(kinds, headers, strict=True):
         if kind in PLACES:
             if not is_complete_list(value):
                 return None

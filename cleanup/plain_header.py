@@ -20,8 +20,8 @@ FLUSH_SIZE = 32 * 1024  # bytes of lines that are kept before they are encoded
 
 def split_plain(
     rules: "HeaderRules", text: bytes
-) -> tuple[list[bytes], list[bytes], list[bytes]] | None:
-    """Return names, names in lower case, and values of headers, whole lines.
+) -> tuple[list[tuple[bytes, bytes]], list[bytes]] | None:
+    """Return names and values of headers, whole lines, and the names in lower case.
 
     None: not all of that is headers in plain ASCII, or one is too long, dropped, or one
     Received too many. They are looked at one by one then.
@@ -32,17 +32,19 @@ def split_plain(
         return None
     if not text.isascii() or b"\0" in text:
         return None
-    pieces = PLAIN_HEADER.split(text)
-    if any(pieces[::3]):  # something stands between two headers
+    headers = PLAIN_HEADER.findall(text)
+    kinds = []
+    for name, value in headers:
+        size -= len(name) + len(value) + 2  # the colon and the newline
+        kinds.append(name.lower())
+    if size:  # something stands between two headers
         return None
-    names = pieces[1::3]
-    kinds = [name.lower() for name in names]
     limit = params.line_length_limit
-    if size >= limit and max(map(len, names)) >= limit:
+    if len(text) >= limit and max(map(len, kinds)) >= limit:
         return None  # a line whose first piece has no colon is no header
     if kinds.count(b"received") >= params.hopcount_limit or not rules.drop.isdisjoint(kinds):
         return None
-    return names, kinds, pieces[2::3]
+    return headers, kinds
 
 
 def tells_of_parts(value: bytes) -> bool:

@@ -236,8 +236,8 @@ class StaleLogs:
     def remove(self, name: QueueId) -> None:
         """Remove the logs of this id; there are none, as nearly always."""
         for folder, depth in self._depths:
-            letters = queue_id.hash_directories(name, depth) if depth else ()
-            path = "/".join((folder, *letters, name))
+            place = "/".join((*queue_id.hash_directories(name, depth), name)) if depth else name
+            path = f"{folder}/{place}"
             if os.access(path, os.F_OK, follow_symlinks=False):
                 with contextlib.suppress(OSError):
                     os.unlink(path)

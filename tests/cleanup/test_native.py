@@ -261,6 +261,7 @@ def test_an_ordinary_message_does_so_too(relay: Relay, sent: Sent, places: set[i
     [
         (Sent(ORDINARY + b"\nb\n"), True),
         (Sent(ORDINARY + b"\nb"), True),
+        (Sent(b"Content-Transfer-Encoding: 8bit\n" + ORDINARY + b"\n\xe9\n"), True),
         (Sent(ORDINARY + b"\n", recipients=(b"a@b.test", b"c@b.test")), True),
         (Sent(b"Content-Type: text/plain; x=\n y\n" + ORDINARY + b"\nb\r\n", b""), True),
         (Sent(ORDINARY + b"\nb\n", recipients=(b"a@b.test", b"A@b.test")), False),
