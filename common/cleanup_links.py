@@ -119,13 +119,6 @@ class Links(Generic[T]):
                 line.remove(passage)
         return bool(passage.queue_id)
 
-    def close(self) -> None:
-        """Wait for no answer any longer; what has none is lost, as settle() has it."""
-        waiting = [one for link in list(self._links.values()) for one in self._break_off(link)]
-        for passage in (*waiting, *self._queue):
-            self._lose(passage, f"given up {UNANSWERED}")
-        self._queue.clear()
-
     def are_full(self) -> bool:
         """Tell whether messages wait for room, or for another link."""
         return bool(self._queue)
