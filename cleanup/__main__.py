@@ -36,7 +36,7 @@ from common.errors import PeerError, QueueError
 from common.log import Log
 from common.params import CleanupParams
 from common.sandbox.confinement import confine
-from common.sandbox.needs import FULL, NOTHING, Access, Needs
+from common.sandbox.needs import FULL, Access, Needs
 from common.sockets import set_io_timeout, wait_readable
 from common.status import Status
 from common.tables import needs_of_tables
@@ -76,6 +76,11 @@ def prepare(params: CleanupParams) -> Rules:
     return Rules(headers.for_milters() if milters else headers, milters)
 
 
+def needs(rules: Rules) -> Needs:
+    """Return what a process needs when it serves."""
+    return NEEDS | rules.milters.needs if rules.milters else NEEDS
+
+
 def serve(child: Child) -> None:
     """Serve messages until it is time to leave."""
     rules: Rules = child.prepared
@@ -86,8 +91,7 @@ def serve(child: Child) -> None:
     own_checks = MilterChecks.of(params, child.main_cf, child.log)
     headers = headers._replace(addresses=addresses, inspection=inspection, milter_checks=own_checks)
     rules = Rules(headers, milters)
-    needs_of_milters = milters.needs if milters else NOTHING
-    confine(child, params, NEEDS | needs_of_tables() | needs_of_milters)
+    confine(child, params, needs_of_tables())
     cleanup = Cleanup(rules, child.log, child.claim)
     signal.signal(signal.SIGTERM, cleanup.terminate)
     signal.signal(signal.SIGALRM, cleanup.expire)

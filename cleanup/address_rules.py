@@ -16,6 +16,25 @@ ALIASES = "virtual_alias_maps"
 COPIES = ("sender_bcc_maps", "recipient_bcc_maps")
 MAPS = (*CANONICAL, ALIASES, *COPIES)
 
+# The headers that hold addresses, and what classes of addresses these are.
+PLACES = {
+    **dict.fromkeys(
+        [
+            *(b"from", b"sender", b"reply-to", b"errors-to", b"return-receipt-to"),
+            *(b"disposition-notification-to", b"mail-followup-to", b"return-path"),
+            *(b"resent-from", b"resent-sender"),
+        ],
+        "header_sender",
+    ),
+    **dict.fromkeys(
+        [
+            *(b"to", b"cc", b"bcc", b"apparently-to"),
+            *(b"resent-to", b"resent-cc", b"resent-bcc", b"resent-reply-to"),
+        ],
+        "header_recipient",
+    ),
+}
+
 
 def addresses_change(params: AddressParams) -> bool:
     """Tell whether tables or masquerading may change an address."""

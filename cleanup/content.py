@@ -25,6 +25,7 @@ from common.record import Reader, RecordType
 from common.status import Status
 
 TEXT, CONTINUED, EXTRACTED = b"NLX"
+EMPTY_LINE = record.encode(RecordType.TEXT)
 BLANKED = bytes.maketrans(b"\r\n", b"  ")
 
 
@@ -49,12 +50,16 @@ class HeaderStage:
     block: HeaderBlock = field(init=False)
     _header: bytearray = field(default_factory=bytearray)  # lines so far, joined by newlines
     _unfinished: bool = False  # the last record was a piece of a line
+    _begun: bool = False
 
     def __post_init__(self) -> None:
         self.block = HeaderBlock(self.message, self.rules)
 
     def advance(self, records: Reader) -> Stage | None:
         """Take what is there; return the stage that follows, None when bytes are missing."""
+        if not self._begun:
+            self._begun = True
+            self._take_at_once(records)
         while (found := records.next_record()) is not None:
             kind, text = found
             follower = self._take(kind, text)
@@ -63,6 +68,18 @@ class HeaderStage:
             if follower:
                 return follower
         return None
+
+    def _take_at_once(self, records: Reader) -> None:
+        """Take all headers if they are here, and nothing need be done about them."""
+        found = records.before(EMPTY_LINE)
+        lines, headers = [], Reader(found)
+        while (one := headers.next_record()) is not None and one[0] == TEXT:
+            lines.append(one[1])
+        text = b"\n".join([*lines, b""])
+        if one or headers.buffered() or b"\r" in text or text.count(b"\n") != len(lines):
+            return
+        if lines and self.block.add_plain(text):
+            records.skip(len(found))
 
     def _take(self, kind: int, text: bytes) -> Stage | None:
         """Act on one record; return the next stage when the header has ended."""
@@ -178,8 +195,7 @@ def refuse_record(message: Message, kind: int) -> None:
 
 def extracted_stage(message: Message, recipients: Recipients) -> ExtractedStage:
     """End the content and begin the part behind it."""
-    message.content_length = message.length - message.data_offset
-    message.write(RecordType.EXTRACTED)
+    message.end_content()
     if message.content_filter:
         message.write(RecordType.FILTER, message.content_filter)
     if message.redirect:

@@ -6,7 +6,7 @@ SEE ALSO
 """
 
 from cleanup.headers import HeaderRules
-from cleanup.message import EMPTY_SIZE_RECORD, Message, Utf8, is_utf8
+from cleanup.message import Message, Utf8, is_utf8
 from cleanup.parts import content_stage
 from cleanup.recipients import Recipients, is_dsn_return, is_envelope_id, is_one_text
 from cleanup.stage import Stage, discard_from
@@ -37,7 +37,6 @@ class EnvelopeStage:
         self.rules = rules
         self.recipients = Recipients(message, rules.rewriters.local, rules.addresses)
         self._written: set[RecordType] = set()  # of those that count once
-        message.write_raw(EMPTY_SIZE_RECORD)
         if rules.inspection:
             message.known_attributes = {}
 

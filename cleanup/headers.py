@@ -11,14 +11,14 @@ SEE ALSO
 """
 
 import copy
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from cleanup import address_list
-from cleanup.address_rules import addresses_change
+from cleanup import address_list, ordinary
+from cleanup.address_rules import PLACES, addresses_change
 from cleanup.message import Message, Utf8
 from cleanup.missing import missing_headers, names_recipients
+from cleanup.plain_header import FLUSH_SIZE, split_plain, tells_of_parts
 from cleanup.rewrite import Rewriter
 from cleanup.rewriters import Rewriters
 from common.config import MainCf, encoded
@@ -32,32 +32,9 @@ if TYPE_CHECKING:
     from cleanup.checks import MilterChecks
     from cleanup.inspection import Inspection
 
-PLAIN_HEADER = re.compile(rb"([!-9;-~]+):([^\n]*+(?>(?:\n[ \t][^\n]*+)*))\n")
-
 # A header longer than the limit is cut at a line end if that loses less than this part of it.
 CUT_LOSS = 0.1
 MILTER_HEADER_LIMIT = 60000  # bytes of a header that is shown to Milters
-FLUSH_SIZE = 32 * 1024  # bytes of lines that are kept before they are encoded
-
-
-# The headers that hold addresses, and what classes of addresses these are.
-PLACES = {
-    **dict.fromkeys(
-        [
-            *(b"from", b"sender", b"reply-to", b"errors-to", b"return-receipt-to"),
-            *(b"disposition-notification-to", b"mail-followup-to", b"return-path"),
-            *(b"resent-from", b"resent-sender"),
-        ],
-        "header_sender",
-    ),
-    **dict.fromkeys(
-        [
-            *(b"to", b"cc", b"bcc", b"apparently-to"),
-            *(b"resent-to", b"resent-cc", b"resent-bcc", b"resent-reply-to"),
-        ],
-        "header_recipient",
-    ),
-}
 
 
 class HeaderRules(NamedTuple):
@@ -67,7 +44,7 @@ class HeaderRules(NamedTuple):
     rewriters: Rewriters
     drop: frozenset[bytes]
     undisclosed: bytes
-    active: frozenset[bytes]  # headers that are looked at
+    ordinary: bool  # there are messages that stay as they are
     open_addresses: "Callable[[MainCf, Log], Addresses] | None" = None
     addresses: "Addresses | None" = None  # opened by each process
     inspection: "Inspection | None" = None  # opened by each process
@@ -78,7 +55,6 @@ class HeaderRules(NamedTuple):
         """Prepare them."""
         drop = frozenset(encoded(name.lower()) for name in params.message_drop_headers)
         undisclosed = encoded(params.undisclosed_recipients_header)
-        active = frozenset((*PLACES, *NOTED))
         rewriters = Rewriters.of(params)
         open_addresses = None
         if addresses_change(params):
@@ -90,7 +66,7 @@ class HeaderRules(NamedTuple):
             rewriters=rewriters,
             drop=drop,
             undisclosed=undisclosed,
-            active=active,
+            ordinary=ordinary.exist(params),
             open_addresses=open_addresses,
         )
 
@@ -126,36 +102,27 @@ class HeaderBlock:
     def add_plain(self, text: bytes) -> bool:
         """Take many headers at once, whole lines, if none of them needs a change.
 
-        Nothing is done where one might: they must be added one by one.
+        Nothing is done where one might, or is no header: they must be added one by one.
         """
-        headers = PLAIN_HEADER.findall(text)
-        kinds = [name.lower() for name, _ in headers]
-        rules = self.rules
-        if not (text.isascii() and rules.drop.isdisjoint(kinds)) or b"\0" in text:
+        found = split_plain(self.rules, text)
+        if found is None:
             return False
-        if len(text) > min(rules.params.header_size_limit, FLUSH_SIZE):
-            return False
-        if max(map(len, kinds)) >= rules.params.line_length_limit:
-            return False  # a line whose first piece has no colon is no header
-        if kinds.count(b"received") >= rules.params.hopcount_limit:
-            return False
-        active = [
-            (kind, header[1])
-            for kind, header in zip(kinds, headers, strict=True)
-            if kind in rules.active
-        ]
-        for kind, value in active:
-            if kind in PLACES and not self._is_final(kind, value):
+        names, kinds, values = found
+        noted = []
+        for kind, value in zip(kinds, values, strict=True):
+            if kind in NOTED:
+                noted.append((kind, value))
+            elif kind in PLACES and not self._is_final(kind, value):
                 return False
-        inspection = rules.inspection
+        inspection = self.rules.inspection
         if inspection and inspection.wanted(self.message):
+            headers = list(zip(names, values, strict=True))
             if not inspection.passes(self.message, kinds, headers):
                 return False
             self.watched = inspection.body
         self.seen.update(kinds)
-        for kind, value in active:
-            if kind in NOTED:
-                NOTED[kind](self, kind, value.lstrip(b" \t"))
+        for kind, value in noted:
+            NOTED[kind](self, kind, value.lstrip(b" \t"))
         self._text += text
         return True
 
@@ -190,13 +157,12 @@ class HeaderBlock:
         return bytes(self._text)
 
     def _note_encoding(self, kind: bytes, value: bytes) -> None:
-        note_encoding(self.message, value)
+        self.message.note_encoding(value)
 
     def _note_type(self, kind: bytes, value: bytes) -> None:
         """Note what may have parts."""
         self.types += (value,)
-        told = value[:10].lower().startswith((b"multipart", b"message/"))
-        if told and not self.rules.params.disable_mime_input_processing:
+        if tells_of_parts(value) and not self.rules.params.disable_mime_input_processing:
             self.parted = True
 
     def _count_hop(self, kind: bytes, value: bytes) -> None:
@@ -265,13 +231,6 @@ class HeaderBlock:
         if self._text:
             self.message.write_lines(bytes(self._text))
             self._text.clear()
-
-
-def note_encoding(message: Message, value: bytes) -> None:
-    """Remember an 8-bit body; 7bit is what nobody needs to be told."""
-    detect = message.params.detect_8bit_encoding_header
-    if detect and value.strip().lower() in (b"8bit", b"binary"):
-        message.encoding = b"8bit"
 
 
 def cut(text: bytes, limit: int) -> bytes:

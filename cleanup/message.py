@@ -24,6 +24,7 @@ from common.text import whole_lines
 
 SIZE_FORMAT = b"%15d %15d %15d %15d %15d %15d"
 SIZE_HEAD = record.encode(RecordType.SIZE, SIZE_FORMAT % (0, 0, 0, 0, 0, 0))[:2]
+EXTRACTED_RECORD = record.encode(RecordType.EXTRACTED)
 EMPTY_SIZE_RECORD = SIZE_HEAD + SIZE_FORMAT % (0, 0, 0, 0, 0, 0)  # until the sizes are known
 
 
@@ -136,6 +137,7 @@ class Message:
         self.attribute_names: set[bytes] = set()
         self._output: list[bytes] = []
         self._size_limit = params.message_size_limit or sys.maxsize
+        self.write_raw(EMPTY_SIZE_RECORD)
 
     def fork(self) -> "Message":
         """Return a twin that can be changed without any change to this one."""
@@ -171,10 +173,19 @@ class Message:
         else:
             self._output.append(records)
 
+    def would_exceed(self, size: int) -> bool:
+        """Tell whether so many bytes more are too many."""
+        return self.length + size > self._size_limit
+
     def _exceed_size(self) -> None:
         if not self.status & Status.TOO_LARGE:
             self.warn("queue file size limit exceeded")
         self.refuse(Status.TOO_LARGE)
+
+    def end_content(self) -> None:
+        """Mark where the content ends."""
+        self.content_length = self.length - self.data_offset
+        self.write_raw(EXTRACTED_RECORD)
 
     def write_lines(self, lines: bytes) -> None:
         """Add text lines, a newline behind each, in pieces where they are too long."""
@@ -215,6 +226,12 @@ class Message:
         self.utf8 |= part
         if self.options & AUTOUTF8:
             self.utf8 |= Utf8.REQUESTED
+
+    def note_encoding(self, value: bytes) -> None:
+        """Remember an 8-bit body; 7bit is what nobody needs to be told."""
+        detect = self.params.detect_8bit_encoding_header
+        if detect and value.strip().lower() in (b"8bit", b"binary"):
+            self.encoding = b"8bit"
 
     def take_output(self) -> bytes:
         """Return what was added since the last call."""

@@ -15,11 +15,20 @@ from common.date import format_date, format_stamp
 from common.queue_id import is_long
 
 NAMES_RECIPIENTS = {b"to", b"cc", b"resent-to", b"resent-cc"}
+NEEDED = {b"message-id", b"date", b"from"}
+RESENT = b"resent-"
+
+
+def lacks_nothing(seen: Collection[bytes]) -> bool:
+    """Tell whether a look is enough to see that a message has all that missing_headers() adds."""
+    return NEEDED.issubset(seen) and RESENT not in b" ".join(seen)
 
 
 def missing_headers(message: Message, seen: Collection[bytes]) -> Iterator[tuple[bytes, bytes]]:
     """Yield name and value of what a message lacks; seen: the headers that it has, lower case."""
-    resent = any(name.startswith(b"resent-") for name in seen)
+    if lacks_nothing(seen):
+        return
+    resent = any(name.startswith(RESENT) for name in seen)
     prefix, lower = (b"Resent-", b"resent-") if resent else (b"", b"")
     arrival = message.arrival or message.now
     if lower + b"message-id" not in seen:

@@ -14,14 +14,15 @@ SEE ALSO
     cleanup.session, the dialogue over the record stream
 """
 
-import re
 import sys
 
+from cleanup import ordinary
 from cleanup.content import BodyStage, extracted_stage
 from cleanup.envelope import EnvelopeStage
 from cleanup.headers import HeaderBlock, HeaderRules
 from cleanup.message import Journal, Message
 from cleanup.parts import PartsStage, content_stage
+from cleanup.recipients import Recipients
 from cleanup.stage import Stage
 from common import frame, record
 from common.errors import PeerError
@@ -33,8 +34,8 @@ from common.text import Lines
 FACTS_LIMIT = 5
 FACTS_LEAST = 1024 * 1024
 
-PLAIN_HEADERS = re.compile(rb"(?>(?:[!-9;-~]+:[^\n]*+\n(?>(?:[ \t][^\n]*+\n)*))*)")
-CLOSING = record.encode(RecordType.EXTRACTED) + record.encode(RecordType.END)
+END = record.encode(RecordType.END)
+CLOSING = record.encode(RecordType.EXTRACTED) + END
 
 
 class NativeSession:
@@ -47,12 +48,12 @@ class NativeSession:
     _missing: int | None = None  # bytes of content
     _stage: Stage | None = None  # takes the content, if it is not ordinary
     _records: Reader  # for it
+    _recipients: Recipients | None = None  # if any follow behind the content
 
     def __init__(self, rules: HeaderRules, log: Journal, queue_id: str, now: int) -> None:
         self.message = Message(rules.params, log, queue_id, now)
         self.finished = False
         self._rules = rules
-        self._envelope = EnvelopeStage(self.message, rules)
         self._lines = Lines(rules.params.line_length_limit)
 
     def greeting(self) -> bytes:
@@ -101,14 +102,21 @@ class NativeSession:
         text, self.rest = data[size : size + content_size], data[size + content_size :]
         self._missing = content_size - len(text)
         self.message.ask(handover.options)
+        if self.message.status:
+            return
+        opening = ordinary.take(self._rules, self.message, handover, self._cleaned(text))
+        if opening:
+            envelope, lines = opening
+            self.message.write_raw(envelope + self._lines.add(lines))
+            return
+        recipients = self._recipients = self._take_facts(handover)
         if not self.message.status:
-            self._take_facts(handover)
-        if not self.message.status:
-            self._take_opening(handover, text)
+            self._take_opening(handover, recipients, text)
 
-    def _take_facts(self, handover: Handover) -> None:
+    def _take_facts(self, handover: Handover) -> Recipients:
         """Write the envelope, up to the first error."""
-        envelope, message = self._envelope, self.message
+        message = self.message
+        envelope = EnvelopeStage(message, self._rules)
         if not envelope.time(handover.time()):
             raise PeerError(f"unexpected time {handover.arrival} in a frame")
         if handover.content_filter:
@@ -119,32 +127,33 @@ class NativeSession:
         envelope.client(handover.attributes())
         for recipient in handover.recipients:
             if message.status:
-                return
+                return envelope.recipients
             envelope.recipient(recipient)
         envelope.content()
+        return envelope.recipients
 
-    def _take_opening(self, handover: Handover, text: bytes) -> None:
+    def _take_opening(self, handover: Handover, recipients: Recipients, text: bytes) -> None:
         """Write the header and what is here of the body."""
         trace = b"\n".join((*handover.received(self.message.queue_id), b""))
         end = 0 if text.startswith(b"\n") else text.find(b"\n\n") + 1
         header = self._cleaned(trace + text[:end])
         block = HeaderBlock(self.message, self._rules)
         is_whole = end or text.startswith(b"\n")
-        if not (is_whole and PLAIN_HEADERS.fullmatch(header) and block.add_plain(header)):
-            self._begin_stage(handover, text)
+        if not (is_whole and block.add_plain(header)):
+            self._begin_stage(handover, recipients, text)
             return
         if block.parted or block.watched:
             self._write_text(block.finish())
             self._records = Reader()
-            self._stage = PartsStage.behind(block, self._envelope.recipients)
+            self._stage = PartsStage.behind(block, recipients)
             self._take_text(text[end:])
             return
         self._write_text(block.finish() + self._cleaned(text[end:]))
 
-    def _begin_stage(self, handover: Handover, text: bytes) -> None:
+    def _begin_stage(self, handover: Handover, recipients: Recipients, text: bytes) -> None:
         """Let the stages of the record stream take header and body."""
         self._records = Reader()
-        self._stage = content_stage(self.message, self._rules, self._envelope.recipients)
+        self._stage = content_stage(self.message, self._rules, recipients)
         self._feed(handover.trace(self.message.queue_id))
         self._take_text(text)
 
@@ -184,10 +193,15 @@ class NativeSession:
     def _finish(self) -> None:
         """Write what ends the message, all of its content being here."""
         self.finished = True
-        message, recipients = self.message, self._envelope.recipients
+        message = self.message
         if message.status:
             return
         rest = self._lines.end()
+        if not (rest or self._stage or self._recipients):  # ordinary, its last line included
+            message.end_content()
+            message.write_raw(END)
+            return
+        recipients = self._recipients or Recipients(message, self._rules.rewriters.local)
         if rest and not self._stage:  # a last line without end is not ordinary
             self._records = Reader()
             self._stage = BodyStage(message, recipients)

@@ -23,7 +23,7 @@ from cleanup.content import (
     refuse_record,
     without_strays,
 )
-from cleanup.headers import HeaderBlock, HeaderRules, cut, note_encoding
+from cleanup.headers import HeaderBlock, HeaderRules, cut
 from cleanup.inspection import NOTHING
 from cleanup.message import Message, Utf8
 from cleanup.recipients import Recipients
@@ -135,7 +135,7 @@ class PartsStage:
             self._block.add(text)
         else:
             if found := ENCODING.match(text):
-                note_encoding(message, found[1])
+                message.note_encoding(found[1])
             if before is not None:
                 self._put(before, len(before))
             self._put(text, self.rules.params.header_size_limit)

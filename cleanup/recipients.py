@@ -5,12 +5,14 @@ SEE ALSO
     spec/queue-file.md, section 4
 """
 
+import re
 from typing import TYPE_CHECKING
 
 from cleanup.message import Message, Utf8, is_utf8
 from cleanup.rewrite import Rewriter
 from cleanup.trace import Expansion
 from common.config import decoded, encoded
+from common.handover import CLIENT_ATTRIBUTES
 from common.log import printable
 from common.record import RecordType, encode
 from common.status import Status
@@ -18,6 +20,7 @@ from common.status import Status
 if TYPE_CHECKING:
     from cleanup.addresses import Addresses
 
+PLAIN_VALUE = re.compile(rb"[!-~](?:[ -~]*[!-~])?\Z")  # of an attribute
 SHOWN = 200  # bytes of a malformed attribute in the log
 NOTIFY_NEVER = 1
 NOTIFY_SUCCESS = 2
@@ -46,6 +49,17 @@ class Recipients:
 
     def attribute(self, payload: bytes) -> None:
         """Store an attribute, or keep it for the next recipient; refuse what is none."""
+        name, _, value = payload.partition(b"=")
+        if name in CLIENT_ATTRIBUTES and PLAIN_VALUE.match(value):
+            self._store(name, value)  # most are of this kind
+        else:
+            self._odd_attribute(payload)
+        message = self.message
+        if len(message.attribute_names) > message.params.queue_file_attribute_count_limit:
+            message.warn("message rejected: too many attributes")
+            message.refuse(Status.BAD)
+
+    def _odd_attribute(self, payload: bytes) -> None:
         name, value = parse_attribute(payload)
         message = self.message
         if not (name and is_proper(name, value)):
@@ -62,13 +76,15 @@ class Recipients:
                 self._set_context(value)
             elif name == b"encoding":
                 message.encoding = value  # that counts unless a header says otherwise
-            message.attribute_names.add(name)
-            if message.known_attributes is not None:
-                message.known_attributes[name] = value
-            message.write(RecordType.ATTRIBUTE, b"%b=%b" % (name, value))
-        if len(message.attribute_names) > message.params.queue_file_attribute_count_limit:
-            message.warn("message rejected: too many attributes")
-            message.refuse(Status.BAD)
+            self._store(name, value)
+
+    def _store(self, name: bytes, value: bytes) -> None:
+        """Write an attribute of the message."""
+        message = self.message
+        message.attribute_names.add(name)
+        if message.known_attributes is not None:
+            message.known_attributes[name] = value
+        message.write(RecordType.ATTRIBUTE, b"%b=%b" % (name, value))
 
     def _set_context(self, value: bytes) -> None:
         """Take the context that addresses in headers are completed in."""

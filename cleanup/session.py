@@ -28,7 +28,7 @@ class Session:
 
     def __init__(self, rules: HeaderRules, log: Journal, queue_id: str, now: int) -> None:
         self.message = Message(rules.params, log, queue_id, now)
-        self._opening: bytearray | None = bytearray()  # bytes before the first record
+        self._opening: bytes | None = b""  # before the first record
         self._records = Reader()
         self._stage: Stage = EnvelopeStage(self.message, rules)
 
@@ -80,6 +80,6 @@ class Session:
         if number < 0:
             raise PeerError(f"bad flags {number}")
         self.message.ask(number)
-        rest = bytes(self._opening[length:])
+        rest = self._opening[length:]
         self._opening = None
         return rest

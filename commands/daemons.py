@@ -44,10 +44,8 @@ import sys
 gc.disable()  # until everything is imported
 sys.path += {folders}
 try:
-    from common.later import import_pathlib, import_setproctitle, postpone
-    postpone("inspect", "traceback")
-    import_setproctitle()
-    import_pathlib()
+    from common.later import lighten
+    lighten()
     from {name} import __main__ as daemon
     from common.executable import main
     from common.program import Program

@@ -21,7 +21,6 @@ import argparse
 import gc
 import os
 import select
-import subprocess
 from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn, TextIO
@@ -113,6 +112,8 @@ def repair_queue(configuration: Configuration, script: Script) -> None:
         return
     guard.check(configuration)
     spool.prepare(configuration.params, spool.mail_owner(configuration.params))
+    import subprocess  # only here: it brings threads, of which a master shall know nothing
+
     command = [tool, "-c", str(configuration.directory)]
     status = subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
     if status:

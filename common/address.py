@@ -34,6 +34,8 @@ def split(address: bytes) -> tuple[bytes, bytes | None]:
 
 def quote(address: bytes) -> bytes:
     """Return the external form of an internal address: quoted where RFC 822 needs it."""
+    if PLAIN_LOCAL_PART.match(split(address)[0]):
+        return address
     route, plain = split_route(address)
     local, domain = split(plain)
     if PLAIN_LOCAL_PART.match(local):

@@ -10,7 +10,6 @@ SEE ALSO
     spec/master-protocol.md, sections 1, 3 and 5
 """
 
-import fcntl
 import functools
 import grp
 import os
@@ -29,6 +28,7 @@ from common.config import MainCf
 from common.errors import ConfigError
 from common.log import Log
 from common.sandbox.layers import Told
+from common.sandbox.shelter import Shelter
 
 FLOW_READ_FD = 3
 FLOW_WRITE_FD = 4
@@ -41,6 +41,7 @@ NUMBER = re.compile(r"[0-9]{1,10}\Z", re.ASCII)  # of an account or a group
 
 STATUS_MESSAGE = struct.Struct("iIi")  # pid, generation, availability
 TAKEN, AVAILABLE = 0, 1
+SEND_FLAGS = int(socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
 
 
 class Identity(NamedTuple):
@@ -105,6 +106,7 @@ class Child:
     chroot: bool = False
     native_listener: int | None = None  # the one for our own daemons' form of the protocol
     prepared: Any = None  # what the program made of its parameters before the fork
+    shelter: Shelter | None = None  # what it shuts itself in with
     claim: Claim | None = None  # where a program that writes queue files notes which
     told: Told | None = None  # where it says what it has shut itself in with
     verbose: bool = False
@@ -125,7 +127,7 @@ class Child:
         if self._channel is None:
             self._channel = socket.socket(fileno=STATUS_FD)
         try:
-            self._channel.send(message, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+            self._channel.send(message, SEND_FLAGS)
         except BlockingIOError:
             return True
         except OSError:
@@ -167,7 +169,14 @@ def arrange(descriptors: Sequence[int]) -> None:
     """Put these on 3, 4, 5 and so on, whatever numbers they have, and close all others."""
     end = FLOW_READ_FD + len(descriptors)
     # Out of the way first: a number we are about to take may be one that we still need.
-    copies = [fcntl.fcntl(one, fcntl.F_DUPFD_CLOEXEC, end) for one in descriptors]
+    copies = [copy_from(end, one) for one in descriptors]
     for number, copy in enumerate(copies, FLOW_READ_FD):
-        os.dup2(copy, number, inheritable=False)
+        os.dup2(copy, number, False)
     os.closerange(end, DESCRIPTOR_LIMIT)
+
+
+def copy_from(least: int, descriptor: int) -> int:
+    """Return a copy that has no smaller number than that, the descriptor itself if it has none."""
+    while descriptor < least:
+        descriptor = os.dup(descriptor)  # the lowest that is free; what lies between is taken soon
+    return descriptor

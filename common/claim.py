@@ -18,7 +18,6 @@ SEE ALSO
 """
 
 import contextlib
-import mmap
 import os
 import re
 
@@ -30,33 +29,20 @@ PATH = re.compile(r"(?:incoming|hold)/[0-9A-Za-z_]+(?:\.[0-9]+)?", re.ASCII)
 class Claim:
     """Names that one file has or is about to have; at first there are none."""
 
+    SIZE = PATHS_LIMIT + 1  # bytes
     __slots__ = ("_memory",)
 
-    def __init__(self, memory: "mmap.mmap | bytearray | None" = None) -> None:
+    def __init__(self, memory: memoryview | None = None) -> None:
         """Make one; without shared memory it is of no use to anybody, and does no harm."""
-        self._memory = memory if memory is not None else bytearray(PATHS_LIMIT + 1)
-
-    @classmethod
-    def shared(cls) -> "Claim":
-        """Return a claim that this process and the next one it forks have in common.
-
-        Raises:
-            OSError: there is no memory.
-        """
-        return cls(mmap.mmap(-1, PATHS_LIMIT + 1))
-
-    def keep(self) -> None:
-        """Let processes that are forked from now on have no part in it."""
-        if isinstance(self._memory, mmap.mmap):
-            self._memory.madvise(mmap.MADV_DONTFORK)
+        self._memory = memory if memory is not None else memoryview(bytearray(self.SIZE))
 
     def note(self, *paths: str) -> None:
         """Note every name that the file has, or will have after the next step."""
-        text = " ".join(paths).encode()
+        text, memory = " ".join(paths).encode(), self._memory
         # Whenever the process is killed, either no note stands here or a whole one.
-        self._memory[0] = 0
-        self._memory[1 : len(text) + 1] = text
-        self._memory[0] = len(text)
+        memory[0] = 0
+        memory[1 : len(text) + 1] = text
+        memory[0] = len(text)
 
     def strike(self) -> None:
         """Forget the file: it is gone, or it counts."""

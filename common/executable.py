@@ -92,6 +92,7 @@ def start(program: Program, name: str, options: Options) -> Child:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.umask(UMASK)
     enter(params.queue_directory)
+    prepared, shelter = program.made_ready(params)
     child = Child(
         command=name,
         service=options.service or name,
@@ -103,7 +104,8 @@ def start(program: Program, name: str, options: Options) -> Child:
         log=own_log(main_cf, params, name, options),
         unprivileged=options.unprivileged,
         chroot=options.chroot,
-        prepared=program.prepare(params),
+        prepared=prepared,
+        shelter=shelter,
         verbose=options.verbose or "MAIL_VERBOSE" in os.environ,
         one_shot=options.one_shot,
     )

@@ -14,7 +14,6 @@ SEE ALSO
 """
 
 import struct
-from collections.abc import Sequence
 from itertools import accumulate, pairwise
 
 from common.client import Client
@@ -25,6 +24,7 @@ MAGIC = b"PoR2"  # the digit is the version
 # Magic, options, arrival, family, port, port logging; the sizes of name, address, by, content
 # filter, delimiters and sender; the count of recipients and their bytes; the size of the content.
 HEAD = struct.Struct("!4sIQHHH8IQ")
+SIZE = struct.Struct("!I")  # of a recipient
 VERDICT = struct.Struct("!4sIHHI")  # magic, status, credit, sizes of queue id and reason
 REASON_LIMIT = 100_000  # bytes; more cannot be a reply to a client
 
@@ -95,21 +95,23 @@ def decode(buffer: bytes, limit: int) -> tuple[Handover, int, int] | None:
         buffer[content_filter:delimiters],
         buffer[sender:sizes],
         buffer[delimiters:sender],
-        split(buffer, recipients, struct.unpack_from(f"!{count}I", buffer, sizes), total),
+        split(buffer, sizes, count, total),
     )
     return handover, end, content
 
 
-def split(buffer: bytes, start: int, sizes: Sequence[int], total: int) -> list[bytes]:
-    """Return consecutive pieces of these sizes, which take total bytes.
+def split(buffer: bytes, place: int, count: int, total: int) -> list[bytes]:
+    """Return pieces that take total bytes; their sizes, so many, stand at that place before them.
 
     Raises:
         PeerError: they do not.
     """
+    start = place + SIZE.size * count
+    if count == 1 and SIZE.unpack_from(buffer, place) == (total,):
+        return [buffer[start : start + total]]
+    sizes = struct.unpack_from(f"!{count}I", buffer, place)
     if sum(sizes) != total:
         raise PeerError("frame whose recipients do not fit")
-    if len(sizes) == 1:
-        return [buffer[start : start + total]]
     places = accumulate(sizes, initial=start)
     return [buffer[one:next_one] for one, next_one in pairwise(places)]
 

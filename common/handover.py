@@ -41,17 +41,16 @@ class Handover(NamedTuple):
 
     def attributes(self) -> bytes:
         """Return the attribute records that tell of the client."""
-        client = self.client
-        port = b"%d" % client.port
-        before, origin, between, after = client_records(client.family, client.name, client.address)
+        family, address, number, name = self.client
+        before, origin, between, after, _ = client_records(family, name, address)
         if self.port_logging:
-            origin = attribute_record("log_message_origin", client.label(with_port=True))
-        log_port = b"log_client_port=" + port
-        return b"%bA%c%b%b%bA%c%b%b" % (
-            *(before, len(log_port), log_port),
-            *(origin, between, len(port) + len(b"client_port="), b"client_port=" + port),
-            after,
-        )
+            label = self.client.label(with_port=True)
+            origin = attribute_record("log_message_origin", label)
+        port = b"client_port=%d" % number
+        size = len(port)
+        # "A" and a length of one byte: a record.
+        records = b"%bA%clog_%b%b%bA%c%b%b"
+        return records % (before, size + len(b"log_"), port, origin, between, size, port, after)
 
     def trace(self, queue_id: str) -> bytes:
         """Return the records of our trace header."""
@@ -60,8 +59,8 @@ class Handover(NamedTuple):
 
     def received(self, queue_id: str) -> list[bytes]:
         """Return the lines of our trace header; a single recipient is named in it."""
-        client = self.client
-        first = f"Received: from {client.name} ({client.name} [{client.header_address}])".encode()
+        family, address, _, name = self.client
+        first = client_records(family, name, address)[-1]
         date = format_date(self.arrival // 1_000_000).encode()
         if len(self.recipients) == 1:
             named = b"\tby %b id %b" % (self.by, queue_id.encode())
@@ -70,8 +69,8 @@ class Handover(NamedTuple):
 
 
 @functools.lru_cache(NAMES_KEPT)
-def client_records(family: int, name: str, address: str) -> tuple[bytes, bytes, bytes, bytes]:
-    """Return a client's attribute records, its port left out.
+def client_records(family: int, name: str, address: str) -> tuple[bytes, ...]:
+    """Return a client's attribute records, its port left out, and its line of the trace header.
 
     They stand before its port in logs, at its label, between that and its port, and behind.
     """
@@ -85,6 +84,7 @@ def client_records(family: int, name: str, address: str) -> tuple[bytes, bytes, 
         + attribute_record("client_address", address),
         attribute_record("client_address_type", str(family))
         + attribute_record("protocol_name", "QMQP"),
+        f"Received: from {name} ({name} [{client.header_address}])".encode(),
     )
 
 

@@ -13,7 +13,6 @@ SEE ALSO
 
 import re
 import socket
-from contextlib import suppress
 
 LENGTH_LIMIT, LABEL_LIMIT = 255, 63  # bytes
 SHOWN = 100  # bytes of a name
@@ -37,9 +36,11 @@ def is_address(text: str) -> bool:
     """Tell whether text is an IPv4 or IPv6 address."""
     without_scope = text.partition("%")[0]
     for family, written in ((socket.AF_INET, text), (socket.AF_INET6, without_scope)):
-        with suppress(OSError, ValueError):  # no address, no text of one
+        try:
             socket.inet_pton(family, written)
-            return True
+        except (OSError, ValueError):
+            continue  # no address, no text of one
+        return True
     return False
 
 

@@ -28,6 +28,17 @@ class Later(ModuleType):
         return found
 
 
+def lighten() -> None:
+    """Spare a program of ours what nobody needs; to be called before anything else is imported.
+
+    A master is forked for its workers: besides time it saves them memory to copy, and what
+    threading and logging would do after each fork.
+    """
+    postpone("inspect", "traceback")
+    import_setproctitle()
+    import_pathlib()
+
+
 def postpone(*names: str) -> None:
     """Let modules be imported when they are needed, those that have not been yet."""
     for name in names:

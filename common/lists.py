@@ -190,7 +190,7 @@ class HostList(MatchList[Host]):
 
     def _matcher(self, element: str) -> Matcher[Host]:
         """Return the test for one element without its exclamation marks."""
-        if parse_address(element.partition("/")[0].strip("[]")):
+        if is_network(element):
             return self._network(element)
         if ":" in element:
             return self._table(open_table(element, self._options))
@@ -238,6 +238,17 @@ class HostList(MatchList[Host]):
             return host.name == exact or (covers_subdomains and host.name.endswith(suffix))
 
         return matches
+
+
+def is_network(element: str) -> bool:
+    """Tell whether an element of a HostList is an address or a network, right or wrong."""
+    return parse_address(element.partition("/")[0].strip("[]")) is not None
+
+
+def opens_nothing(elements: Iterable[str]) -> bool:
+    """Tell whether a HostList of these has no table and no file: it is the same in each process."""
+    plain = (element.lstrip("!") for element in elements)
+    return all(is_network(one) or not (one.startswith("/") or ":" in one) for one in plain)
 
 
 def address_number(address: str) -> tuple[int, int]:

@@ -30,12 +30,9 @@ class Outage:
 class Losses:
     """How many lines a process has lost and not reported, and how many it still keeps, by log."""
 
-    def __init__(self) -> None:
-        """Begin with none; the next process that is forked counts, this one looks."""
-        self._memory = mmap.mmap(-1, 2 * LOGS * WIDTH)
-        counts = memoryview(self._memory).cast("B").cast("Q")
-        self.lost, self.kept = counts[:LOGS], counts[LOGS:]
+    SIZE = 2 * LOGS * WIDTH  # bytes
 
-    def keep(self) -> None:
-        """Let processes that are forked from now on have no part in it."""
-        self._memory.madvise(mmap.MADV_DONTFORK)
+    def __init__(self, memory: memoryview) -> None:
+        """Count in this memory, which is empty."""
+        counts = memory.cast("Q")
+        self.lost, self.kept = counts[:LOGS], counts[LOGS:]

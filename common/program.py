@@ -3,9 +3,10 @@
 DESCRIPTION
     A daemon is a package whose __main__ has PARAMS, the dataclass of its
     parameters, and serve(child). It may have prepare(params), which makes
-    what all of its processes need of their parameters; TRANSPORTS, if it
-    serves others than inet and unix; NATIVE, if there is a socket for frames
-    beside its own; NEEDS, what its processes need when they serve.
+    what all of its processes need of their parameters, and needs(prepared),
+    which tells what must stay open to them when they serve, if anything must;
+    TRANSPORTS, if it serves others than inet and unix; NATIVE, if there is a
+    socket for frames beside its own; CLAIMS, if it writes queue files.
 
 SEE ALSO
     master.children, which forks it
@@ -17,8 +18,11 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from common.child import Child
+from common.config import MainCf
 from common.params import SuiteParams
+from common.sandbox import shelter
 from common.sandbox.needs import NOTHING, Needs
+from common.sandbox.shelter import Shelter
 
 USUAL_TRANSPORTS = ("inet", "unix")
 
@@ -32,7 +36,9 @@ class Program(NamedTuple):
     prepare: Callable[[Any], object]
     transports: tuple[str, ...]  # that it can serve
     native: bool = False  # it has a second socket, for our own daemons' form of its protocol
-    needs: Needs = NOTHING  # when it serves
+    # What they need when they serve, by what was prepared; their tables may need more.
+    needs: Callable[[Any], Needs] = lambda prepared: NOTHING
+    rehearse: Callable[[Any, MainCf], None] = lambda prepared, main_cf: None
     claims: bool = False  # it writes queue files, and notes which
 
     @classmethod
@@ -48,9 +54,19 @@ class Program(NamedTuple):
             prepare=getattr(module, "prepare", lambda params: None),
             transports=getattr(module, "TRANSPORTS", USUAL_TRANSPORTS),
             native=getattr(module, "NATIVE", False),
-            needs=getattr(module, "NEEDS", NOTHING),
+            needs=getattr(module, "needs", lambda prepared: NOTHING),
+            rehearse=getattr(module, "rehearse", lambda prepared, main_cf: None),
             claims=getattr(module, "CLAIMS", False),
         )
+
+    def made_ready(self, params: SuiteParams) -> tuple[object, Shelter | None]:
+        """Return what processes with these parameters find: what was prepared, and a shelter.
+
+        Raises:
+            ConfigError: the parameters cannot be used.
+        """
+        prepared = self.prepare(params)
+        return prepared, shelter.prepared(params, self.needs(prepared))
 
 
 def own_settings(command: str, service: str, options: dict[str, str]) -> dict[str, str]:

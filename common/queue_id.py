@@ -89,10 +89,11 @@ def hash_directories(queue_id: str, depth: int) -> list[str]:
     id are written as five hexadecimal digits first.
     """
     letters = queue_id
-    end = queue_id.rfind(SEPARATOR)
-    digits = queue_id[end - MICROSECONDS_DIGITS : end]
-    if is_long(queue_id) and set(digits) <= set(ALPHABET):
-        letters = f"{_number(digits, TIME_BASE):05X}"
+    if is_long(queue_id):
+        end = queue_id.rfind(SEPARATOR)
+        digits = queue_id[end - MICROSECONDS_DIGITS : end]
+        if set(digits) <= set(ALPHABET):
+            letters = f"{_number(digits, TIME_BASE):05X}"
     return list(letters[:depth].ljust(depth, "_"))
 
 

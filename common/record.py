@@ -145,6 +145,15 @@ class Reader:
         self._position = start + length
         return kind, bytes(buffer[start : start + length])
 
+    def before(self, mark: bytes) -> bytes:
+        """Return the bytes in front of the mark, which stay; nothing if it is not here."""
+        place = self._buffer.find(mark, self._position)
+        return bytes(memoryview(self._buffer)[self._position : max(place, self._position)])
+
+    def skip(self, size: int) -> None:
+        """Leave out so many bytes that are here."""
+        self._position += size
+
     def take_text(self, limit: int) -> tuple[bytes, bool]:
         """Return all whole text records up to the first other one, still encoded.
 

@@ -51,6 +51,9 @@ class Sink(Protocol):
     def fileno(self) -> int:
         """Return the descriptor to wait on, -1 if there is none at the moment."""
 
+    def close(self) -> None:
+        """Give descriptors up."""
+
 
 class FileSink:
     """A file, pipe or terminal; the descriptor belongs to this object."""
@@ -76,6 +79,10 @@ class FileSink:
     def fileno(self) -> int:
         """Return the open descriptor."""
         return self.descriptor
+
+    def close(self) -> None:
+        """Close it."""
+        os.close(self.descriptor)
 
 
 def refers_to_socket(descriptor: int) -> bool:

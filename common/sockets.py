@@ -24,6 +24,11 @@ def accept(listener: SocketType, family: int) -> tuple[SocketType, Any]:
     return SocketType(family, socket.SOCK_STREAM, 0, descriptor), peer
 
 
+def family_of(listener: SocketType) -> int:
+    """Return a socket's family, as a number; its attribute would make an enumeration's member."""
+    return listener.getsockopt(socket.SOL_SOCKET, socket.SO_DOMAIN)
+
+
 def set_io_timeout(connection: SocketType, seconds: float) -> None:
     """Let each blocking connect, read and write fail with BlockingIOError after that time.
 

@@ -110,7 +110,7 @@ def mixed_lines(block: bytes, limit: int) -> bytes:
     """Return records for lines of any lengths that all end with LF."""
     if not block:
         return b""
-    if records := fast.short_lines(block, limit):
+    if fast.numpy and (records := fast.short_lines(block, limit)):
         return records
     if len(block) > SHORT_BLOCK and fast.are_short(block):
         return b"".join([mixed_lines(part, limit) for part in short_blocks(block)])

@@ -21,7 +21,7 @@ from socket import SocketType
 from common.child import AVAILABLE, LISTEN_FD, STATUS_FD, TAKEN, Child
 from common.log import Log
 from common.params import ChildParams
-from common.sockets import EXHAUSTED, accept
+from common.sockets import EXHAUSTED, accept, family_of
 
 Serve = Callable[[SocketType], None]
 
@@ -43,7 +43,7 @@ def serve_each(
         serve_one(child, params, serve, socket.socket(fileno=LISTEN_FD))
         return
     listeners = {fd: socket.socket(fileno=fd) for fd in child.listeners}
-    families = {fd: int(one.family) for fd, one in listeners.items()}
+    families = {fd: family_of(one) for fd, one in listeners.items()}
     serves = dict.fromkeys(child.listeners, serve)
     if serve_native and child.native_listener is not None:
         serves[child.native_listener] = serve_native

@@ -21,6 +21,7 @@ SEE ALSO
 import socket
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from common.child import AVAILABLE, STATUS_MESSAGE, TAKEN
 
@@ -38,8 +39,7 @@ class Process:
     requests: int = 0  # that it has reported; after a pause, not each
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """What one look at the channel brought."""
 
     freed: int = 0  # processes that became available, less those that were taken

@@ -16,67 +16,27 @@ SEE ALSO
     common.child, the same seen from inside
 """
 
-import gc
 import os
-import signal
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import NoReturn
+from collections.abc import Sequence
+from typing import NamedTuple, NoReturn
 
 from common.child import LISTEN_FD, Child, arrange
-from common.claim import Claim
 from common.errors import ConfigError
 from common.log import Log, log_end, open_log
-from common.outage import Losses, Outage
-from common.program import Program
-from common.sandbox.layers import Told
+from common.outage import Outage
 from common.sinks import FileSink, SyslogSink, refers_to_socket
 from master import foreign
+from master.fork import Action, changed_actions, fork
 from master.plan import NativePlan, Plan
+from master.shared import Shared
 
 UMASK = 0o077
-
-# SIGXFSZ stays ignored, as Python has it: a file over its limit is an error, not a death.
-# SIGINT too: Ctrl-C reaches all of a foreground instance, and master alone acts on it.
-IGNORED = {signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT}
-CHANGEABLE = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
-
 
 # In place of a log that only the child itself can open.
 NO_LOG = Log("", SyslogSink("mail"))
 
 
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """Memory that a child of our own and master have in common."""
-
-    claim: Claim | None
-    losses: Losses
-    told: Told
-
-    @classmethod
-    def of(cls, program: Program) -> "Shared":
-        """Make it; the next process that is forked has it too."""
-        return cls(Claim.shared() if program.claims else None, Losses(), Told())
-
-    def keep(self) -> None:
-        """Let processes that are forked from now on have no part in it."""
-        self.losses.keep()
-        self.told.keep()
-        if self.claim:
-            self.claim.keep()
-
-    def wind_up(self, pid: int, log: Log) -> None:
-        """Do what the child has left undone, now that it has ended."""
-        if self.claim:
-            # Of this file it had told nobody that it is accepted.
-            for path in self.claim.remove():
-                log.info(f"removed {path}: process pid {pid} had not finished it")
-        log.inherit(self.losses)
-
-
-@dataclass(frozen=True, slots=True)
-class Birth:
+class Birth(NamedTuple):
     """What the parent knows of a new child."""
 
     pid: int
@@ -101,7 +61,9 @@ class Nursery:
         self.flow = flow or os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._outage = Outage()
         self._log_is_socket = False  # looked at here: in the child its number is another
-        self._signals: list[int] | None = None  # looked at when master has its handlers
+        # By the line of master.cf: what processes of a plan are started with. It is made once.
+        self._ready: dict[str, tuple[NativePlan, Child]] = {}
+        self._actions: list[Action] | None = None  # looked at when master has its handlers
 
     def spawn(
         self, plan: Plan, status: int, listeners: Sequence[int], *, stressed: bool = False
@@ -121,7 +83,7 @@ class Nursery:
             environment = {**os.environ, "GENERATION": f"{self.generation:o}"}
             pid = foreign.execute(plan.program_path, words, environment, descriptors)
             return Birth(pid, self.generation)
-        shared = Shared.of(plan.program)
+        shared = Shared(plan.program)
         pid = self._fork(plan, descriptors, shared)
         shared.keep()
         return Birth(pid, self.generation, shared)
@@ -130,41 +92,29 @@ class Nursery:
         """Make a copy of master that lives as the child; return its pid."""
         if self.log_descriptor is not None:
             descriptors.append(self.log_descriptor)
-            self._log_is_socket = refers_to_socket(self.log_descriptor)
         # What can be done here costs a tenth of what it costs in the child, whose memory is
-        # copied page by page as it is touched.
-        child = self._child(plan)
-        changed = plan.main_cf.changed()
-        if self._signals is None:
-            self._signals = changed_signals()
-        return fork(
-            self._signals,
-            lambda: self._live(plan, child, descriptors, shared, changed=changed),
-        )
+        # copied page by page as it is touched; and what is done once costs nothing.
+        child = self._ready_for(plan)
+        own = plan.personal or child.log is NO_LOG or plan.main_cf.changed()
+        if self._actions is None:
+            self._actions = changed_actions()
+        return fork(self._actions, lambda: self._live(plan, child, descriptors, shared, own=own))
 
     def _live(
-        self,
-        plan: NativePlan,
-        child: Child,
-        descriptors: list[int],
-        shared: Shared,
-        *,
-        changed: bool,
+        self, plan: NativePlan, child: Child, descriptors: list[int], shared: Shared, *, own: bool
     ) -> NoReturn:
-        """Be the child, from here to its end."""
+        """Be the child, from here to its end; own: it must look itself what it is started with."""
         status = 1
         log: Log | None = None
         try:
-            # Sockets that master forgot about must not be collected here: their numbers are ours.
-            gc.freeze()
-            reset_signals(self._signals or ())
             arrange(descriptors)
             os.umask(UMASK)
             os.environ["GENERATION"] = f"{self.generation:o}"
-            if changed or plan.personal or not self._log_is_simple(plan):
+            if own:
                 child = self._own_child(plan)
             else:
                 child.log.renew()
+            child.generation = self.generation
             child.claim, child.told = shared.claim, shared.told
             log = child.log
             log.share(self._outage, shared.losses)
@@ -180,6 +130,16 @@ class Nursery:
             if log:
                 log.finish()
             os._exit(status)
+
+    def _ready_for(self, plan: NativePlan) -> Child:
+        """Return what processes of a plan are started with."""
+        before, child = self._ready.get(plan.service.origin, (None, None))
+        if child is None or before is not plan:
+            if self.log_descriptor is not None:
+                self._log_is_socket = refers_to_socket(self.log_descriptor)
+            child = self._child(plan)
+            self._ready[plan.service.origin] = plan, child
+        return child
 
     def _own_child(self, plan: NativePlan) -> Child:
         """Return what the daemon is started with, as only the process itself can tell.
@@ -218,6 +178,7 @@ class Nursery:
             chroot=plan.service.chroot,
             native_listener=last if plan.program.native else None,
             prepared=plan.prepared,
+            shelter=plan.shelter,
             verbose=self.verbose or plan.options.verbose,
         )
 
@@ -233,39 +194,3 @@ class Nursery:
             inherited = LISTEN_FD + plan.listener_count
             sink = FileSink(inherited, is_socket=self._log_is_socket)
         return open_log(plan.params, plan.service.command, inherited=sink)
-
-
-def fork(signals: Iterable[int], live: Callable[[], NoReturn]) -> int:
-    """Make a copy of this process, which lives so; return its pid.
-
-    signals: those that have handlers here. They must not be called there: they would wake master.
-
-    Raises:
-        OSError: the system has no room for it.
-    """
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-    try:
-        pid = os.fork()
-        if pid == 0:
-            live()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-    return pid
-
-
-def changed_signals() -> list[int]:
-    """Return the signals whose action is not what a child's shall be."""
-    return [int(one) for one in CHANGEABLE if signal.getsignal(one) != action_in_child(one)]
-
-
-def action_in_child(number: int) -> signal.Handlers:
-    """Return the default action of a signal, but for a few that are ignored."""
-    return signal.SIG_IGN if number in IGNORED else signal.SIG_DFL
-
-
-def reset_signals(numbers: Iterable[int] = CHANGEABLE) -> None:
-    """Give these signals the action that a child's shall have, and let all signals through."""
-    signal.set_wakeup_fd(-1)
-    for number in numbers:
-        signal.signal(number, action_in_child(number))
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())

@@ -25,7 +25,7 @@ from common.errors import ConfigError
 from common.options import Options
 from common.params import MasterParams
 from common.program import Program, own_settings
-from common.sandbox import confinement
+from common.sandbox import shelter
 from master import services
 from master.arguments import parse_options
 from master.endpoints import Endpoint, Names, Network
@@ -91,9 +91,9 @@ class Configuration:
     def unsheltered(self) -> str:
         """What this machine lacks for daemons to shut themselves in; nothing if none would."""
         native = (one for one in self.plans.values() if isinstance(one, NativePlan))
-        if not any(confinement.wanted(one.params) for one in native):
+        if not any(shelter.wanted(one.params) for one in native):
             return ""
-        return "; ".join(confinement.missing())
+        return "; ".join(shelter.missing())
 
     @property
     def directory(self) -> Path:
@@ -162,7 +162,7 @@ def native_plan(
         endpoints += (Endpoint(Transport.UNIX, native_path(service.name)),)
     own_params = own.load(program.params)
     check_log(own, own_params)
-    confinement.prepare(own_params, program.needs)
+    prepared, locks = program.made_ready(own_params)
     prefork = getattr(params, f"{service.command}_prefork_count", params.default_prefork_count)
     return NativePlan(
         service=service,
@@ -173,7 +173,8 @@ def native_plan(
         program=program,
         main_cf=own,
         params=own_params,
-        prepared=program.prepare(own_params),
+        prepared=prepared,
+        shelter=locks,
         personal=own.refers_to("process_id"),
         options=options,
     )

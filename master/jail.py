@@ -14,7 +14,6 @@ SEE ALSO
 
 import glob
 import os
-import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -63,12 +62,14 @@ def copy(source: Path, target: Path) -> None:
     Raises:
         OSError: one cannot be read or the other not written.
     """
+    from shutil import copy2  # here: it brings compressors, which every master would carry along
+
     if target.is_file() and same(os.stat(source), os.lstat(target)):
         return
     make_folder(target.parent)
     fresh = target.with_name(target.name + TEMPORARY)
     fresh.unlink(missing_ok=True)
-    shutil.copy2(source, fresh)
+    copy2(source, fresh)
     fresh.replace(target)
 
 

@@ -10,13 +10,11 @@ SEE ALSO
 """
 
 import math
-import os
 
 from common.errors import ConfigError
 from common.log import Log, open_log
 from common.params import SuiteParams
-from common.rfc5424 import NetworkSink
-from common.sinks import FileSink, SyslogSink
+from common.sinks import FileSink
 from master.events import Loop
 
 PROGRAM = "master"
@@ -75,8 +73,5 @@ def open_own_log(params: SuiteParams) -> Log:
 
 def close(log: Log) -> None:
     """Give a log's descriptors up."""
-    for sink in (log.sink, log.copy.sink if log.copy else None):
-        if isinstance(sink, FileSink):
-            os.close(sink.descriptor)
-        elif isinstance(sink, SyslogSink | NetworkSink):
-            sink.close()
+    for one in filter(None, (log, log.copy)):
+        one.sink.close()

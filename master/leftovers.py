@@ -19,7 +19,6 @@ SEE ALSO
 """
 
 import fcntl
-import gc
 import os
 import signal
 import stat
@@ -31,8 +30,8 @@ from typing import NoReturn
 from common.child import Identity, arrange
 from common.claim import PATH
 from common.log import Log
-from master.children import changed_signals, fork, reset_signals
 from master.events import Loop, Timer
+from master.fork import ACTIONS, fork
 
 QUEUES = ("incoming", "hold")  # where cleanup leaves what it has finished
 UNFINISHED = 0o600
@@ -108,7 +107,7 @@ class Leftovers:
         reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             os.set_blocking(writer, True)
-            self._pid = fork(changed_signals(), lambda: self._live(writer))
+            self._pid = fork(ACTIONS, lambda: self._live(writer))
         except OSError:
             os.close(reader)
             raise
@@ -127,8 +126,6 @@ class Leftovers:
         """Be the child, from here to its end."""
         status = 1
         try:
-            gc.freeze()  # what master has open must not be closed here once more
-            reset_signals()
             signal.signal(signal.SIGIO, signal.SIG_IGN)  # somebody waits for a file of our lease
             arrange([writer])
             if self._owner:

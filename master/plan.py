@@ -20,7 +20,7 @@ from common.errors import ConfigError
 from common.options import Options
 from common.params import SuiteParams
 from common.program import Program, own_settings
-from common.rfc5424 import Target
+from common.sandbox.shelter import Shelter
 from common.sinks import check_openable, check_place
 from master.endpoints import Endpoint
 from master.journal import PROGRAM
@@ -109,6 +109,7 @@ class NativePlan(Plan):
     main_cf: MainCf  # with the service's own settings
     params: SuiteParams
     prepared: object  # by the program, of its parameters
+    shelter: Shelter | None  # of its processes, if they shut themselves in
     personal: bool  # values differ from process to process: they must be loaded after the fork
     options: Options
 
@@ -147,8 +148,8 @@ class NativePlan(Plan):
         main_cf = main_cf.override(settings, self.service.origin)
         params = main_cf.load(self.program.params)
         check_log(main_cf, params)
-        prepared = self.program.prepare(params)
-        return replace(self, main_cf=main_cf, params=params, prepared=prepared)
+        prepared, shelter = self.program.made_ready(params)
+        return replace(self, main_cf=main_cf, params=params, prepared=prepared, shelter=shelter)
 
 
 def fixed_values(main_cf: MainCf) -> dict[str, str]:
@@ -175,6 +176,8 @@ def check_log(main_cf: MainCf, params: SuiteParams) -> None:
         check_openable(params)
         name = "syslog_network_target"
         if params.syslog_network_target:
+            from common.rfc5424 import Target  # as common.log: most hosts have none
+
             Target.parse(params.syslog_network_target)
     except ConfigError as error:
         raise ConfigError(f"{main_cf.origin(name)}: {error}") from None

@@ -22,6 +22,7 @@ import os
 import signal
 from collections import deque
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 FORKS_PER_SECOND = 10  # a service, beyond what clients ask for and what recycling takes
 FIRST_BACK_OFF = 0.05  # seconds; doubled with each death in a row
@@ -143,8 +144,7 @@ class Tally:
         return not self.limit or self.total + self.leaving < self.limit
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What to do now."""
 
     forks: int = 0

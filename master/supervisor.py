@@ -39,7 +39,7 @@ from master.journal import Journal
 from master.leftovers import Leftovers
 from master.listeners import Listeners
 from master.notify import Notifier
-from master.plan import Plan
+from master.plan import NativePlan, Plan
 from master.pool import Pool
 from master.services import Transport
 
@@ -260,6 +260,9 @@ class Supervisor:
         self.names.closed = True
         if lacking := self.configuration.unsheltered:
             self.log.info(f"sandbox: {lacking}: daemons go on without")
+        for plan in self.configuration.plans.values():
+            if isinstance(plan, NativePlan):
+                plan.program.rehearse(plan.prepared, plan.main_cf)
         # What exists now is shared with all children; never touched, it stays shared.
         gc.collect()
         gc.freeze()

@@ -23,13 +23,11 @@ from common.child import AVAILABLE, STATUS_FD, TAKEN, Child
 from common.log import LINE_LIMIT, Log
 from common.params import ChildParams
 from common.sandbox.confinement import confine
-from common.sandbox.needs import NOTHING
 from common.worker import wait
 from postlogd.line import Line
 
 PARAMS = ChildParams
 TRANSPORTS = ("unix-dgram",)
-NEEDS = NOTHING  # its socket and its log are open
 
 BATCH = 1000  # lines, before master is listened to again
 
@@ -37,7 +35,7 @@ BATCH = 1000  # lines, before master is listened to again
 def serve(child: Child) -> None:
     """Write lines until it is time to leave."""
     params = child.main_cf.load(ChildParams)
-    confine(child, params, NEEDS)
+    confine(child, params)
     work(child)
 
 

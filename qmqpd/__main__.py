@@ -5,12 +5,16 @@ SEE ALSO
     spec/qmqp.md
 """
 
+from typing import NamedTuple
+
 from common.child import Child
+from common.config import MainCf
 from common.params import QmqpdParams
 from common.sandbox.confinement import confine
 from common.sandbox.needs import NAMES, Needs
 from common.tables import import_types, needs_of_tables
-from qmqpd.access import Access
+from qmqpd import rehearsal
+from qmqpd.access import Access, Lists
 from qmqpd.capacity import allow_descriptors, descriptors_of
 from qmqpd.experience import Experience
 from qmqpd.names import Resolver
@@ -18,25 +22,41 @@ from qmqpd.service import Rules, Service
 from qmqpd.worker import Worker
 
 PARAMS = QmqpdParams
-NEEDS = NAMES | Needs(threads=True)
 
 EXPERIENCE = Experience()  # of all workers: made once, in master, and forked with them
 
 
-def prepare(params: QmqpdParams) -> Rules:
+class Prepared(NamedTuple):
+    """What all processes have in common."""
+
+    rules: Rules
+    lists: Lists | None
+
+
+def prepare(params: QmqpdParams) -> Prepared:
     """Make what all processes need, in master."""
     import_types((*params.qmqpd_authorized_clients, *params.debug_peer_list))
-    return Rules.of(params)
+    return Prepared(Rules.of(params), Lists.shared(params))
+
+
+def needs(prepared: Prepared) -> Needs:
+    """Return what a process needs when it serves."""
+    descriptors = descriptors_of(prepared.rules.params.qmqpd_worker_connection_limit)
+    return NAMES | Needs(threads=True, descriptors=descriptors)
+
+
+def rehearse(prepared: Prepared, main_cf: MainCf) -> None:
+    """Make the code of each message warm, in master."""
+    rehearsal.rehearse(prepared.rules, main_cf)
 
 
 def serve(child: Child) -> None:
     """Serve clients until it is time to leave."""
-    rules: Rules = child.prepared
+    rules, lists = child.prepared
     params = rules.params
     allow_descriptors(params.qmqpd_worker_connection_limit)
-    access = Access(params, child.main_cf, child.log)
+    access = Access(params, child.main_cf, child.log, lists)
     resolver = Resolver(child.log, access.permits_address, EXPERIENCE)
-    descriptors = descriptors_of(params.qmqpd_worker_connection_limit)
-    confine(child, params, NEEDS | Needs(descriptors=descriptors) | needs_of_tables())
+    confine(child, params, needs_of_tables())
     service = Service(rules, child.log, access, resolver, verbosity=int(child.verbose))
     Worker(child, service).run()

@@ -5,9 +5,11 @@ SEE ALSO
     spec/config-syntax.md, section 4
 """
 
+from typing import NamedTuple
+
 from common.client import Client
 from common.config import MainCf
-from common.lists import HostList
+from common.lists import HostList, opens_nothing
 from common.log import Log
 from common.params import QmqpdParams, Words
 from common.tables import Options, TableError
@@ -16,18 +18,57 @@ from common.tables.postponed import Postponed
 KNOWN_LIMIT = 10_000  # answers that are remembered
 
 
-class Access:
-    """The lists of clients, prepared once a process."""
+class Lists(NamedTuple):
+    """The two lists of clients."""
 
-    def __init__(self, params: QmqpdParams, main_cf: MainCf, log: Log) -> None:
+    authorized: HostList
+    debugged: HostList
+
+    @classmethod
+    def of(cls, params: QmqpdParams, options: Options) -> "Lists":
+        """Prepare them; options: for their tables."""
+        parents = params.parent_domain_matches_subdomains
+        authorized, debugged = params.qmqpd_authorized_clients, params.debug_peer_list
+        return cls(
+            prepared("qmqpd_authorized_clients", authorized, parents, options),
+            prepared("debug_peer_list", debugged, parents, options),
+        )
+
+    @classmethod
+    def of_nobody(cls) -> "Lists":
+        """Return lists without any client."""
+        return cls(*(HostList("", (), Options(Nobody())) for _ in cls._fields))
+
+    @classmethod
+    def shared(cls, params: QmqpdParams) -> "Lists | None":
+        """Return lists for all processes, None if each must open tables or files of its own."""
+        if opens_nothing((*params.qmqpd_authorized_clients, *params.debug_peer_list)):
+            return cls.of(params, Options(Nobody()))
+        return None
+
+
+class Nobody:
+    """Hears no complaint: there is none about lists in which nothing is opened."""
+
+    def warning(self, text: str) -> None:
+        """Do nothing."""
+
+    def error(self, text: str) -> None:
+        """Do nothing."""
+
+
+class Access:
+    """What the lists say of each client of a process."""
+
+    def __init__(
+        self, params: QmqpdParams, main_cf: MainCf, log: Log, lists: Lists | None = None
+    ) -> None:
+        """Prepare that; lists: those of all processes, if they can share them."""
         self._log = log
         self._complaints = Postponed(log)
-        options = Options.of(main_cf, self._complaints)
-        parents = params.parent_domain_matches_subdomains
-        self._authorized = prepared(
-            "qmqpd_authorized_clients", params.qmqpd_authorized_clients, parents, options
+        self._authorized, self._debugged = lists or Lists.of(
+            params, Options.of(main_cf, self._complaints)
         )
-        self._debugged = prepared("debug_peer_list", params.debug_peer_list, parents, options)
         self._debug_level = params.debug_peer_level
         # Answers for clients that were seen, of lists that do not change within a process.
         self._known: dict[tuple[int, str, str], bool] = {}
@@ -39,11 +80,13 @@ class Access:
 
     def permits_address(self, address: str) -> bool | None:
         """Tell whether clients of an address may submit mail, None if their names decide."""
-        with self._complaints.ignored():  # they are heard when the name is known
-            try:
-                return self._authorized.contains_address(address)
-            except TableError:
-                return None
+        self._complaints.deaf = True  # they are heard when the name is known
+        try:
+            return self._authorized.contains_address(address)
+        except TableError:
+            return None
+        finally:
+            self._complaints.deaf = False
 
     def verbosity(self, client: Client) -> int:
         """Return how much more than usual is logged of the client's session."""

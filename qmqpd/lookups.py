@@ -15,10 +15,11 @@ SEE ALSO
     spec/logging.md, section 2
 """
 
+# Not threading: it has work to do after each fork, and writes a book about each thread.
+import _thread
 import enum
 import os
 import socket
-import threading
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -33,16 +34,16 @@ ENDLESS_SECONDS = 60.0
 ENDLESS_LIMIT = 100  # threads that may be stuck for ever
 
 
-class Lane(enum.Enum):
+class Lane(enum.IntEnum):
     """Kinds of clients, whose lookups do not wait for each other."""
 
-    KNOWN = "had a name lately"
-    STRANGER = "its name will tell whether it may use the service"
-    PERMITTED = "may use it whatever its name is, which is for logs and headers"
-    REFUSED = "may not, whatever its name is"
+    KNOWN = 0  # had a name lately
+    STRANGER = 1  # its name will tell whether it may use the service
+    PERMITTED = 2  # may use it whatever its name is, which is for logs and headers
+    REFUSED = 3  # may not, whatever its name is
 
 
-THREADS = {Lane.KNOWN: 16, Lane.STRANGER: 16, Lane.PERMITTED: 16, Lane.REFUSED: 4}
+THREADS = (16, 16, 16, 4)  # by lane
 
 
 class Answer(NamedTuple):
@@ -95,9 +96,9 @@ class Lookups:
 
     def __init__(self) -> None:
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._lock = threading.Lock()
+        self._lock = _thread.allocate_lock()
         # In the order of arrival; a dictionary, since any of them may be dropped.
-        self._waiting: dict[Lane, dict[str, None]] = {lane: {} for lane in Lane}
+        self._waiting: tuple[dict[str, None], ...] = ({}, {}, {}, {})  # by lane
         self._busy: dict[str, Lookup] = {}  # by address
         self._endless = 0  # threads that were written off
         self._finished: deque[tuple[Answer, float]] = deque()
@@ -115,7 +116,7 @@ class Lookups:
         if lookup is None:
             return
         try:
-            threading.Thread(target=self._work, args=[lookup], daemon=True).start()
+            _thread.start_new_thread(self._work, (lookup,))
         except RuntimeError as error:  # the system has no thread for us now
             trouble = f"looking up {lookup.address}: {error}"
             self._finish(lookup, Answer(lookup.address, UNKNOWN, trouble))
@@ -123,7 +124,7 @@ class Lookups:
     def drop(self, address: str) -> bool:
         """Forget an address that still waits; tell whether there was one."""
         with self._lock:
-            return any(waiting.pop(address, 0) is None for waiting in self._waiting.values())
+            return any(waiting.pop(address, 0) is None for waiting in self._waiting)
 
     def duration(self, address: str) -> float:
         """Return for how many seconds the address has been looked up."""

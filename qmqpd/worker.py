@@ -23,7 +23,8 @@ from itertools import islice
 
 from common.child import AVAILABLE, LISTEN_FD, STATUS_FD, TAKEN, Child
 from common.client import Client
-from common.sockets import EXHAUSTED, accept
+from common.signals import set_action
+from common.sockets import EXHAUSTED, accept, family_of
 from qmqpd.capacity import Capacity, Excess
 from qmqpd.connection import Connection, Wait
 from qmqpd.parking import Parking
@@ -47,7 +48,7 @@ class Worker:
         self._links = service.links
         self._parking = Parking(self._epoll)
         self._listeners = {fd: socket.socket(fileno=fd) for fd in child.listeners}
-        self._families = {fd: int(one.family) for fd, one in self._listeners.items()}
+        self._families = {fd: family_of(one) for fd, one in self._listeners.items()}
         self._capacity = Capacity.of(service.params)
         self._signals = open_signals()
         self._accepting = False
@@ -280,5 +281,5 @@ def open_signals() -> int:
     """Return a descriptor that becomes readable on SIGTERM."""
     reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    signal.signal(signal.SIGTERM, lambda number, frame: None)
+    set_action(signal.SIGTERM, lambda number, frame: None)
     return reader

@@ -18,12 +18,16 @@ import ctypes
 import os
 import stat
 import struct
+from typing import NamedTuple
 
 from common.sandbox.layers import NONE, Layer
-from common.sandbox.libc import call
+from common.sandbox.libc import system_call
 from common.sandbox.needs import Access, Needs
 
-CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # system calls, on every architecture
+# Their numbers are the same on every architecture.
+create_ruleset = system_call(444, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint32)
+add_rule = system_call(445, ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint32)
+restrict_self = system_call(446, ctypes.c_int, ctypes.c_uint32)
 ASK_VERSION = 1
 RULE_PATH, RULE_PORT = 1, 2
 
@@ -50,10 +54,38 @@ PATH_RULE = struct.Struct("=Qi")  # rights that are given, descriptor
 PORT_RULE = struct.Struct("=QQ")  # rights that are given, port
 
 
+class Rules(NamedTuple):
+    """What stays within reach, as the kernel takes it; made in master."""
+
+    ruleset: bytes
+    paths: tuple[tuple[str, int], ...]  # and the rights that are given if it is a folder
+    ports: tuple[bytes, ...]
+
+    @classmethod
+    def of(cls, needs: Needs, known: int) -> "Rules":
+        """Return the rules for these needs; known: the version of the kernel."""
+        rights = sum(more for since, more in FILE_RIGHTS.items() if since <= known)
+        ports = BIND_TCP if needs.any_port else BIND_TCP | CONNECT_TCP
+        knows_ports = known >= VERSION_OF_PORTS
+        return cls(
+            RULESET.pack(
+                rights,
+                ports if knows_ports else 0,
+                ABSTRACT_SOCKETS | SIGNALS if known >= VERSION_OF_SCOPES else 0,
+            ),
+            tuple((path, rights & rights_of(access)) for path, access in needs.files),
+            tuple(
+                PORT_RULE.pack(CONNECT_TCP, port)
+                for port in needs.ports
+                if knows_ports and not needs.any_port
+            ),
+        )
+
+
 def version() -> int:
     """Return how much of it this kernel knows, 0 for nothing that is of use."""
     try:
-        found = call(CREATE_RULESET, None, 0, ASK_VERSION)
+        found = create_ruleset(None, 0, ASK_VERSION)
     except OSError:
         return 0
     return found if found >= LEAST_VERSION else 0
@@ -66,34 +98,21 @@ def layers(known: int) -> Layer:
     return found | (Layer.SCOPES if known >= VERSION_OF_SCOPES else NONE)
 
 
-def restrict(needs: Needs, known: int) -> None:
-    """Put everything but these needs out of reach; known: the version of this kernel.
+def restrict(rules: Rules) -> None:
+    """Put everything else out of reach.
 
     Raises:
         OSError: the system refuses.
     """
-    rights = sum(more for since, more in FILE_RIGHTS.items() if since <= known)
-    ruleset = create(rights, needs, known)
+    ruleset = create_ruleset(rules.ruleset, RULESET.size, 0)
     try:
-        for path, access in needs.files:
-            give_path(ruleset, path, rights & rights_of(access))
-        if known >= VERSION_OF_PORTS and not needs.any_port:
-            for port in needs.ports:
-                add(ruleset, RULE_PORT, PORT_RULE.pack(CONNECT_TCP, port))
-        call(RESTRICT_SELF, ruleset, 0)
+        for path, rights in rules.paths:
+            give_path(ruleset, path, rights)
+        for port in rules.ports:
+            add_rule(ruleset, RULE_PORT, port, 0)
+        restrict_self(ruleset, 0)
     finally:
         os.close(ruleset)
-
-
-def create(rights: int, needs: Needs, known: int) -> int:
-    """Return the descriptor of a ruleset that gives nothing yet."""
-    ports = BIND_TCP if needs.any_port else BIND_TCP | CONNECT_TCP
-    attributes = RULESET.pack(
-        rights,
-        ports if known >= VERSION_OF_PORTS else 0,
-        ABSTRACT_SOCKETS | SIGNALS if known >= VERSION_OF_SCOPES else 0,
-    )
-    return call(CREATE_RULESET, ctypes.c_char_p(attributes), len(attributes), 0)
 
 
 def give_path(ruleset: int, path: str, rights: int) -> None:
@@ -105,14 +124,9 @@ def give_path(ruleset: int, path: str, rights: int) -> None:
     try:
         if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
             rights &= OF_ONE_FILE
-        add(ruleset, RULE_PATH, PATH_RULE.pack(rights, descriptor))
+        add_rule(ruleset, RULE_PATH, PATH_RULE.pack(rights, descriptor), 0)
     finally:
         os.close(descriptor)
-
-
-def add(ruleset: int, kind: int, rule: bytes) -> None:
-    """Add a rule."""
-    call(ADD_RULE, ruleset, kind, ctypes.c_char_p(rule), 0)
 
 
 def rights_of(access: Access) -> int:

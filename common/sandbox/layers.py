@@ -5,7 +5,6 @@ SEE ALSO
 """
 
 import enum
-import mmap
 
 
 class Layer(enum.Flag):
@@ -38,17 +37,13 @@ class Told:
 
     __slots__ = ("_memory",)
 
-    def __init__(self) -> None:
-        """Begin with nothing said; the next process that is forked says it."""
-        self._memory = mmap.mmap(-1, 1)
+    def __init__(self, memory: memoryview) -> None:
+        """Say it in the first byte of this memory, where nothing is said yet."""
+        self._memory = memory
 
-    def keep(self) -> None:
-        """Let processes that are forked from now on have no part in it."""
-        self._memory.madvise(mmap.MADV_DONTFORK)
-
-    def tell(self, layers: Layer) -> None:
-        """Say which layers are in force."""
-        self._memory[0] = layers.value | TOLD
+    def tell(self, layers: int) -> None:
+        """Say which layers are in force, as the sum of their values."""
+        self._memory[0] = layers | TOLD
 
     def heard(self) -> Layer | None:
         """Return what was said, None if nothing was."""

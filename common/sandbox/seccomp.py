@@ -15,9 +15,11 @@ import ctypes
 import errno
 import functools
 import os
+from collections.abc import Callable
+from functools import partial
 
 from common.sandbox import calls
-from common.sandbox.libc import call, prctl
+from common.sandbox.libc import prctl, system_call
 from common.sandbox.needs import Needs
 
 LIBRARY = "libseccomp.so.2"
@@ -125,17 +127,17 @@ def add(
     answer(seccomp.seccomp_rule_add_array(context, verdict, number, len(conditions), comparisons))
 
 
-def load(program: bytes) -> None:
-    """Let a filter decide about all calls from now on; no_new_privs must be set.
+def loader(program: bytes) -> Callable[[], object]:
+    """Return what lets a filter decide about all calls from then on; no_new_privs must be set.
 
-    Raises:
-        OSError: the system refuses.
+    It raises an OSError if the system refuses.
     """
     seccomp = library()
     assert seccomp is not None, "somebody has made the filter"
     number = seccomp.seccomp_syscall_resolve_name(b"seccomp")
+    load = system_call(number, ctypes.c_uint, ctypes.c_uint, ctypes.POINTER(Program))
     filters = Program(len(program) // INSTRUCTION_SIZE, program)
-    call(number, SET_MODE_FILTER, FLAG_SPECULATION, ctypes.byref(filters))
+    return partial(load, SET_MODE_FILTER, FLAG_SPECULATION, ctypes.pointer(filters))
 
 
 def answer(result: int) -> None:

@@ -4,8 +4,7 @@ SEE ALSO
     common.tables.table, Complaints
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 
 from common.tables.table import Complaints
@@ -21,7 +20,7 @@ class Postponed:
     def __init__(self, log: Complaints) -> None:
         self._log = log
         self._kept: list[Callable[[], None]] | None = []
-        self._ignores = False
+        self.deaf = False  # forget what is said meanwhile
 
     def warning(self, text: str) -> None:
         """Pass a warning on, sooner or later."""
@@ -37,17 +36,8 @@ class Postponed:
         for say in kept or ():
             say()
 
-    @contextmanager
-    def ignored(self) -> Iterator[None]:
-        """Forget what is said meanwhile."""
-        self._ignores = True
-        try:
-            yield
-        finally:
-            self._ignores = False
-
     def _pass(self, say: Callable[[], None]) -> None:
-        if self._ignores:
+        if self.deaf:
             return
         if self._kept is None:
             say()

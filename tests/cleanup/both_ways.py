@@ -21,6 +21,7 @@ from tests.common.journal import Journal
 from tests.common.settings import BASE, changed, load, main_cf
 from tests.splits import cut
 
+DROP, SLOW = 5, 2500  # bytes at a time, and until the rest comes in one piece
 CLIENT = Client(socket.AF_INET, "192.0.2.7", 4711, "client.test")
 
 
@@ -78,6 +79,12 @@ class Relay:
         session = Session(self.rules, Journal(), self.queue_id, ARRIVAL)
         return outcome(session, self.parcel(sent).records(self.queue_id))
 
+    def by_drops(self, sent: Sent) -> Result:
+        """Hand it over so slowly that nothing but single records can be looked at at once."""
+        session = Session(self.rules, Journal(), self.queue_id, ARRIVAL)
+        whole = b"".join(self.parcel(sent).records(self.queue_id))
+        return outcome(session, cut(whole, range(DROP, min(len(whole), SLOW), DROP)))
+
     def by_frame(self, sent: Sent, places: Iterable[int] = ()) -> Result:
         """Hand the message over as our own takes it, cut at these places; below 0: from the end."""
         session = NativeSession(self.rules, Journal(), self.queue_id, ARRIVAL)
@@ -118,7 +125,8 @@ def outcome(session: Session | NativeSession, parts: Iterable[bytes]) -> Result:
 
 def check_both_ways(relay: Relay, sent: Sent, places: Iterable[int] = ()) -> Result:
     """Check that it makes no difference how the message is handed over."""
-    expected = relay.by_records(sent)
+    expected = relay.by_drops(sent)
+    assert relay.by_records(sent) == expected
     seen = relay.by_frame(sent, places)
     assert seen.verdict == expected.verdict
     assert seen.lines == expected.lines

@@ -35,6 +35,7 @@ from common.child import AVAILABLE, LISTEN_FD, TAKEN, Child
 from common.client import Client
 from common.handover import Handover
 from common.params import CleanupParams
+from common.program import Program
 from common.status import Status
 from common.worker import Serve
 from tests.cleanup.stream import (
@@ -594,7 +595,8 @@ def running(*listeners: socket.socket, **config: str) -> Forked:
         child.main_cf = child.main_cf.override(
             {"in_flow_delay": "0", "myhostname": "mx.example.test", **config}, "test"
         )
-        child.prepared = prepare(child.main_cf.load(PARAMS))
+        params = child.main_cf.load(PARAMS)
+        child.prepared, child.shelter = Program.of(daemon).made_ready(params)
         child.unprivileged = False  # the test's folder belongs to the test's user
         child.native_listener = LISTEN_FD + 1 if len(listeners) > 1 else None
         serve(child)

@@ -207,6 +207,86 @@ def test_any_large_message_does_so_too(relay: Relay, sent: Sent, places: set[int
     check_both_ways(relay, sent, places)
 
 
+# Messages that are ordinary, or nearly so.
+ORDINARY = b"From: A <a@b.test>\nTo: c@d.test\nDate: x\nMessage-Id: <m@x.test>\n"
+PARTED = b"Content-Type: multipart/mixed; boundary=b\n"
+ODDITIES = [
+    *(b"Resent-To: x@y.test", b"Resent-Nobody: x", b"Bcc: bob", b"Cc: a@b.test", b"Cc: bob"),
+    *(b"Content-Type: text/plain", b"Content-Type:\tMultipart/mixed; boundary=b", b"X y: z"),
+    *(b"Content-Transfer-Encoding:  8bit ", b"Content-Transfer-Encoding: 7bit", b"X:\0", b"X:"),
+    *(b"Message-ID:  <m2@x.test>", b"X: \xe9", b"X: y\r", b"Received: x", b"Return-Path: <a@b>"),
+    *(b"x" * 2047 + b":", b"x" * 2048 + b":", b"y" * 3000 + b": y", b"X: " + b"y" * 3000),
+    *(b"content-length: 1", b" folded", b"", b"no header", b"Cc: a@b.test,\n c@d.test", b"X!: y"),
+]
+NAMED = [
+    *(b"", b"r@to.test", b"R@To.Test", b"r@TO.test", b"bob", b"a b@to.test", b"a\rb@to.test"),
+    *(b"\xc3\xa9@to.test", b"x" * 97 + b"@to.test", b"x" * 98 + b"@to.test", b"@a:b@to.test"),
+    *(b"a!b", b"a%b@to.test", b"b@to.test.", b"a\0b@to.test", b"a\nb@to.test", b'"q"@to.test'),
+    *(b"x" * 118 + b"@to.test", b"x" * 119 + b"@to.test", b"mailer-daemon@mx.example.test"),
+]
+odd_choices = {**choices, "empty_address_recipient": ("bob",), "always_bcc": ("", "r@to.test")}
+nearly_ordinary = st.builds(
+    lambda one, other, body: b"%b%b%b\n%b" % (one, ORDINARY, other, body),
+    *(st.sampled_from([b"", b"", *(one + b"\n" for one in ODDITIES)]) for _ in range(2)),
+    st.sampled_from([b"", b"b\n", b"b", b"b\r\nb\n", b"\0\n" * 50, b"b\n" * 400, b"b" * 5000]),
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.builds(
+        Relay,
+        st.sampled_from(sorted(odd_choices)).flatmap(
+            lambda name: st.sampled_from(odd_choices[name]).map(lambda text: {name: text})
+        ),
+        st.sampled_from([{}, {}, {"line_length_limit": 20}, {"message_size_limit": 1100}]),
+        st.sampled_from([QUEUE_ID, "4ZGrBg0fYpzKk4"]),
+        st.sampled_from([0, 0, 4, 8, 256]),
+    ),
+    st.builds(
+        Sent,
+        nearly_ordinary,
+        st.sampled_from(NAMED),
+        st.lists(st.sampled_from(NAMED), min_size=1, max_size=3).map(tuple),
+        clients,
+    ),
+    places,
+)
+def test_an_ordinary_message_does_so_too(relay: Relay, sent: Sent, places: set[int]) -> None:
+    check_both_ways(relay, sent, places)
+
+
+@pytest.mark.parametrize(
+    ("sent", "is_ordinary"),
+    [
+        (Sent(ORDINARY + b"\nb\n"), True),
+        (Sent(ORDINARY + b"\nb"), True),
+        (Sent(ORDINARY + b"\n", recipients=(b"a@b.test", b"c@b.test")), True),
+        (Sent(b"Content-Type: text/plain; x=\n y\n" + ORDINARY + b"\nb\r\n", b""), True),
+        (Sent(ORDINARY + b"\nb\n", recipients=(b"a@b.test", b"A@b.test")), False),
+        (Sent(ORDINARY + b"\nb\n", recipients=(b"bob",)), False),
+        (Sent(ORDINARY + b"\nb\n", recipients=(b"a\rb@c.test",)), False),
+        (Sent(ORDINARY), False),
+        (Sent(b"Cc: bob\n" + ORDINARY + b"\nb\n"), False),
+        (Sent(PARTED + ORDINARY + b"\n--b\n"), False),
+    ],
+)
+def test_an_ordinary_message_is_taken_at_once(
+    sent: Sent, is_ordinary: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_both_ways(Relay(), sent)
+    monkeypatch.delattr("cleanup.native.EnvelopeStage")
+    with contextlib.nullcontext() if is_ordinary else pytest.raises(NameError):
+        feed(Relay().session(), [Relay().frame(sent)])
+
+
+def test_a_header_that_comes_as_records_is_taken_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = Sent(ORDINARY + b"\nb\n")
+    expected = Relay().by_drops(sent)
+    monkeypatch.delattr("cleanup.headers.HeaderBlock.add")
+    assert Relay().by_records(sent) == expected
+
+
 # Messages with parts, and what is looked for in them.
 CHECKS = "regexp:{{/^X-N: [0-5]/ REPLACE X-New: y} {/^n[0-5]/ IGNORE} {/^(.....)/ INFO $$1}}"
 LOOKS: tuple[dict[str, str], ...] = (
@@ -307,7 +387,6 @@ def test_a_header_that_checks_look_at_does_so_too(
 
 PLAIN = b"To: a@b.test\nMessage-Id: <m1@x.test>\n"
 FOLDED = b"Subject: a\n b\n"
-PARTED = b"Content-Type: multipart/mixed; boundary=b\n"
 MISSED = "regexp:{{/x-y/ IGNORE}}"
 
 

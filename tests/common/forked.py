@@ -183,6 +183,9 @@ def lose_line(log: Log) -> None:
         def fileno(self) -> int:
             return -1
 
+        def close(self) -> None:
+            pass
+
     sink, log.sink = log.sink, Broken()
     log.info("lost")
     log.sink = sink

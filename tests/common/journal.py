@@ -19,6 +19,9 @@ class ListSink:
         """Return no descriptor: nothing ever waits."""
         return -1
 
+    def close(self) -> None:
+        pass
+
 
 class Journal(Log):
     """Logs to a list; lines() shows the texts, without tag and pid."""

@@ -81,3 +81,23 @@ def test_a_module_comes_without_what_it_hardly_needs_and_others_get_that_whole(t
     command = [sys.executable, "-IS", "-c", text.format(path=[str(ROOT), *sys.path])]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.stderr == ""
+
+
+MASTER = """\
+import sys
+sys.path[:0] = {path!r}
+import commands.__main__, commands.start, daemon
+import cleanup.__main__, postlogd.__main__, qmqpd.__main__
+print(*sorted({heavy} & sys.modules.keys()))
+"""
+# What has something to do in every child, or what a master would only carry along.
+HEAVY = {
+    *("threading", "logging", "random", "subprocess", "concurrent.futures"),
+    *("urllib.parse", "shutil", "lzma", "bz2", "datetime", "ast"),
+}
+
+
+def test_a_master_has_imported_no_module_that_costs_each_child_something() -> None:
+    text = MASTER.format(path=[str(ROOT), *sys.path], heavy=HEAVY)
+    command = [sys.executable, "-IS", "-c", text]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "\n"

@@ -37,6 +37,7 @@ from common.sinks import (
 )
 from tests.common.forked import outcome
 from tests.common.journal import Journal
+from tests.common.memory import shared
 from tests.common.settings import load
 from tests.common.zone import local_zone
 
@@ -431,7 +432,7 @@ def test_processes_of_one_master_wait_once_for_all_of_them(clock: Clock, pipe: P
     outage = Outage()
     first, second = (Log("t", pipe.sink, patience=patience) for patience in (0.001, 3600.0))
     for log in (first, second):
-        log.share(outage, Losses())
+        log.share(outage, Losses(shared(Losses.SIZE)))
     pipe.fill()
     first.info("lost")
     second.info("lost")
@@ -455,14 +456,14 @@ def test_what_breaks_for_one_process_does_not_concern_the_others(clock: Clock, p
     outage = Outage()
     jailed, free = Log("t", Unreachable(0, is_socket=False)), Log("t", pipe.sink)
     for log in (jailed, free):
-        log.share(outage, Losses())
+        log.share(outage, Losses(shared(Losses.SIZE)))
     jailed.info("lost")
     free.info("heard")
     assert pipe.read().endswith(b"]: heard\n")
 
 
 def test_what_a_process_could_not_report_its_master_reports(clock: Clock, pipe: Pipe) -> None:
-    losses = Losses()
+    losses = Losses(shared(Losses.SIZE))
     pipe.fill()
 
     def forked() -> bytes:
@@ -484,7 +485,7 @@ def test_what_a_process_could_not_report_its_master_reports(clock: Clock, pipe: 
 
 
 def test_what_a_process_kept_until_it_was_killed_counts_as_lost(clock: Clock, pipe: Pipe) -> None:
-    losses = Losses()
+    losses = Losses(shared(Losses.SIZE))
     pipe.fill()
 
     def forked() -> bytes:
@@ -510,7 +511,7 @@ def test_what_a_process_kept_until_it_was_killed_counts_as_lost(clock: Clock, pi
 
 
 def test_a_line_that_was_lost_before_the_memory_was_shared_counts(clock: Clock, pipe: Pipe) -> None:
-    losses = Losses()
+    losses = Losses(shared(Losses.SIZE))
     pipe.fill()
     log = Log("t", pipe.sink, patience=0.001)
     log.info("lost")
@@ -578,7 +579,7 @@ def test_a_report_for_which_there_is_no_room_ends_nothing(clock: Clock, pipe: Pi
     sink = Narrow(pipe.sink.descriptor, clock)
     logs = [Log("t", sink, patience=0.001) for _ in range(2)]
     for log in logs:
-        log.share(outage, Losses())
+        log.share(outage, Losses(shared(Losses.SIZE)))
     logs[0].info("lost")
     clock.now += 1.0
     sink.room = 1
@@ -598,7 +599,7 @@ def test_in_an_outage_there_is_one_try_a_second_by_all_processes(clock: Clock, p
     sink = Narrow(pipe.sink.descriptor, clock)
     logs = [Log("t", sink, patience=0.001) for _ in range(5)]
     for log in logs:
-        log.share(outage, Losses())
+        log.share(outage, Losses(shared(Losses.SIZE)))
         log.dropped = 1
     logs[0].info("lost")
     for _ in range(3):
@@ -617,7 +618,7 @@ def test_when_one_was_heard_no_other_waits_for_its_own_second_to_end(
     outage = Outage()
     logs = [Log("t", pipe.sink, patience=0.001) for _ in range(2)]
     for log in logs:
-        log.share(outage, Losses())
+        log.share(outage, Losses(shared(Losses.SIZE)))
     pipe.fill()
     logs[0].info("lost")
     clock.now += 0.5
@@ -631,7 +632,7 @@ def test_when_one_was_heard_no_other_waits_for_its_own_second_to_end(
 def test_a_process_that_ends_soon_after_a_loss_shuts_the_log_for_nobody(
     pipe: Pipe, room: bool
 ) -> None:
-    outage, losses = Outage(), Losses()
+    outage, losses = Outage(), Losses(shared(Losses.SIZE))
     log = Log("t", pipe.sink, patience=0.001)
     log.share(outage, losses)
     pipe.fill()
@@ -663,7 +664,7 @@ def test_a_process_that_ends_tries_a_broken_sink_once_and_not_until_its_time_is_
 
     outage = Outage()
     log = Log("t", Full(pipe.sink.descriptor))
-    log.share(outage, Losses())
+    log.share(outage, Losses(shared(Losses.SIZE)))
     log.info("lost")
     log.finish()
     assert (tries, waits, outage.moments[0]) == (2, 0, 0.0)
@@ -699,6 +700,9 @@ def test_a_logger_that_is_gone_is_tried_again_each_second(clock: Clock, pipe: Pi
 
         def fileno(self) -> int:
             return -1
+
+        def close(self) -> None:
+            pass
 
     log = Log("t", Gone(), patience=3600.0)
     for _ in range(35):
@@ -925,6 +929,9 @@ class Kept:
 
     def fileno(self) -> int:
         return -1
+
+    def close(self) -> None:
+        pass
 
 
 def test_a_mistake_of_the_operator_is_logged_as_it_is() -> None:

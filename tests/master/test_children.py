@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from common import child
-from master import children
+from master import fork
 
 InFork = Callable[[Callable[[], object]], Any]
 
@@ -74,7 +74,7 @@ def test_signals_have_their_default_action_but_for_three(in_fork: InFork) -> Non
         signal.signal(signal.SIGTERM, lambda number, frame: None)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        children.reset_signals()
+        fork.reset_signals(fork.ACTIONS)
         return Path("/proc/self/status").read_text()
 
     lines = dict(line.split(":\t") for line in in_fork(act).splitlines() if ":\t" in line)

@@ -32,6 +32,9 @@ class Sink:
         """Return no descriptor."""
         return -1
 
+    def close(self) -> None:
+        pass
+
 
 TURNS = 4  # a client is accepted in one, heard in the next
 

@@ -177,7 +177,7 @@ def child_of(module: ModuleType, daemon: str, manner: str, log: int) -> Child:
         queue_directory=os.getcwd(),
         sandbox="no" if manner in ("plain", "root") else "yes",
     )
-    params = settings.load(program.params)
+    prepared, shelter = program.made_ready(settings.load(program.params))
     return Child(
         command=daemon,
         service=daemon,
@@ -188,7 +188,8 @@ def child_of(module: ModuleType, daemon: str, manner: str, log: int) -> Child:
         main_cf=settings,
         log=Log(f"postfix/{daemon}", FileSink(log)),
         unprivileged=manner != "root",
-        prepared=program.prepare(params),
+        prepared=prepared,
+        shelter=shelter,
     )
 
 

@@ -15,14 +15,16 @@ import pytest
 from common.child import Child
 from common.log import Log
 from common.params import ChildParams
-from common.sandbox import capabilities, confinement, imports, landlock, libc, seccomp
-from common.sandbox.confinement import confine, missing
+from common.sandbox import capabilities, imports, landlock, libc, seccomp, shelter
+from common.sandbox.confinement import confine
 from common.sandbox.layers import ALL, NONE, Layer, Told
 from common.sandbox.needs import FULL, NOTHING, Access, Needs
+from common.sandbox.shelter import missing
 from common.sinks import FileSink, SyslogSink
 from tests.common import forked
 from tests.common.forked import outcome
 from tests.common.journal import Journal
+from tests.common.memory import shared
 from tests.common.settings import main_cf
 from tests.suite import peers
 
@@ -46,7 +48,7 @@ def confined(
 
     def run() -> bytes:
         child = child_with(log or Log("test", SyslogSink("mail")), unprivileged, settings)
-        confine(child, child.main_cf.load(ChildParams), needs)
+        put_on(child, needs)
         return str(act()).encode()
 
     return outcome(run).decode()
@@ -57,6 +59,13 @@ def child_with(log: Log, unprivileged: bool, settings: dict[str, str]) -> Child:
     child.main_cf = main_cf(mail_owner=OWNER.pw_name, queue_directory="/", **settings)
     child.unprivileged = unprivileged
     return child
+
+
+def put_on(child: Child, needs: Needs) -> None:
+    """Shut this process in."""
+    params = child.main_cf.load(ChildParams)
+    child.shelter = shelter.prepared(params, needs)
+    confine(child, params)
 
 
 def own_status(*names: str) -> str:
@@ -137,12 +146,12 @@ def test_with_no_the_account_changes_and_that_is_all() -> None:
 
 def held(**settings: str) -> Layer | None:
     """Return what a process tells of itself that has become another account's."""
-    told = Told()
+    told = Told(shared(1))
 
     def run() -> bytes:
         child = child_with(Log("test", SyslogSink("mail")), True, settings)
         child.told = told
-        confine(child, child.main_cf.load(ChildParams), NOTHING)
+        put_on(child, NOTHING)
         return str(os.getuid()).encode()
 
     assert outcome(run) == str(OWNER.pw_uid).encode()
@@ -163,7 +172,7 @@ def test_who_may_not_empty_the_bounding_set_serves_without_that(
 
 
 def test_it_tells_what_holds() -> None:
-    assert Told().heard() is None
+    assert Told(shared(1)).heard() is None
     assert held() == ALL
     assert held(sandbox="no") == NONE
 
@@ -217,10 +226,10 @@ def test_without_the_library_there_is_no_filter_and_a_reason(
 def test_a_lock_that_fails_is_said_and_the_daemon_serves(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def fail(program: bytes) -> None:
+    def fail() -> None:
         raise PermissionError(1, "Operation not permitted")
 
-    monkeypatch.setattr(seccomp, "load", fail)
+    monkeypatch.setattr(seccomp, "loader", lambda program: fail)
     reader, writer = os.pipe()
     log = Log("test", FileSink(writer))
     assert confined(lambda: "serves", log=log) == "serves"
@@ -262,4 +271,4 @@ def test_a_collector_on_the_network_can_be_connected_again() -> None:
 
         target = f"tcp:127.0.0.1:{port}"
         assert confined(act, syslog_network_target=target) == "only there"
-    assert confinement.of_log(main_cf().load(ChildParams)) == NOTHING
+    assert shelter.of_log(main_cf().load(ChildParams)) == NOTHING

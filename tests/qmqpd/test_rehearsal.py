@@ -1,0 +1,62 @@
+"""Promises of the rehearsal, each tried in an interpreter of its own or beside open files."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from common.params import QmqpdParams
+from qmqpd import __main__ as daemon
+from qmqpd import rehearsal
+from tests.common.settings import load, main_cf
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# How many instructions of what each message takes have been specialized.
+WARM = """\
+import dis, sys
+sys.path[:0] = {path!r}
+from qmqpd import __main__ as daemon
+from qmqpd.connection import Connection
+from qmqpd.handover import Parcel
+from qmqpd.session import whole_packet
+from tests.common.settings import load, main_cf
+
+def warm(function):
+    pairs = zip(*(dis.get_instructions(function, adaptive=one) for one in (False, True)))
+    return sum(plain.opname != adapted.opname for plain, adapted in pairs)
+
+def warmth():
+    hot = Connection.advance, Connection._begin, Connection._send_reply, Parcel.frame, whole_packet
+    return [warm(one) > 2 for one in hot]
+
+before = warmth()
+daemon.rehearse(daemon.prepare(load(daemon.PARAMS)), main_cf())
+print(any(before), all(warmth()))
+"""
+
+
+def test_what_each_client_takes_is_warm_afterwards() -> None:
+    text = WARM.format(path=[str(ROOT), *sys.path])
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)
+    assert done.stdout == "False True\n"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"qmqpd_error_delay": "5s"},
+        {"qmqpd_error_delay": "0s", "soft_bounce": "yes"},
+        {"qmqpd_authorized_clients": "static:all", "message_size_limit": "100"},
+        {"debug_peer_list": "127.0.0.1", "debug_peer_level": "2"},
+    ],
+)
+def test_nothing_of_it_stays_whatever_the_parameters(settings: dict[str, str]) -> None:
+    prepared = daemon.prepare(load(QmqpdParams, **settings))
+    rehearsal.rehearse(prepared.rules, main_cf(**settings))  # what is opened once, and kept
+    before = os.listdir("/proc/self/fd"), os.listdir("/proc/self/task")
+    rehearsal.rehearse(prepared.rules, main_cf(**settings))
+    assert (os.listdir("/proc/self/fd"), os.listdir("/proc/self/task")) == before
