@@ -29,7 +29,7 @@ TIMES = 20  # CPython 3.11 begins to specialize at the eighth
 CONTENT = b"Subject: rehearsal\n\n" + b"It is only that.\n" * 50
 ENVELOPE = (b"sender@example.test", b"recipient@example.test")
 PACKET = netstring.encode(b"".join(map(netstring.encode, (CONTENT, *ENVELOPE))))
-VERDICT = frame.encode_verdict(0, "4F3A2216044", b"")
+VERDICT = frame.encode_verdict(0, "4F3A2216044", b"", 1)
 
 
 def rehearse(rules: Rules, main_cf: MainCf) -> None:
