@@ -30,6 +30,7 @@ from cleanup.__main__ import PARAMS, Cleanup, prepare, serve
 from cleanup.message import Message
 from cleanup.milter_desk import Rules
 from cleanup.session import Session
+from cleanup.writer import QueueFile
 from common import attribute, frame
 from common.child import AVAILABLE, LISTEN_FD, TAKEN, Child
 from common.client import Client
@@ -820,18 +821,18 @@ def test_what_comes_as_the_daemon_turns_away_is_served_and_no_more_can_come(
 def test_of_who_is_gone_before_an_answer_nothing_is_stored(
     monkeypatch: pytest.MonkeyPatch, shut_only: bool
 ) -> None:
-    commit = daemon.QueueFile.commit
+    commit = QueueFile.commit
     committed: list[str] = []
     gone = threading.Event()
 
-    def leave(self: daemon.QueueFile, size_record: bytes) -> None:
+    def leave(self: QueueFile, size_record: bytes) -> None:
         if committed:
             client.shutdown(socket.SHUT_RD) if shut_only else client.close()
             gone.set()
         committed.append(self.queue_id)
         commit(self, size_record)
 
-    monkeypatch.setattr(daemon.QueueFile, "commit", leave)
+    monkeypatch.setattr(QueueFile, "commit", leave)
     with serving(rules()) as client:
         client.sendall(framed() * 5)
         assert gone.wait(10)
