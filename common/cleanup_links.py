@@ -98,6 +98,8 @@ class Links(Generic[T]):
         else:
             if link.unsent:
                 self._flush(link)
+            elif not link.is_of_use():
+                self._drop(link)
         if self._queue:
             self._empty_queue(time.monotonic())
 
@@ -163,7 +165,8 @@ class Links(Generic[T]):
 
     def _opening_time(self) -> float:
         """Return when to open another link if there is no room until then."""
-        progress = max((one.progress for one in self._links.values()), default=-math.inf)
+        links = self._links.values()
+        progress = max((one.progress for one in links if one.may_have_room()), default=-math.inf)
         return max(progress + PATIENCE, self._connect_at)
 
     def _empty_queue(self, now: float) -> None:

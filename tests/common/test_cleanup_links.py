@@ -189,6 +189,12 @@ def test_where_none_goes_on_another_is_opened_when_it_is_time(
     take(cleanup.accept(), b"four")
 
 
+def test_for_a_link_that_ends_nobody_waits(sender: Sender, cleanup: FakeCleanup) -> None:
+    linked(sender, cleanup, credit=0)
+    sender.send(b"one")
+    take(cleanup.accept(), b"one")
+
+
 def test_room_is_used_as_soon_as_there_is_some(sender: Sender, cleanup: FakeCleanup) -> None:
     conversation = linked(sender, cleanup, credit=1)
     sender.send(b"one", b"two")
@@ -441,6 +447,7 @@ def test_what_is_cut_off_behind_others_goes_to_another_cleanup_alone(
     assert contents(conversation.received)[0] == [b"one"]
     conversation.send(answer(0, "A"))
     assert told(sender.turns()) == [("one", 0)]
+    assert len(sender.links._links) == 1  # nobody needs it, whether or not cleanup closes it
     other = cleanup.accept()
     while contents(other.received)[0] != [LARGE]:
         other.read()
