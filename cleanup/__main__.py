@@ -11,7 +11,6 @@ SEE ALSO
 """
 
 import os
-import resource
 import signal
 import socket
 import time
@@ -23,6 +22,7 @@ from cleanup import bounce, checks, trace
 from cleanup.checks import MilterChecks
 from cleanup.headers import HeaderRules
 from cleanup.inspection import Inspection
+from cleanup.line import READ_SIZE, Line, waited
 from cleanup.message import Journal, Message
 from cleanup.milter_desk import MilterDesk, Rules
 from cleanup.milters import MilterRules
@@ -37,7 +37,7 @@ from common.log import Log
 from common.params import CleanupParams
 from common.sandbox.confinement import confine
 from common.sandbox.needs import FULL, Access, Needs
-from common.sockets import set_io_timeout, wait_readable
+from common.sockets import wait_readable
 from common.status import Status
 from common.tables import needs_of_tables
 from common.worker import serve_each
@@ -55,14 +55,7 @@ NEEDS = Needs(
     )
 )
 
-READ_SIZE = 32 * 1024  # larger reads cost page faults: every buffer would be mapped anew
 NO_FILE_ID = "NOQUEUE"
-
-# A client of our own may send its next message on the same connection, so soon and so often:
-# there are no more processes waiting for such clients than for any, nor for longer.
-NEXT_SECONDS = 0.02
-MESSAGES_LIMIT = 100
-PIPELINE = 16  # of these on their way here, while nothing lets us wait
 
 
 def prepare(params: CleanupParams) -> Rules:
@@ -95,8 +88,7 @@ def serve(child: Child) -> None:
     cleanup = Cleanup(rules, child.log, child.claim)
     signal.signal(signal.SIGTERM, cleanup.terminate)
     signal.signal(signal.SIGALRM, cleanup.expire)
-    opens = addresses or inspection or own_checks
-    outdated = cleanup.outdated if opens else None
+    outdated = cleanup.outdated if cleanup.opens_tables else None
     serve_each(child, params, cleanup.serve, cleanup.serve_native, outdated=outdated)
 
 
@@ -138,22 +130,28 @@ class Cleanup:
         self.desk: MilterDesk | None = None  # of the message at work
         self.stale_logs = StaleLogs(self.params.hash_queue_names, self.params.hash_queue_depth)
         self.file: QueueFile | None = None
-        self._left = 0  # messages that this connection may still carry
-        self._waits = False  # something lets messages wait: a disk, tables, the queue manager
+        self._line: Line | None = None  # of a client of our own
+        self._paused = False  # for the queue manager
 
     def serve(self, connection: SocketType) -> None:
         """Take one message as records and answer."""
+        self._line = None
         self._serve(connection, Session)
 
     def serve_native(self, connection: SocketType) -> None:
         """Take messages as frames, one behind the other, and answer each."""
-        set_io_timeout(connection, NEXT_SECONDS)
-        self._left = min(self.params.max_use, MESSAGES_LIMIT) - 1
+        outdated = self.outdated if self.opens_tables else None
+        line = self._line = Line(connection, self.params.max_use, outdated)
         rest = self._serve(connection, NativeSession)
-        while rest is not None and (data := rest or self._receive_next(connection)):
+        while rest is not None and (data := rest or line.receive_next()):
             signal.alarm(int(self.params.daemon_timeout))  # each has a time of its own
-            self._left = max(self._left - 1, 0)
             rest = self._serve(connection, NativeSession, data)
+
+    @property
+    def opens_tables(self) -> bool:
+        """Whether tables are open here that may change."""
+        rules = self.rules.headers
+        return bool(rules.addresses or rules.inspection or rules.milter_checks)
 
     def outdated(self) -> bool:
         """Tell whether the next message is for a process that opens its tables anew."""
@@ -176,7 +174,7 @@ class Cleanup:
             self.rules.headers.addresses.begin()
         if self.service:
             self.service.begin(self.log)
-        self._waits = self._wait_for_queue_manager()
+        self._paused = self._wait_for_queue_manager()
         self.file = self._create_file()
         name = self.file.queue_id if self.file else NO_FILE_ID
         created = self.file.created if self.file else int(time.time())
@@ -223,37 +221,12 @@ class Cleanup:
             if self.service and self.service.failed:
                 session.fail(Status.WRITE_FAILED)
             data = b""
-        before = waited()
+        waits = waited()
         self._complete(session)
-        self._waits = self._waits or waited() > before
-        session.credit = self._credit()
+        if self._line:
+            paused = self._paused or self.service or waited() > waits
+            session.credit = self._line.credit(waits=bool(paused))
         return session.rest if self._answer(connection, session) else None
-
-    def _receive_next(self, connection: SocketType) -> bytes:
-        """Return the beginning of a client's next message, nothing if there is none for us."""
-        if self._left and self._opens_tables():
-            # What is not read yet a client sends once more, to a process with fresh tables.
-            waits = receive_next(connection, 1, socket.MSG_PEEK)
-            if not waits or self.outdated():
-                return b""
-        data = receive_next(connection) if self._left else b""
-        if not data:
-            # No more can come from now on; what just came is served.
-            self._left = 0
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RD)
-            data = receive_next(connection)
-        return data
-
-    def _opens_tables(self) -> bool:
-        rules = self.rules.headers
-        return bool(rules.addresses or rules.inspection or rules.milter_checks)
-
-    def _credit(self) -> int:
-        """Return how many messages the client may have on their way to us."""
-        # Where messages wait, other processes had better go on meanwhile.
-        waits = self._waits or self._opens_tables() or self.service
-        return min(self._left, 1 if waits else PIPELINE)
 
     def _receive(self, connection: SocketType) -> bytes:
         """Return what comes next, mostly here already; empty at the end."""
@@ -378,16 +351,3 @@ class Cleanup:
         if self.params.in_flow_delay:
             with suppress(BlockingIOError):
                 os.write(FLOW_WRITE_FD, b"\0")
-
-
-def waited() -> int:
-    """Return how often this process has waited for something so far."""
-    return resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
-
-
-def receive_next(connection: SocketType, size: int = READ_SIZE, flags: int = 0) -> bytes:
-    """Return the beginning of a client's next message, nothing if there is none."""
-    try:
-        return connection.recv(size, flags)
-    except OSError:
-        return b""

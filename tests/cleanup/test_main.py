@@ -25,7 +25,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cleanup import __main__ as daemon
-from cleanup import trigger
+from cleanup import line, trigger
 from cleanup.__main__ import PARAMS, Cleanup, prepare, serve
 from cleanup.message import Message
 from cleanup.milter_desk import Rules
@@ -649,7 +649,7 @@ def test_the_daemon_takes_records_and_frames_each_on_its_own_socket(
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the daemon wait long enough for any next frame."""
-    monkeypatch.setattr(daemon, "NEXT_SECONDS", 10.0)
+    monkeypatch.setattr(line, "NEXT_SECONDS", 10.0)
 
 
 class Answer(NamedTuple):
@@ -750,15 +750,15 @@ def test_who_is_not_waited_for_may_send_many_frames_and_others_one(
     waits = iter([0, 0, 5, 6, 6, 6, 6, 9])  # as a frame begins and as it ends
     monkeypatch.setattr(daemon, "waited", lambda: next(waits))
     with serving(rules()) as client:
-        for expected in (daemon.PIPELINE, 1, daemon.PIPELINE, 1):
+        for expected in (line.PIPELINE, 1, line.PIPELINE, 1):
             client.sendall(framed())
             assert answers(client, 1)[0].credit == expected
 
 
 def test_waiting_is_noticed() -> None:
-    before = daemon.waited()
+    before = line.waited()
     select.select([], [], [], 0.001)
-    assert daemon.waited() > before
+    assert line.waited() > before
 
 
 @pytest.mark.parametrize(
@@ -784,7 +784,7 @@ def test_where_tables_are_open_one_frame_follows_the_other(
 def test_no_credit_leads_beyond_the_last_frame(
     monkeypatch: pytest.MonkeyPatch, limit: int, max_use: str
 ) -> None:
-    monkeypatch.setattr(daemon, "MESSAGES_LIMIT", limit)
+    monkeypatch.setattr(line, "MESSAGES_LIMIT", limit)
     monkeypatch.setattr(daemon, "waited", lambda: 0)
     with serving(rules(max_use=max_use)) as client:
         for left in reversed(range(min(limit, int(max_use)))):
@@ -796,16 +796,16 @@ def test_no_credit_leads_beyond_the_last_frame(
 def test_what_comes_as_the_daemon_turns_away_is_served_and_no_more_can_come(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    receive_next = daemon.receive_next
+    received = line.received
     waits = iter([True])
 
     def too_late(connection: socket.SocketType, *arguments: int) -> bytes:
         if next(waits, False):
             client.sendall(framed() + framed() + framed()[:-1])
             return b""
-        return receive_next(connection, *arguments)
+        return received(connection, *arguments)
 
-    monkeypatch.setattr(daemon, "receive_next", too_late)
+    monkeypatch.setattr(line, "received", too_late)
     with serving(rules()) as client:
         client.sendall(framed())
         heard = answers(client, 3)
@@ -863,7 +863,7 @@ def test_a_client_without_another_frame_is_left_soon_and_without_a_word() -> Non
 def test_a_client_is_left_after_so_many_frames(
     monkeypatch: pytest.MonkeyPatch, limit: int, max_use: str
 ) -> None:
-    monkeypatch.setattr(daemon, "MESSAGES_LIMIT", limit)
+    monkeypatch.setattr(line, "MESSAGES_LIMIT", limit)
     count = min(limit, int(max_use))
     ours, theirs = socket.socketpair()
     with ours, theirs, ThreadPoolExecutor(1) as pool:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cleanup.__main__ import NEXT_SECONDS
+from cleanup.line import NEXT_SECONDS
 from tests.suite import peers
 from tests.suite.instance import Postroom
 from tests.suite.qmqp import Answer, Connection, packet, submit
