@@ -76,6 +76,10 @@ class Link(Generic[T]):
             return False
         return not waiting or now < self.progress + STALL
 
+    def may_have_room(self) -> bool:
+        """Tell whether one more message may be sent sooner or later."""
+        return self._is_open and self._credit > 0
+
     def is_of_use(self) -> bool:
         """Tell whether it carries anything, or may yet."""
         return bool(self.waiting) or self._is_open

@@ -98,6 +98,8 @@ class Links(Generic[T]):
         else:
             if link.unsent:
                 self._flush(link)
+            elif not link.is_of_use():
+                self._drop(link)
         if self._queue:
             self._empty_queue(time.monotonic())
 
@@ -118,13 +120,6 @@ class Links(Generic[T]):
             with suppress(ValueError):
                 line.remove(passage)
         return bool(passage.queue_id)
-
-    def close(self) -> None:
-        """Wait for no answer any longer; what has none is lost, as settle() has it."""
-        waiting = [one for link in list(self._links.values()) for one in self._break_off(link)]
-        for passage in (*waiting, *self._queue):
-            self._lose(passage, f"given up {UNANSWERED}")
-        self._queue.clear()
 
     def are_full(self) -> bool:
         """Tell whether messages wait for room, or for another link."""
@@ -170,7 +165,8 @@ class Links(Generic[T]):
 
     def _opening_time(self) -> float:
         """Return when to open another link if there is no room until then."""
-        progress = max((one.progress for one in self._links.values()), default=-math.inf)
+        links = self._links.values()
+        progress = max((one.progress for one in links if one.may_have_room()), default=-math.inf)
         return max(progress + PATIENCE, self._connect_at)
 
     def _empty_queue(self, now: float) -> None:

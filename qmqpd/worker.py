@@ -176,7 +176,6 @@ class Worker:
             self._resume_at = None
             self._set_accepting(self._leave_at is None)
         if self._leave_at is not None and now >= self._leave_at:
-            self._links.close()
             for connection in self._parking:
                 connection.dismiss("service is shutting down")
                 self._settle(connection, None)

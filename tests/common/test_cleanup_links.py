@@ -65,6 +65,12 @@ class Sender:
         self.links.check_time(self.clock.now)
         return list(self.links.arrivals())
 
+    def leave(self) -> None:
+        """End, as a process does."""
+        for link in self.links._links.values():
+            link.connection.close()
+        self.epoll.close()
+
     def turns(self, count: int = 10) -> list[Passage[str]]:
         """Take so many turns at one time."""
         return [one for _ in range(count) for one in self.turn()]
@@ -83,8 +89,7 @@ def sender(clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     monkeypatch.chdir(tmp_path)
     found = Sender(clock)
     yield found
-    found.links.close()
-    found.epoll.close()
+    found.leave()
 
 
 @pytest.fixture
@@ -182,6 +187,12 @@ def test_where_none_goes_on_another_is_opened_when_it_is_time(
     assert sender.turn(1) == []
     sender.send(b"four")  # nobody answers: there is nothing to wait for
     take(cleanup.accept(), b"four")
+
+
+def test_for_a_link_that_ends_nobody_waits(sender: Sender, cleanup: FakeCleanup) -> None:
+    linked(sender, cleanup, credit=0)
+    sender.send(b"one")
+    take(cleanup.accept(), b"one")
 
 
 def test_room_is_used_as_soon_as_there_is_some(sender: Sender, cleanup: FakeCleanup) -> None:
@@ -436,6 +447,7 @@ def test_what_is_cut_off_behind_others_goes_to_another_cleanup_alone(
     assert contents(conversation.received)[0] == [b"one"]
     conversation.send(answer(0, "A"))
     assert told(sender.turns()) == [("one", 0)]
+    assert len(sender.links._links) == 1  # nobody needs it, whether or not cleanup closes it
     other = cleanup.accept()
     while contents(other.received)[0] != [LARGE]:
         other.read()
@@ -610,23 +622,6 @@ def test_who_waits_for_a_link_may_stop_waiting(sender: Sender, cleanup: FakeClea
     conversation.send(answer())
     assert told(sender.turn()) == [("one", 0)]
     take(conversation, b"three")
-
-
-def test_at_the_end_all_are_answered_or_lost_and_nothing_is_sent_any_more(
-    sender: Sender, cleanup: FakeCleanup
-) -> None:
-    conversation = linked(sender, cleanup, credit=2)
-    sender.send(b"one", b"two", b"three")
-    take(conversation, b"one", b"two")
-    conversation.send(answer(0, "A"))
-    sender.links.close()
-    gone = "given up while reading cleanup's status"
-    ended = told(list(sender.links.arrivals()))
-    assert ended == [("one", 0), ("two", gone), ("three", gone)]
-    with pytest.raises(BrokenPipeError):
-        conversation.send(answer(0, "B"))
-    assert not visited(cleanup)
-    assert sender.turns() == []
 
 
 # Anything may happen.
@@ -829,8 +824,7 @@ def test_whatever_happens_each_message_ends_once_and_as_it_was_told(
             world.act(what, number)
         world.finish()
         world.check()
-        world.sender.links.close()
-        world.sender.epoll.close()
+        world.sender.leave()
         for daemon in list(world.daemons):
             world.end(daemon)
     assert len(os.listdir("/proc/self/fd")) == len(descriptors)

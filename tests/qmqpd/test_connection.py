@@ -19,9 +19,10 @@ from common.client import Client
 from common.netstring import encode
 from common.status import Status
 from qmqpd import connection as connection_module
-from qmqpd.connection import Connection, Step, Wait
-from tests.common.fake_cleanup import QUEUE_ID, Conversation, FakeCleanup
+from qmqpd.connection import ELSEWHERE, Connection, Step, Wait
+from tests.common.fake_cleanup import NATIVE, QUEUE_ID, Conversation, FakeCleanup
 from tests.common.journal import Journal
+from tests.common.messages import answer
 from tests.qmqpd.service import PACKET, KnownNames, make_service
 from tests.splits import splits
 
@@ -613,6 +614,55 @@ def test_a_dismissed_client_has_the_reply_that_is_here_already(
         assert visit.hear() == reply
         assert "shutting down" not in "".join(visit.journal.lines())
         assert visit.journal.lines()[-1] == DISCONNECT
+
+
+@pytest.mark.parametrize("status", [0, Status.TOO_LARGE])
+@pytest.mark.parametrize("heard", ["not yet", "waiting", "full"])
+def test_a_client_hears_once_what_became_of_its_frame(status: int, heard: str) -> None:
+    delay = "2s" if heard == "waiting" else "0s"
+    with FakeCleanup(NATIVE) as cleanup, Visit({"qmqpd_error_delay": delay}) as visit:
+        assert visit.say(PACKET) == ELSEWHERE
+        conversation = cleanup.accept()
+        conversation.read_frame()
+        conversation.send(answer(status))
+        count = stuff(visit) if heard == "full" else 0
+        if heard != "not yet":
+            ((descriptor, _),) = visit.service.epoll.poll(10)
+            visit.service.links.advance(descriptor)
+            (passage,) = visit.service.links.arrivals()
+            visit.connection.hear(passage)
+        if visit.connection.step is not Step.DONE:
+            visit.connection.dismiss("service is shutting down")
+        reply = encode(b"DError: message too large") if status else ACCEPTED
+        assert visit.hear()[count:] == (b"" if count else reply)
+        assert [line for line in visit.journal.lines() if line == QUEUED] == [QUEUED]
+        assert "shutting down" not in "".join(visit.journal.lines())
+
+
+def test_where_nobody_takes_frames_any_more_records_are_sent(cleanup: FakeCleanup) -> None:
+    with FakeCleanup(NATIVE) as native, Visit() as visit:
+        assert visit.say(PACKET) == ELSEWHERE
+        assert native.accept()
+        passage = visit.connection._passage
+        assert passage
+        assert visit.connection.hear(passage) != ELSEWHERE  # there is neither answer nor failure
+        visit.deliver(cleanup.accept())
+        assert visit.hear() == ACCEPTED
+
+
+def test_a_frame_without_answer_is_a_failure_that_is_logged() -> None:
+    with FakeCleanup(NATIVE) as native, Visit() as visit:
+        visit.say(PACKET)
+        assert native.accept()
+        passage = visit.connection._passage
+        assert passage
+        passage.failure = "lost connection while reading cleanup's status"
+        assert visit.connection.hear(passage) is None
+        refused(visit, b"Error: queue file write error", b"Z")
+        assert visit.journal.warnings() == [
+            "warning: lost connection while reading cleanup's status",
+            f"warning: NOQUEUE: {LABEL}: Error: queue file write error",
+        ]
 
 
 def test_a_client_dismissed_before_it_had_a_name_leaves_one_line() -> None:
