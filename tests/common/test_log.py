@@ -315,13 +315,13 @@ def test_a_log_file_that_cannot_be_opened_is_found_out(
 @pytest.mark.parametrize("is_socket", [False, True])
 def test_a_sink_may_be_made_before_its_descriptor_is_there(is_socket: bool) -> None:
     # As master does: the number is the one that its child will have.
-    place = fcntl.fcntl(0, fcntl.F_DUPFD, 200)
-    os.close(place)
-    sink = FileSink(place, is_socket=is_socket)
     if is_socket:
         reader, writer = (one.detach() for one in socket.socketpair())
     else:
         reader, writer = os.pipe()
+    place = fcntl.fcntl(0, fcntl.F_DUPFD, 200)
+    os.close(place)
+    sink = FileSink(place, is_socket=is_socket)
     try:
         assert refers_to_socket(writer) == is_socket
         os.dup2(writer, place)
