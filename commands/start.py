@@ -33,6 +33,7 @@ from master import guard, lock, spool
 from master.__main__ import hold_standard_streams, stay_in_foreground
 from master.configuration import Configuration, executable
 from master.endpoints import Names
+from master.foreign import DEFAULT_SIGNALS
 from master.life import UMASK, run
 from master.lock import LockedError
 
@@ -112,11 +113,16 @@ def repair_queue(configuration: Configuration, script: Script) -> None:
         return
     guard.check(configuration)
     spool.prepare(configuration.params, spool.mail_owner(configuration.params))
-    import subprocess  # only here: it brings threads, of which a master shall know nothing
-
-    command = [tool, "-c", str(configuration.directory)]
-    status = subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
-    if status:
+    # Not by subprocess: it brings threading, of which a master shall know nothing.
+    pid = os.posix_spawn(
+        tool,
+        [tool, "-c", str(configuration.directory)],
+        os.environ,
+        file_actions=[(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)],
+        setsigdef=DEFAULT_SIGNALS,
+    )
+    _, ended = os.waitpid(pid, 0)
+    if status := os.waitstatus_to_exitcode(ended):
         script.warning(f"{tool}: exit status {status}: the queue may not be in order")
 
 

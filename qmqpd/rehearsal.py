@@ -5,11 +5,13 @@ DESCRIPTION
     worker that lives for a hundred clients would do that for each of its own
     lives; done in master it is done once. So master refuses some clients, who
     are at the other end of a pair of sockets, and makes messages ready that
-    cleanup never gets. Nothing is logged, nobody is looked up.
+    cleanup never gets. Nothing is logged, nobody is looked up. Where the system
+    has no room for that, workers begin cold.
 """
 
 import os
 import socket
+from contextlib import suppress
 from socket import SocketType
 
 from common import frame, netstring
@@ -35,13 +37,15 @@ VERDICT = frame.encode_verdict(0, "4F3A2216044", b"", 1)
 def rehearse(rules: Rules, main_cf: MainCf) -> None:
     """Serve clients that there are not; nobody hears of it."""
     nobody, experience = Lists.of_nobody(), Experience()
-    with open(os.devnull, "wb", buffering=0) as null:
+    with suppress(OSError), open(os.devnull, "wb", buffering=0) as null:
         log = Log("rehearsal", FileSink(null.fileno(), is_socket=False))
         for _ in range(TIMES):
             access = Access(rules.params, main_cf, log, nobody)
             resolver = Resolver(log, access.permits_address, experience)
-            turn_away(Service(rules, log, access, resolver))
-            os.close(resolver.fileno())
+            try:
+                turn_away(Service(rules, log, access, resolver))
+            finally:
+                os.close(resolver.fileno())
             hand_over(rules)
 
 

@@ -1,5 +1,6 @@
 """Promises of the rehearsal, each tried in an interpreter of its own or beside open files."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -60,3 +61,16 @@ def test_nothing_of_it_stays_whatever_the_parameters(settings: dict[str, str]) -
     before = os.listdir("/proc/self/fd"), os.listdir("/proc/self/task")
     rehearsal.rehearse(prepared.rules, main_cf(**settings))
     assert (os.listdir("/proc/self/fd"), os.listdir("/proc/self/task")) == before
+
+
+def test_where_there_is_no_room_for_it_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared = daemon.prepare(load(QmqpdParams))
+    rehearsal.rehearse(prepared.rules, main_cf())
+    before = os.listdir("/proc/self/fd")
+
+    def refuse() -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr("socket.socketpair", refuse)
+    rehearsal.rehearse(prepared.rules, main_cf())
+    assert os.listdir("/proc/self/fd") == before
