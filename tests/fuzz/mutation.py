@@ -17,7 +17,8 @@ BYTES = (b"\0", b"\n", b"\xff", b"\x80", b" ", b"0", b"9" * 20)
 SCRAP = 12  # bytes
 FIRST = 3  # the last of the bytes that often choose how the others are used
 PLACES = 2**16
-GONE = [0, 0, 0, 0, 1, 2, 4, 16, PLACES]
+AS_MANY = -1  # as come: what stands behind keeps its place
+GONE = [0, 0, 0, 0, AS_MANY, AS_MANY, 1, 2, 4, 16, PLACES]
 TIMES = [0, 1, 1, 1, 1, 1, 2, 30]
 EDITS = 4
 OWN_BYTES = 4  # of a scrap that is nobody's
@@ -83,5 +84,7 @@ def edited(seed: bytes, edits: list[Edit]) -> bytes:
     """Return the seed with these edits, each at a place modulo its length."""
     for place, gone, scrap, times in edits:
         place %= len(seed) + 1
-        seed = seed[:place] + scrap * times + seed[place + gone :]
+        new = scrap * times
+        end = place + (len(new) if gone == AS_MANY else gone)
+        seed = seed[:place] + new + seed[end:]
     return seed
