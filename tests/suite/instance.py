@@ -31,6 +31,7 @@ from typing import Self
 import pytest
 
 from bench import MEMORY
+from commands import instance as control
 from tests.suite import peers, processes
 from tests.suite.processes import Process
 from tests.suite.trigger import Trigger
@@ -119,11 +120,15 @@ class Instance(abc.ABC):
     def renew(self) -> None:
         """Reload, and return when every process of before has left."""
         old = self.children()
-        done = self.command("reload")
-        assert done.returncode == 0, f"reload: exit {done.returncode}: {done.stdout}{done.stderr}"
+        self.refresh()
         wait_for(
             lambda: not any(each.alive() for each in old), RENEWAL_TIMEOUT, "old processes to leave"
         )
+
+    def refresh(self) -> None:
+        """Reload."""
+        done = self.command("reload")
+        assert done.returncode == 0, f"reload: exit {done.returncode}: {done.stdout}{done.stderr}"
 
     def close(self) -> None:
         """Undo everything, whatever state it is in."""
@@ -256,9 +261,18 @@ class Postroom(Instance):
         options = [part for name, value in named.items() for part in ("-o", f"{name}={value}")]
         done = self.tool("init", str(self.top), "--port", str(self.port), *options)
         assert done.returncode == 0, f"init: exit {done.returncode}: {done.stdout}{done.stderr}"
+        self._made = (self.config_dir / "main.cf").read_text()
+
+    def configure_anew(self, settings: Mapping[str, str]) -> None:
+        """Give parameters new values, and all others those that the instance was made with."""
+        (self.config_dir / "main.cf").write_text(self._made)
+        self.configure(settings)
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return self.tool("-c", str(self.config_dir), *arguments)
+
+    def refresh(self) -> None:
+        ask_for_reload(self.config_dir)
 
     def tool(self, *arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run the postroom command as it is."""
@@ -275,6 +289,12 @@ class Postroom(Instance):
         server = ("--server", f"127.0.0.1:{port or self.port}")
         options = (*server, "-f", "s@from.test")
         return self.tool("inject", *options, *recipients, text=message.decode("latin-1"))
+
+
+def ask_for_reload(config_dir: Path) -> None:
+    """Do what the command does, without a process of its own."""
+    answer = control.Instance.of(config_dir).ask("reload")
+    assert answer["ok"], answer
 
 
 @contextlib.contextmanager

@@ -1,9 +1,9 @@
 """test_corpus - every recorded conversation is held in the same words
 
 DESCRIPTION
-    One test for each case, its id as the name. Cases of one setting follow
-    each other on one instance, so that log lines belong to the case that is
-    being played; the instance is replaced when the setting changes.
+    One test for each case, its id as the name. Cases follow each other on one
+    instance, so that log lines belong to the case that is being played. When
+    the setting changes, Postroom is reloaded; Postfix is replaced.
 
     Between our own daemons messages travel as frames. What reaches cleanup is
     played once more with records, the form that all others speak; and what
@@ -45,7 +45,7 @@ NOT_REPRODUCED = frozenset({"checks-52"})
 
 
 class Stage:
-    """One instance at a time, for as long as the setting stays the same."""
+    """One instance at a time."""
 
     def __init__(self) -> None:
         self._setting: tuple[type[Instance], str] | None = None
@@ -55,11 +55,23 @@ class Stage:
         """Return a running instance of this kind with these settings."""
         setting = kind, corpus.settings_key(settings)
         if self._instance is None or setting != self._setting:
-            self.close()
-            self._instance = kind(settings)
+            self._setting = None  # until it is in force
+            self._instance = self._renewed(kind, settings)
             self._setting = setting
-            self._instance.start()
         return self._instance
+
+    def _renewed(self, kind: type[Instance], settings: Mapping[str, str]) -> Instance:
+        if kind is Postroom and isinstance(self._instance, Postroom):
+            self._instance.configure_anew(settings)
+            self._instance.renew()
+            return self._instance
+        self.close()
+        if kind is Postroom:
+            self._instance = made = Postroom()
+            made.configure_anew(settings)
+        else:
+            self._instance = kind(settings)
+        return self._instance.start()
 
     def close(self) -> None:
         """Stop the instance, if there is one."""

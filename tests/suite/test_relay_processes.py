@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.suite import processes
+from tests.suite.instance import ask_for_reload
 from tests.suite.processes import PROC, Process
 from tests.suite.relay import PostfixRelay, Relay
 from tests.suite.waiting import wait_for
@@ -141,7 +142,7 @@ def test_every_daemon_finds_the_same_under_both_masters() -> None:
 def test_no_descriptor_of_master_is_left_in_any_daemon_however_often_it_was_reloaded() -> None:
     with Relay().start() as relay, contextlib.ExitStack() as stack:
         for _ in range(RELOADS):
-            assert relay.command("reload").returncode == 0
+            ask_for_reload(relay.config_dir)
         use_everything(relay, stack)
         wait_for(lambda: everything(relay), 20, "a process of each service")
         master = relay.master()
