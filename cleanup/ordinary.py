@@ -88,9 +88,10 @@ def look(rules: "HeaderRules", header: bytes) -> list[tuple[bytes, bytes]] | Non
         return None
     noted = []
     is_complete_list = rules.rewriters.complete_list.match
-    for kind, (_, value) in zip(kinds, headers, strict=True):
+    for place, kind in enumerate(kinds):
         if kind not in LOOKED_AT:
             continue
+        value = headers[place][1]
         if kind in PLACES:
             if not is_complete_list(value):
                 return None
