@@ -122,7 +122,7 @@ class Message:
     content_filter: bytes = b""  # that a check asks for
     redirect: bytes = b""
     copies: tuple[bytes, ...] = ()  # recipients that checks add
-    length: int = len(EMPTY_SIZE_RECORD)  # bytes of the queue file so far
+    length: int = 0  # bytes of the queue file so far
     data_offset: int = 0  # of the first content record
     content_length: int = 0
     supplied: int = 0  # headers that it lacked; they stand behind the others
@@ -134,8 +134,9 @@ class Message:
         self.queue_id = queue_id
         self.now = now
         self.attribute_names: set[bytes] = set()
-        self._output = [EMPTY_SIZE_RECORD]
+        self._output: list[bytes] = []
         self._size_limit = params.message_size_limit or sys.maxsize
+        self.write_raw(EMPTY_SIZE_RECORD)
 
     def fork(self) -> "Message":
         """Return a twin that can be changed without any change to this one."""
@@ -252,7 +253,7 @@ class Message:
     @property
     def is_decided(self) -> bool:
         """Whether it will not be queued, whatever is still found out about it."""
-        return bool(self.status or self.faults or self.discard)
+        return bool(self.status | self.faults) or self.discard
 
     @property
     def is_lost(self) -> bool:

@@ -89,7 +89,7 @@ def hash_directories(queue_id: str, depth: int) -> list[str]:
     id are written as five hexadecimal digits first.
     """
     letters = queue_id
-    if SEPARATOR in queue_id and is_long(queue_id):
+    if is_long(queue_id):
         end = queue_id.rfind(SEPARATOR)
         digits = queue_id[end - MICROSECONDS_DIGITS : end]
         if set(digits) <= set(ALPHABET):
