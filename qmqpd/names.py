@@ -32,12 +32,16 @@ class Resolver:
     """
 
     def __init__(
-        self, log: Log, permitted: Callable[[str], bool | None], experience: Experience
+        self,
+        log: Log,
+        permitted: Callable[[str], bool | None],
+        experience: Experience,
+        lookups: Lookups | None = None,
     ) -> None:
         self._log = log
         self._permitted = permitted
         self._experience = experience
-        self._lookups = Lookups()
+        self._lookups = lookups or Lookups()
         self._cache: dict[str, tuple[str, float]] = {}
         self._meanwhile: dict[str, str | None] = {}  # what to say of those that are looked up
 
