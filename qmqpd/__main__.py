@@ -5,6 +5,7 @@ SEE ALSO
     spec/qmqp.md
 """
 
+from collections.abc import Container
 from typing import NamedTuple
 
 from common.child import Child
@@ -32,7 +33,7 @@ class Prepared(NamedTuple):
 
     rules: Rules
     lists: Lists | None
-    local: LocalNames
+    local: Container[str]  # addresses whose names are at hand
 
 
 def prepare(params: QmqpdParams) -> Prepared:

@@ -1,6 +1,5 @@
 """Promises of qmqpd.lookups, with a name service that the test plays."""
 
-import _thread
 import os
 import select
 import socket

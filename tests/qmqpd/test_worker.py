@@ -21,15 +21,19 @@ from common import cleanup_client
 from common import log as log_module
 from common.child import AVAILABLE, TAKEN, Child
 from common.netstring import encode
+from common.params import QmqpdParams
 from common.sandbox import needs
-from qmqpd import capacity
+from qmqpd import __main__ as daemon
+from qmqpd import capacity, names
 from qmqpd import connection as connection_module
 from qmqpd import service as service_module
 from qmqpd import worker as worker_module
+from qmqpd.lookups import Answer
 from qmqpd.session import Limits, Session, Submission
 from qmqpd.worker import Worker
 from tests.common.fake_cleanup import QUEUE_ID, FakeCleanup
 from tests.common.forked import Forked, lose_line
+from tests.common.settings import load
 from tests.qmqpd.service import PACKET, make_service
 from tests.suite.waiting import wait_for
 
@@ -564,6 +568,24 @@ def test_descriptors_are_given_back(setup: Setup) -> None:
             with setup.client() as client:
                 client.say(b"x")
                 client.hear()
+        assert process.wait() == 0, process.log()
+
+
+def test_the_daemon_itself_looks_up_a_name_that_is_at_hand(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(names, "verified_name", lambda address: Answer(address, "here.test"))
+
+    def run(child: Child) -> None:
+        child.unprivileged = False
+        prepared = daemon.prepare(load(QmqpdParams, max_use="1"))
+        child.prepared = prepared._replace(local={GOOD})
+        daemon.serve(child)
+
+    with Forked(run, [setup.server]) as process:
+        with setup.client() as client:
+            wait_for_lines(process, f"connect from here.test[{GOOD}]", 1)
+            client.say(b"x").hear()
         assert process.wait() == 0, process.log()
 
 
