@@ -35,7 +35,7 @@ class LocalNames:
         self._stamps = stamps()  # before they are read: what changes meanwhile is noticed
         self._addresses = frozenset(local_addresses() if file_is_first() else ())
 
-    def __contains__(self, address: str) -> bool:
+    def __contains__(self, address: object) -> bool:
         """Tell whether the lookup of an address asks no name server, as things are now."""
         return address in self._addresses and stamps() == self._stamps
 
