@@ -583,10 +583,9 @@ def test_the_daemon_itself_looks_up_a_name_that_is_at_hand(
         daemon.serve(child)
 
     with Forked(run, [setup.server]) as process:
-        with setup.client() as client:
-            wait_for_lines(process, f"connect from here.test[{GOOD}]", 1)
-            client.say(b"x").hear()
+        assert setup.client().say(b"x").hear()
         assert process.wait() == 0, process.log()
+        assert process.log()[0] == f"connect from here.test[{GOOD}]"
 
 
 def test_a_loop_that_hangs_is_ended_and_one_that_idles_is_not(setup: Setup) -> None:
