@@ -51,7 +51,8 @@ def rehearse(rules: Rules, main_cf: MainCf) -> None:
         cleanup=CleanupService("rehearsal", True, 1.0, 1.0),
     )
     lists, experience = Lists.of_network(NETWORK), Experience()
-    with suppress(OSError), open(os.devnull, "wb", buffering=0) as null:
+    # Whatever fails here, perhaps for want of room, fails in workers too, and is told of there.
+    with suppress(Exception), open(os.devnull, "wb", buffering=0) as null:
         log = Log("rehearsal", FileSink(null.fileno(), is_socket=False))
         try:
             for _ in range(TIMES):

@@ -60,19 +60,6 @@ def belongings() -> object:
     return files, threads, handlers, signal.getitimer(signal.ITIMER_REAL)
 
 
-def test_each_client_of_it_hears_that_its_message_is_queued(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    heard = []
-
-    def announce(self: Connection, queue_id: str) -> None:
-        heard.append(queue_id)
-
-    monkeypatch.setattr(Connection, "_announce", announce)
-    rehearsal.rehearse(daemon.prepare(load(QmqpdParams)).rules, main_cf())
-    assert len(heard) == rehearsal.TIMES
-
-
 @pytest.mark.parametrize(
     "settings",
     [
@@ -85,21 +72,35 @@ def test_each_client_of_it_hears_that_its_message_is_queued(
         {"qmqpd_worker_connection_limit": "1", "qmqpd_timeout": "1s", "daemon_timeout": "1s"},
     ],
 )
-def test_nothing_of_it_stays_whatever_the_parameters(settings: dict[str, str]) -> None:
+def test_whatever_the_parameters_each_client_hears_and_nothing_of_it_stays(
+    settings: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = []
+
+    def announce(self: Connection, queue_id: str) -> None:
+        heard.append(queue_id)
+
+    monkeypatch.setattr(Connection, "_announce", announce)
     prepared = daemon.prepare(load(QmqpdParams, **settings))
     rehearsal.rehearse(prepared.rules, main_cf(**settings))  # what is opened once, and kept
     before = belongings()
     rehearsal.rehearse(prepared.rules, main_cf(**settings))
     assert belongings() == before
+    assert len(heard) == 2 * rehearsal.TIMES
 
 
-def test_where_there_is_no_room_for_it_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "trouble", [OSError(errno.EMFILE, os.strerror(errno.EMFILE)), MemoryError()]
+)
+def test_where_there_is_no_room_for_it_nothing_happens(
+    trouble: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
     prepared = daemon.prepare(load(QmqpdParams))
     rehearsal.rehearse(prepared.rules, main_cf())
     before = os.listdir("/proc/self/fd")
 
     def refuse() -> None:
-        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        raise trouble
 
     monkeypatch.setattr("socket.socketpair", refuse)
     rehearsal.rehearse(prepared.rules, main_cf())
