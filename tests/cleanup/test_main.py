@@ -215,6 +215,7 @@ def test_the_queue_manager_is_woken_once_the_file_is_whole(
     seen: list[list[int]] = []
 
     def pull(self: trigger.Trigger, now: int) -> None:
+        assert self._path == "public/qmgr"
         seen.append([stat.S_IMODE(path.stat().st_mode) for path in Path("incoming").iterdir()])
 
     monkeypatch.setattr(trigger.Trigger, "pull", pull)
