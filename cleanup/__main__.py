@@ -16,7 +16,7 @@ import socket
 import time
 from contextlib import suppress
 from socket import SocketType
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from cleanup import bounce, checks, trace
 from cleanup.checks import MilterChecks
@@ -28,7 +28,7 @@ from cleanup.milter_desk import MilterDesk, Rules
 from cleanup.milters import MilterRules
 from cleanup.native import NativeSession
 from cleanup.session import Session
-from cleanup.trigger import wake_queue_manager
+from cleanup.trigger import Trigger
 from cleanup.writer import HOLD, INCOMING, LOG_DIRECTORIES, QueueFile, StaleLogs
 from common.child import FLOW_READ_FD, FLOW_WRITE_FD, Child
 from common.claim import Claim
@@ -95,6 +95,7 @@ def serve(child: Child) -> None:
 class Dialogue(Protocol):
     """A message's way from its client into a queue file; no I/O."""
 
+    may_bring_milters: ClassVar[bool]  # with the message
     message: Message
     credit: int  # how many messages the client may have on their way, to be told with the verdict
     rest: bytes  # what came behind the message
@@ -129,6 +130,7 @@ class Cleanup:
         self.service = rules.headers.rewriters.service
         self.desk: MilterDesk | None = None  # of the message at work
         self.stale_logs = StaleLogs(self.params.hash_queue_names, self.params.hash_queue_depth)
+        self.trigger = Trigger(self.params.queue_service_name, log)
         self.file: QueueFile | None = None
         self._line: Line | None = None  # of a client of our own
         self._paused = False  # for the queue manager
@@ -179,7 +181,8 @@ class Cleanup:
         name = self.file.queue_id if self.file else NO_FILE_ID
         created = self.file.created if self.file else int(time.time())
         session = kind(self.rules.headers, self.log, name, created)
-        self.desk = MilterDesk(self.rules, session.message, connection)
+        if self.rules.milters or kind.may_bring_milters:
+            self.desk = MilterDesk(self.rules, session.message, connection)
         try:
             return self._converse(connection, session, opening)
         except (PeerError, OSError, MemoryError) as error:
@@ -190,8 +193,9 @@ class Cleanup:
             return None
         finally:
             self._discard_file()
-            self.desk.close()
-            self.desk = None
+            if self.desk:
+                self.desk.close()
+                self.desk = None
 
     def terminate(self, number: int, frame: object) -> None:
         """Leave at once, as on SIGTERM, without the unfinished file."""
@@ -221,7 +225,7 @@ class Cleanup:
             if self.service and self.service.failed:
                 session.fail(Status.WRITE_FAILED)
             data = b""
-        waits = waited()
+        waits = waited() if self._line else 0
         self._complete(session)
         if self._line:
             paused = self._paused or self.service or waited() > waits
@@ -253,8 +257,8 @@ class Cleanup:
                 self.desk.finish(self.file)
             except QueueError as error:
                 self._fail(session, error)
-        if self.file and not message.discard and (faults := message.take_faults()):
-            self._return(message, faults, self.file)
+        if self.file and message.is_decided and not message.discard:
+            self._return_faults(message, self.file)
         if message.expansions and not message.verdict() and not message.discard:
             self._trace(message)
         status = message.verdict()
@@ -286,7 +290,7 @@ class Cleanup:
             return False
         if file:
             file.reveal()
-            wake_queue_manager(self.params.queue_service_name, self.log)
+            self.trigger.pull(file.created)
         return True
 
     def _trace(self, message: Message) -> None:
@@ -305,8 +309,13 @@ class Cleanup:
             message.warn("trace service failure")
             message.warn("trace logfile update error")
 
-    def _return(self, message: Message, faults: int, file: QueueFile) -> None:
-        """Send a message back to its sender; then nothing of it is needed any more."""
+    def _return_faults(self, message: Message, file: QueueFile) -> None:
+        """Send a message whose faults its client leaves to us back to its sender.
+
+        Then nothing of it is needed any more.
+        """
+        if not (faults := message.take_faults()):
+            return
         try:
             file.lay_open(message.size_record())
             bounce.Return(message, faults).send(file.path)

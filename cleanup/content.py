@@ -25,6 +25,7 @@ from common.record import Reader, RecordType
 from common.status import Status
 
 TEXT, CONTINUED, EXTRACTED = b"NLX"
+EXTRACTED_RECORD = record.encode(RecordType.EXTRACTED)
 EMPTY_LINE = record.encode(RecordType.TEXT)
 BLANKED = bytes.maketrans(b"\r\n", b"  ")
 
@@ -202,7 +203,7 @@ def extracted_stage(message: Message, recipients: Recipients) -> ExtractedStage:
 def end_content(message: Message) -> None:
     """End the content, and write what was found out about it."""
     message.content_length = message.length - message.data_offset
-    message.write(RecordType.EXTRACTED)
+    message.write_raw(EXTRACTED_RECORD)
     if message.content_filter:
         message.write(RecordType.FILTER, message.content_filter)
     if message.redirect:

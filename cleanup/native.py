@@ -14,10 +14,12 @@ SEE ALSO
     cleanup.session, the dialogue over the record stream
 """
 
+import functools
 import sys
+from typing import ClassVar
 
 from cleanup import ordinary
-from cleanup.content import BodyStage, end_content, extracted_stage
+from cleanup.content import EXTRACTED_RECORD, BodyStage, end_content, extracted_stage
 from cleanup.envelope import EnvelopeStage
 from cleanup.headers import HeaderBlock, HeaderRules
 from cleanup.message import Journal, Message
@@ -35,14 +37,16 @@ FACTS_LIMIT = 5
 FACTS_LEAST = 1024 * 1024
 
 END = record.encode(RecordType.END)
-CLOSING = record.encode(RecordType.EXTRACTED) + END
+CLOSING = EXTRACTED_RECORD + END
 
 
 class NativeSession:
     """One message, from its frame to the verdict."""
 
+    may_bring_milters: ClassVar[bool] = False
     rest: bytes = b""  # what has come of the next frame
     credit: int = 0  # how many frames the client may have on their way, as it will be told
+    finished: bool = False
     _facts: bytearray | None = None  # of a frame that is not whole up to its content
     _facts_wanted: int = 0  # bytes that must be here before they are looked at again
     _missing: int | None = None  # bytes of content
@@ -52,7 +56,6 @@ class NativeSession:
 
     def __init__(self, rules: HeaderRules, log: Journal, queue_id: str, now: int) -> None:
         self.message = Message(rules.params, log, queue_id, now)
-        self.finished = False
         self._rules = rules
         self._lines = Lines(rules.params.line_length_limit)
 
@@ -94,7 +97,7 @@ class NativeSession:
             if len(self._facts) < self._facts_wanted:
                 return
             data, self._facts = bytes(self._facts), None
-        found = frame.decode(data, self._facts_limit)
+        found = frame.decode(data, facts_limit(self._rules.params.message_size_limit))
         if found is None:
             self._facts, self._facts_wanted = bytearray(data), frame.facts_size(data)
             return
@@ -134,7 +137,7 @@ class NativeSession:
 
     def _take_opening(self, handover: Handover, recipients: Recipients, text: bytes) -> None:
         """Write the header and what is here of the body."""
-        trace = b"\n".join((*handover.received(self.message.queue_id), b""))
+        trace = handover.received(self.message.queue_id)
         end = 0 if text.startswith(b"\n") else text.find(b"\n\n") + 1
         header = self._cleaned(trace + text[:end])
         block = HeaderBlock(self.message, self._rules)
@@ -210,12 +213,13 @@ class NativeSession:
         else:
             extracted_stage(message, recipients).finish()
 
-    @property
-    def _facts_limit(self) -> int:
-        limit = self._rules.params.message_size_limit
-        return max(FACTS_LIMIT * limit, FACTS_LEAST) if limit else sys.maxsize
-
     def _cleaned(self, text: bytes) -> bytes:
         """Return text with each CR made a blank; no LF is inside a line here."""
         replace = b"\r" in text and self._rules.params.cleanup_replace_stray_cr_lf
         return text.replace(b"\r", b" ") if replace else text
+
+
+@functools.lru_cache(1)
+def facts_limit(message_limit: int) -> int:
+    """Return how many bytes of facts are taken, of messages up to that size; 0: of any."""
+    return max(FACTS_LIMIT * message_limit, FACTS_LEAST) if message_limit else sys.maxsize

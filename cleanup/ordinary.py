@@ -10,8 +10,9 @@ SEE ALSO
     cleanup.native, whose way this shortens
 """
 
+import functools
 from collections.abc import Collection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cleanup.address_rules import PLACES
 from cleanup.message import Message
@@ -27,9 +28,12 @@ if TYPE_CHECKING:
     from cleanup.headers import HeaderRules
 
 NOTED = {b"message-id", b"content-transfer-encoding"}  # headers that are more than stored
+LOOKED_AT = {*PLACES, *NOTED, b"content-type"}
 DSN = b"dsn_orig_rcpt=rfc822;"
 ADDRESS_LIMIT = ONE_BYTE_MOST - len(DSN)  # bytes: the length of each record takes one then
 ARRIVAL_LIMIT = 10**12 * 1_000_000  # microseconds; more are beyond all calendars
+PAIRS_KEPT = 256  # of sender and recipient, whose records are kept ready
+PAIR_LIMIT = 2 * ONE_BYTE_MOST  # bytes of a pair that is kept
 GROWTH_LIMIT = 2  # times that records are larger than their lines
 
 
@@ -53,17 +57,16 @@ def take(
     if not rules.ordinary or rules.addresses or rules.inspection or message.milters:
         return None
     header_size = text.find(b"\n\n") + 1
-    trace = b"\n".join(handover.received(message.queue_id))
-    noted = look(rules, b"%b\n%b" % (trace, text[:header_size]))
-    sender = rules.rewriters.local.sender(handover.sender)
-    if noted is None or not is_complete(rules.rewriters.local, handover, sender):
+    trace = handover.received(message.queue_id)
+    noted = look(rules, trace + text[:header_size])
+    if noted is None or (addresses := complete(rules.rewriters.local, handover)) is None:
         return None
-    envelope = encode_envelope(handover, sender, message.now)
-    lines = b"%b\n%b" % (trace, text)
+    envelope = encode_envelope(handover, addresses, message.now)
+    lines = trace + text
     if message.would_exceed(len(envelope) + GROWTH_LIMIT * len(lines)):
         return None
     message.arrival = handover.arrival // 1_000_000
-    message.sender = sender
+    message.sender = addresses.sender
     message.last_recipient = handover.recipients[-1]
     message.recipient_count = len(handover.recipients)
     message.data_offset = message.length + len(envelope)
@@ -85,30 +88,63 @@ def look(rules: "HeaderRules", header: bytes) -> list[tuple[bytes, bytes]] | Non
         return None
     noted = []
     is_complete_list = rules.rewriters.complete_list.match
-    for kind, (_, value) in zip(kinds, headers, strict=True):
+    for place, kind in enumerate(kinds):
+        if kind not in LOOKED_AT:
+            continue
+        value = headers[place][1]
         if kind in PLACES:
             if not is_complete_list(value):
                 return None
         elif kind in NOTED:
             noted.append((kind, value.lstrip(b" \t")))
-        elif kind == b"content-type" and tells_of_parts(value.lstrip(b" \t")):
+        elif tells_of_parts(value.lstrip(b" \t")):
             return None
     return noted
 
 
-def is_complete(rewriter: Rewriter, handover: Handover, sender: bytes) -> bool:
-    """Tell whether an envelope can stay as it is, and nothing but its records follows from it."""
-    recipients = handover.recipients
+class Addresses(NamedTuple):
+    """The addresses of an envelope, and the records that they are."""
+
+    sender: bytes
+    sender_record: bytes
+    recipient_records: bytes
+
+
+def complete(rewriter: Rewriter, handover: Handover) -> Addresses | None:
+    """Return the addresses if they can stay as they are, and nothing else follows from them."""
+    sender, recipients = handover.sender, handover.recipients
+    if handover.content_filter or handover.delimiters or handover.arrival >= ARRIVAL_LIMIT:
+        return None
+    if len(recipients) == 1 and len(sender) + len(recipients[0]) <= PAIR_LIMIT:
+        return complete_pair(rewriter, sender, recipients[0])
+    if not recipients or has_twins(recipients):
+        return None
+    return encode_addresses(rewriter, sender, recipients)
+
+
+@functools.lru_cache(PAIRS_KEPT)
+def complete_pair(rewriter: Rewriter, sender: bytes, recipient: bytes) -> Addresses | None:
+    """Do so for a pair of addresses: hosts write to their postmasters again and again."""
+    return encode_addresses(rewriter, sender, [recipient])
+
+
+def encode_addresses(
+    rewriter: Rewriter, raw_sender: bytes, recipients: Collection[bytes]
+) -> Addresses | None:
+    """Return the records of addresses, None unless all of them are complete and short."""
+    sender = rewriter.sender(raw_sender)
+    if len(sender) > ONE_BYTE_MOST or not sender.isascii():
+        return None
     for recipient in recipients:
         if len(recipient) > ADDRESS_LIMIT or not recipient.isascii():
-            return False
+            return None
         if rewriter.recipient(recipient) != recipient:
-            return False
-    if not recipients or (len(recipients) > 1 and has_twins(recipients)):
-        return False
-    if len(sender) > ONE_BYTE_MOST or not sender.isascii() or handover.arrival >= ARRIVAL_LIMIT:
-        return False
-    return not (handover.content_filter or handover.delimiters)
+            return None
+    records = [
+        b"A%c%b%bO%c%bR%c%b" % (len(DSN) + len(one), DSN, one, len(one), one, len(one), one)
+        for one in recipients
+    ]
+    return Addresses(sender, b"S%c%b" % (len(sender), sender), b"".join(records))
 
 
 def has_twins(recipients: Collection[bytes]) -> bool:
@@ -116,14 +152,10 @@ def has_twins(recipients: Collection[bytes]) -> bool:
     return len({recipient.lower() for recipient in recipients}) < len(recipients)
 
 
-def encode_envelope(handover: Handover, sender: bytes, created: int) -> bytes:
+def encode_envelope(handover: Handover, addresses: Addresses, created: int) -> bytes:
     """Return the records in front of the content."""
     time, create_time = handover.time(), b"create_time=%d" % created
-    recipients = [
-        b"A%c%b%bO%c%bR%c%b" % (len(DSN) + len(one), DSN, one, len(one), one, len(one), one)
-        for one in handover.recipients
-    ]
-    return b"T%c%bA%c%bS%c%b%b%bM\0" % (
+    return b"T%c%bA%c%b%b%b%bM\0" % (
         *(len(time), time, len(create_time), create_time),
-        *(len(sender), sender, handover.attributes(), b"".join(recipients)),
+        *(addresses.sender_record, handover.attributes(), addresses.recipient_records),
     )

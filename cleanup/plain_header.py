@@ -14,7 +14,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cleanup.headers import HeaderRules
 
-PLAIN_HEADER = re.compile(rb"([!-9;-~]+):([^\n]*+(?>(?:\n[ \t][^\n]*+)*))\n")
+# Name and value of a header; nothing and nothing of a line that is none.
+PLAIN_HEADER = re.compile(
+    rb"([!-9;-~]++):([^\n]*+(?>(?:\n[ \t][^\n]*+)*))\n"
+    rb"|[^\n]*+\n|[^\n]++"
+)
 FLUSH_SIZE = 32 * 1024  # bytes of lines that are kept before they are encoded
 
 
@@ -33,11 +37,8 @@ def split_plain(
     if not text.isascii() or b"\0" in text:
         return None
     headers = PLAIN_HEADER.findall(text)
-    kinds = []
-    for name, value in headers:
-        size -= len(name) + len(value) + 2  # the colon and the newline
-        kinds.append(name.lower())
-    if size:  # something stands between two headers
+    kinds = [name.lower() for name, _ in headers]
+    if b"" in kinds:
         return None
     limit = params.line_length_limit
     if len(text) >= limit and max(map(len, kinds)) >= limit:

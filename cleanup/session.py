@@ -11,6 +11,8 @@ SEE ALSO
     spec/cleanup-protocol.md
 """
 
+from typing import ClassVar
+
 from cleanup.envelope import EnvelopeStage
 from cleanup.headers import HeaderRules
 from cleanup.message import EMPTY_SIZE_RECORD, Journal, Message
@@ -23,6 +25,7 @@ from common.record import Reader
 class Session:
     """One message, from the greeting to the verdict."""
 
+    may_bring_milters: ClassVar[bool] = True
     credit: int = 0  # no message follows on the same connection
     rest: bytes = b""
 

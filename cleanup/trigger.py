@@ -26,18 +26,51 @@ LAST_WARNING = mmap.mmap(-1, 8)
 MONOTONIC = struct.Struct("d")
 
 
-def wake_queue_manager(service: str, log: Journal) -> None:
-    """Tell the service, a socket or FIFO in public/, that there is work."""
-    path = f"public/{service}"
-    try:
-        if stat.S_ISFIFO(os.stat(path).st_mode):
-            write_fifo(path, SCAN_NEW)
+class Trigger:
+    """How the queue manager is told that there is work: by a socket or FIFO in public/.
+
+    A FIFO stays open; another of its name is found within a second, and at once if nobody reads
+    the old one any more.
+    """
+
+    def __init__(self, service: str, log: Journal) -> None:
+        self._path = f"public/{service}"
+        self._log = log
+        self._fifo = -1  # if it is open
+        self._second = -1  # when it was opened
+
+    def pull(self, now: int) -> None:
+        """Tell the queue manager; now: in seconds, by any clock."""
+        try:
+            if now != self._second or not self._is_heard():
+                self._look(now)
+        except BlockingIOError:
+            pass  # full: the queue manager has been told often enough
+        except OSError as error:
+            warn_seldom(self._log, f"cannot wake {self._path}: {error.strerror}")
+
+    def close(self) -> None:
+        """Give the FIFO up."""
+        if self._fifo >= 0:
+            os.close(self._fifo)
+            self._fifo = self._second = -1
+
+    def _is_heard(self) -> bool:
+        """Write to the FIFO that is open; tell whether anybody may read that."""
+        try:
+            os.write(self._fifo, SCAN_NEW)
+        except BrokenPipeError:
+            return False
+        return True
+
+    def _look(self, now: int) -> None:
+        """Write to what has the name by now."""
+        self.close()
+        if stat.S_ISFIFO(os.stat(self._path).st_mode):
+            self._fifo, self._second = open_fifo(self._path), now
+            os.write(self._fifo, SCAN_NEW)
         else:
-            write_socket(path, SCAN_NEW + b"\0")
-    except BlockingIOError:
-        pass  # full: the queue manager has been told often enough
-    except OSError as error:
-        warn_seldom(log, f"cannot wake {path}: {error.strerror}")
+            write_socket(self._path, SCAN_NEW + b"\0")
 
 
 def write_socket(path: str, data: bytes) -> None:
@@ -50,11 +83,16 @@ def write_socket(path: str, data: bytes) -> None:
 
 def write_fifo(path: str, data: bytes) -> None:
     """Write data to a FIFO that somebody reads."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    descriptor = open_fifo(path)
     try:
         os.write(descriptor, data)
     finally:
         os.close(descriptor)
+
+
+def open_fifo(path: str) -> int:
+    """Return a descriptor to write to a FIFO that somebody reads; nothing waits."""
+    return os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
 
 
 def warn_seldom(log: Journal, text: str) -> None:

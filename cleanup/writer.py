@@ -27,6 +27,7 @@ from common.queue_id import QueueId
 INCOMING = "incoming"
 HOLD = "hold"
 UNFINISHED_MODE, FINISHED_MODE = 0o600, 0o700
+LOCK, UNLOCK = fcntl.LOCK_EX | fcntl.LOCK_NB, fcntl.LOCK_UN
 CREATE_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 PENDING_LIMIT = 128 * 1024  # bytes
 PIECES_LIMIT = 1000  # that they come in: the kernel takes 1,024 in one call
@@ -59,7 +60,7 @@ class QueueFile:
         claim = claim or Claim()
         descriptor, temporary = create_temporary(claim)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, LOCK)
             inode = os.fstat(descriptor).st_ino
             seconds, microseconds = divmod(time.time_ns() // 1000, 1_000_000)
             name = (
@@ -135,7 +136,7 @@ class QueueFile:
             else:
                 self._flush(size_record)
             # 2. nobody looks at the lock of a finished file: give it up before there is one;
-            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+            fcntl.flock(self._descriptor, UNLOCK)
             # 3. the queue manager passes over files of the future: it would take this one before
             #    it is safe, and before anybody answers for it;
             ahead = time.time() + HIDDEN_SECONDS
@@ -236,8 +237,9 @@ class StaleLogs:
     def remove(self, name: QueueId) -> None:
         """Remove the logs of this id; there are none, as nearly always."""
         for folder, depth in self._depths:
-            place = "/".join((*queue_id.hash_directories(name, depth), name)) if depth else name
-            path = f"{folder}/{place}"
+            path = f"{folder}/{name}"
+            if depth:
+                path = "/".join((folder, *queue_id.hash_directories(name, depth), name))
             if os.access(path, os.F_OK, follow_symlinks=False):
                 with contextlib.suppress(OSError):
                     os.unlink(path)

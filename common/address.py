@@ -12,10 +12,12 @@ SEE ALSO
 import re
 
 # A local part that needs no quotes: RFC 822 atoms joined by dots, bytes above 127 let through.
-PLAIN_LOCAL_PART = re.compile(
+ATOMS = (
     rb"[!#$%&'*+\-/0-9=?A-Z^_`a-z{|}~\x80-\xff]+"
-    rb"(?:\.[!#$%&'*+\-/0-9=?A-Z^_`a-z{|}~\x80-\xff]+)*\Z"
+    rb"(?:\.[!#$%&'*+\-/0-9=?A-Z^_`a-z{|}~\x80-\xff]+)*"
 )
+PLAIN_LOCAL_PART = re.compile(ATOMS + rb"\Z")
+PLAIN_ADDRESS = re.compile(ATOMS + rb"(?:@[^@]*)?\Z")  # with such a local part
 ROUTE = re.compile(rb"@[^:]*:(?=.*@)", re.DOTALL)  # "@one,@two:" in front of user@domain
 NEEDS_ESCAPE = re.compile(rb'(["\\\r])')
 
@@ -34,7 +36,7 @@ def split(address: bytes) -> tuple[bytes, bytes | None]:
 
 def quote(address: bytes) -> bytes:
     """Return the external form of an internal address: quoted where RFC 822 needs it."""
-    if PLAIN_LOCAL_PART.match(split(address)[0]):
+    if PLAIN_ADDRESS.match(address):
         return address
     route, plain = split_route(address)
     local, domain = split(plain)

@@ -53,19 +53,17 @@ def are_short(block: bytes) -> bool:
 
 
 def short_lines(block: bytes, limit: int) -> bytes:
-    """Return records for lines that all end with LF; nothing if that is not for us.
+    """Return records for lines that all have an LF in front; nothing if that is not for us.
 
     That is: without numpy, if most lines are not very short, or one is too long.
     """
     if numpy is None or not are_short(block):
         return b""
-    ends = numpy.flatnonzero(numpy.frombuffer(block, numpy.uint8) == LF)
-    lengths = numpy.diff(ends, prepend=-1) - 1
+    starts = numpy.flatnonzero(numpy.frombuffer(block, numpy.uint8) == LF)
+    lengths = numpy.diff(starts, append=len(block)) - 1
     if lengths.max() > min(limit, ONE_BYTE_MOST):
         return b""
-    # A head takes the place of each LF, but that it stands in front of its line; so each line
-    # moves by one byte more than the one before.
-    records = bytearray(EMPTY_HEAD + block[:-1].replace(b"\n", EMPTY_HEAD))
-    places = ends - lengths + numpy.arange(1, len(ends) + 1)
-    numpy.frombuffer(records, numpy.uint8)[places] = lengths
+    # A head takes the place of each LF, so each line moves by one byte more than the one before.
+    records = bytearray(block.replace(b"\n", EMPTY_HEAD))
+    numpy.frombuffer(records, numpy.uint8)[starts + numpy.arange(1, len(starts) + 1)] = lengths
     return bytes(records)

@@ -62,7 +62,7 @@ def decode(buffer: bytes, limit: int) -> tuple[Handover, int, int] | None:
         PeerError: this is no frame of our version, its numbers contradict
             each other, or the facts take more than limit bytes.
     """
-    if not buffer.startswith(MAGIC) and not MAGIC.startswith(buffer):
+    if buffer[: len(MAGIC)] != MAGIC[: len(buffer)]:
         raise PeerError(f"unexpected frame {buffer[: len(MAGIC)]!r}")
     if len(buffer) < HEAD.size:
         return None

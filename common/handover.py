@@ -54,18 +54,18 @@ class Handover(NamedTuple):
 
     def trace(self, queue_id: str) -> bytes:
         """Return the records of our trace header."""
-        lines = self.received(queue_id)
+        lines = self.received(queue_id).split(b"\n")[:-1]
         return b"".join([record.encode(RecordType.TEXT, line) for line in lines])
 
-    def received(self, queue_id: str) -> list[bytes]:
+    def received(self, queue_id: str) -> bytes:
         """Return the lines of our trace header; a single recipient is named in it."""
         family, address, _, name = self.client
         first = client_records(family, name, address)[-1]
-        date = format_date(self.arrival // 1_000_000).encode()
+        by, number, date = self.by, queue_id.encode(), encoded_date(self.arrival // 1_000_000)
         if len(self.recipients) == 1:
-            named = b"\tby %b id %b" % (self.by, queue_id.encode())
-            return [first, named, b"\tfor <%b>; %b" % (shown(self.recipients[0]), date)]
-        return [first, b"\tby " + self.by, b"\tid %b; %b" % (queue_id.encode(), date)]
+            to = shown(self.recipients[0])
+            return b"%b\n\tby %b id %b\n\tfor <%b>; %b\n" % (first, by, number, to, date)
+        return b"%b\n\tby %b\n\tid %b; %b\n" % (first, by, number, date)
 
 
 @functools.lru_cache(NAMES_KEPT)
@@ -86,6 +86,12 @@ def client_records(family: int, name: str, address: str) -> tuple[bytes, ...]:
         + attribute_record("protocol_name", "QMQP"),
         f"Received: from {name} ({name} [{client.header_address}])".encode(),
     )
+
+
+@functools.lru_cache(16)
+def encoded_date(second: int) -> bytes:
+    """Return local time as a header has it."""
+    return format_date(second).encode()
 
 
 # The names of these attributes.

@@ -55,9 +55,8 @@ class Lines:
         """Return records for all lines that have ended, and for the bulk of a very long one."""
         end = piece.rfind(b"\n") + 1
         if end:
-            whole = piece if end == len(piece) else piece[:end]
             rest, self._rest = self._rest, piece[end:]
-            return whole_lines(rest + whole if rest else whole, self._limit)
+            return led_lines(b"".join((b"\n", rest, memoryview(piece)[: end - 1])), self._limit)
         self._rest += piece
         if len(self._rest) <= self._limit:
             return b""
@@ -74,15 +73,22 @@ class Lines:
 
 def whole_lines(block: bytes, limit: int) -> bytes:
     """Return records for lines that all end with LF."""
+    return led_lines(b"\n" + block[:-1], limit) if block else b""
+
+
+def led_lines(block: bytes, limit: int) -> bytes:
+    """Return records for lines that all have an LF in front, which their heads take the place of.
+
+    So none of the text need be moved once more for it.
+    """
     if len(block) >= RUN_LEAST:
         start, end, length = equal_lines(block)
         if end - start > len(block) // 2 and length <= min(limit, TABLE_LIMIT):
-            # One pass puts a head where each LF was.
             head = TEXT_HEADS[length]
-            records = (b"\n" + memoryview(block)[start : end - 1]).replace(b"\n", head)
+            records = block[start:end].replace(b"\n", head)
             if len(records) * (length + 1) == (end - start) * (length + len(head)):
                 before, behind = block[:start], block[end:]  # there were no other LFs
-                return mixed_lines(before, limit) + records + mixed_lines(behind, limit)
+                return b"".join((mixed_lines(before, limit), records, mixed_lines(behind, limit)))
     return mixed_lines(block, limit)
 
 
@@ -93,12 +99,13 @@ def equal_lines(block: bytes) -> tuple[int, int, int]:
     """
     middle = block.find(b"\n", len(block) // 2)
     length = block.find(b"\n", middle + 1) - middle - 1
-    if length < 0:
+    if middle < 0 or length < 0:
         return 0, 0, 0
     step = length + 1
-    first = middle - (leading_newlines(block[middle::-step]) - 1) * step
-    last = middle + (leading_newlines(block[middle::step]) - 1) * step
-    return 0 if first == length else first + 1, last + 1, length
+    start = middle - (leading_newlines(block[middle::-step]) - 1) * step
+    end = middle + leading_newlines(block[middle::step]) * step
+    # What the last of these LFs leads may have another length, unless it is here to its end.
+    return start, end if end == len(block) else end - step, length
 
 
 def leading_newlines(text: bytes) -> int:
@@ -107,7 +114,7 @@ def leading_newlines(text: bytes) -> int:
 
 
 def mixed_lines(block: bytes, limit: int) -> bytes:
-    """Return records for lines of any lengths that all end with LF."""
+    """Return records for lines of any lengths that all have an LF in front."""
     if not block:
         return b""
     if fast.numpy and (records := fast.short_lines(block, limit)):
@@ -115,7 +122,7 @@ def mixed_lines(block: bytes, limit: int) -> bytes:
     if len(block) > SHORT_BLOCK and fast.are_short(block):
         return b"".join([mixed_lines(part, limit) for part in short_blocks(block)])
     lines = block.split(b"\n")
-    lines.pop()  # what is behind the last LF: nothing
+    del lines[0]  # what is in front of the first LF: nothing
     heads = text_heads(limit)
     out = [b""] * (2 * len(lines))
     try:
@@ -128,10 +135,14 @@ def mixed_lines(block: bytes, limit: int) -> bytes:
 
 
 def short_blocks(block: bytes) -> Iterator[bytes]:
-    """Yield whole lines, SHORT_BLOCK bytes at most, or one longer line."""
-    start = 0
-    while start < len(block):
-        end = block.rfind(b"\n", start, start + SHORT_BLOCK) + 1 or block.find(b"\n", start) + 1
+    """Yield lines with the LFs in front of them, SHORT_BLOCK bytes at most, or one longer line."""
+    start, size = 0, len(block)
+    while start < size:
+        end = start + SHORT_BLOCK
+        if end < size:
+            end = block.rfind(b"\n", start + 1, end + 1)
+            end = end if end > 0 else block.find(b"\n", start + 1)
+            end = end if end > 0 else size
         yield block[start:end]
         start = end
 

@@ -214,11 +214,11 @@ def test_the_queue_manager_is_woken_once_the_file_is_whole(
 ) -> None:
     seen: list[list[int]] = []
 
-    def wake(service: str, log: object) -> None:
-        assert service == "qmgr"
+    def pull(self: trigger.Trigger, now: int) -> None:
+        assert self._path == "public/qmgr"
         seen.append([stat.S_IMODE(path.stat().st_mode) for path in Path("incoming").iterdir()])
 
-    monkeypatch.setattr(daemon, "wake_queue_manager", wake)
+    monkeypatch.setattr(trigger.Trigger, "pull", pull)
     converse(options() + message())
     assert seen == [[0o700]]
     converse(options() + message(envelope=TIME + SENDER + CONTENT))

@@ -4,17 +4,19 @@ SEE ALSO
     spec/qmgr-delivery-protocols.md, section 1
 """
 
+import contextlib
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import count, repeat
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from cleanup import trigger
-from cleanup.trigger import WARNING_INTERVAL, wake_queue_manager
+from cleanup.trigger import WARNING_INTERVAL, Trigger
 from tests.common.forked import outcome
 from tests.common.journal import Journal
 
@@ -59,17 +61,95 @@ def listener() -> Iterator[socket.socket]:
         yield found
 
 
-def wake(count: int = 1) -> list[str]:
-    """Wake the queue manager; return what was logged."""
+def wake(count: int = 1, *, seconds: Iterable[int] = repeat(7)) -> list[str]:
+    """Wake the queue manager, so often, at these seconds; return what was logged."""
     journal = Journal()
-    for _ in range(count):
-        wake_queue_manager("qmgr", journal)
+    with contextlib.closing(Trigger("qmgr", journal)) as found:
+        for _, second in zip(range(count), seconds, strict=False):
+            found.pull(second)
     return journal.lines()
 
 
-def test_a_fifo_gets_one_byte_a_message(fifo: int) -> None:
-    assert wake(3) == []
+@pytest.fixture
+def bell() -> Iterator[Trigger]:
+    """What wakes the queue manager again and again."""
+    with contextlib.closing(Trigger("qmgr", Journal())) as found:
+        yield found
+
+
+def fresh_fifo() -> int:
+    """Put a new FIFO in the place of what is there; return its reading end."""
+    Path("public/fresh").unlink(missing_ok=True)
+    os.mkfifo("public/fresh")
+    os.rename("public/fresh", "public/qmgr")
+    return os.open("public/qmgr", os.O_RDONLY | os.O_NONBLOCK)
+
+
+@pytest.mark.parametrize("seconds", [repeat(7), count(), [7, 7, 8], [7, 6, 7]])
+def test_a_fifo_gets_one_byte_a_message(fifo: int, seconds: Iterable[int]) -> None:
+    assert wake(3, seconds=seconds) == []
     assert os.read(fifo, 100) == b"WWW"
+
+
+def test_a_queue_manager_that_was_replaced_with_its_fifo_is_told_at_once(bell: Trigger) -> None:
+    old = fresh_fifo()
+    bell.pull(7)
+    os.close(old)
+    new = fresh_fifo()
+    bell.pull(7)
+    bell.pull(7)
+    assert os.read(new, 100) == b"WW"
+    os.close(new)
+
+
+def test_a_queue_manager_that_comes_back_to_its_fifo_is_told_at_once(bell: Trigger) -> None:
+    old = fresh_fifo()
+    bell.pull(7)
+    os.close(old)
+    bell.pull(7)  # nobody is there
+    back = os.open("public/qmgr", os.O_RDONLY | os.O_NONBLOCK)
+    bell.pull(7)
+    assert os.read(back, 100) == b"W"
+    os.close(back)
+
+
+@pytest.mark.parametrize("folder_too", [False, True])
+def test_a_new_fifo_is_found_within_a_second_though_the_old_one_is_read(
+    bell: Trigger, folder_too: bool
+) -> None:
+    old = fresh_fifo()
+    bell.pull(7)
+    if folder_too:
+        os.rename("public", "public.old")
+        os.mkdir("public")
+    new = fresh_fifo()
+    bell.pull(8)
+    assert (os.read(old, 100), os.read(new, 100)) == (b"W", b"W")
+    os.close(old)
+    os.close(new)
+
+
+def test_a_fifo_gives_way_to_a_socket(fifo: int, bell: Trigger) -> None:
+    bell.pull(7)
+    os.unlink("public/qmgr")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("public/qmgr")
+        listener.listen()
+        listener.settimeout(10)
+        for second in (8, 8):
+            bell.pull(second)
+            with listener.accept()[0] as connection:
+                assert connection.recv(100) == b"W\0"
+    assert os.read(fifo, 100) == b"W"
+
+
+def test_no_more_than_one_descriptor_is_kept(fifo: int, bell: Trigger) -> None:
+    bell.pull(7)
+    before = len(os.listdir("/proc/self/fd"))
+    for second in range(9):
+        bell.pull(second)
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert os.read(fifo, 100) == b"W" * 10
 
 
 def test_a_socket_gets_two_bytes_and_is_closed(listener: socket.socket) -> None:
@@ -139,7 +219,7 @@ def test_the_hour_is_that_of_all_processes_together(monkeypatch: pytest.MonkeyPa
 
 def test_the_service_may_have_another_name() -> None:
     journal = Journal()
-    wake_queue_manager("other", journal)
+    Trigger("other", journal).pull(7)
     assert "public/other" in journal.lines()[0]
 
 
