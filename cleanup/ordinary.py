@@ -10,7 +10,6 @@ SEE ALSO
     cleanup.native, whose way this shortens
 """
 
-import functools
 from collections.abc import Collection
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -32,8 +31,6 @@ LOOKED_AT = {*PLACES, *NOTED, b"content-type"}
 DSN = b"dsn_orig_rcpt=rfc822;"
 ADDRESS_LIMIT = ONE_BYTE_MOST - len(DSN)  # bytes: the length of each record takes one then
 ARRIVAL_LIMIT = 10**12 * 1_000_000  # microseconds; more are beyond all calendars
-PAIRS_KEPT = 256  # of sender and recipient, whose records are kept ready
-PAIR_LIMIT = 2 * ONE_BYTE_MOST  # bytes of a pair that is kept
 GROWTH_LIMIT = 2  # times that records are larger than their lines
 
 
@@ -115,17 +112,9 @@ def complete(rewriter: Rewriter, handover: Handover) -> Addresses | None:
     sender, recipients = handover.sender, handover.recipients
     if handover.content_filter or handover.delimiters or handover.arrival >= ARRIVAL_LIMIT:
         return None
-    if len(recipients) == 1 and len(sender) + len(recipients[0]) <= PAIR_LIMIT:
-        return complete_pair(rewriter, sender, recipients[0])
-    if not recipients or has_twins(recipients):
+    if not recipients or (len(recipients) > 1 and has_twins(recipients)):
         return None
     return encode_addresses(rewriter, sender, recipients)
-
-
-@functools.lru_cache(PAIRS_KEPT)
-def complete_pair(rewriter: Rewriter, sender: bytes, recipient: bytes) -> Addresses | None:
-    """Do so for a pair of addresses: hosts write to their postmasters again and again."""
-    return encode_addresses(rewriter, sender, [recipient])
 
 
 def encode_addresses(
