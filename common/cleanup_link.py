@@ -131,7 +131,7 @@ class Link(Generic[T]):
                 raise PeerError("lost connection")
             self._received += data
             self.progress = time.monotonic()
-        while found := frame.decode_verdict(self._received):
+        while self._received and (found := frame.decode_verdict(self._received)):
             (status, queue_id, reason, credit), size = found
             if len(self.waiting) == len(self.unsent):
                 raise PeerError("unexpected answer to no frame")

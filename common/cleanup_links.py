@@ -64,7 +64,10 @@ class Links(Generic[T]):
 
     def __len__(self) -> int:
         """Return how many messages are on their way."""
-        return sum(len(one.waiting) for one in self._links.values()) + len(self._queue)
+        count = len(self._queue)
+        for link in self._links.values():
+            count += len(link.waiting)
+        return count
 
     def send(self, owner: T, parcel: Parcel) -> Passage[T] | None:
         """Send a message, None if there is no cleanup that takes frames.

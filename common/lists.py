@@ -59,7 +59,10 @@ class MatchList(abc.ABC, Generic[Sought]):
 
     def changed(self) -> Table | None:
         """Return a table whose source is no longer what was read."""
-        return next((table for table in self.tables if table.changed()), None)
+        for table in self.tables:
+            if table.changed():
+                return table
+        return None
 
     def _prepare(
         self, elements: Iterable[str], *, negated: bool, depth: int

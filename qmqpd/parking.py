@@ -13,7 +13,6 @@ import math
 import select
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import count
 
 from qmqpd.connection import Connection, Step, Wait
@@ -26,10 +25,10 @@ NOTHING = Wait(-1, 0, 0.0)
 Line = dict[Connection, None]
 
 
-@dataclass(slots=True)
 class Place:
     """What is known of one connection."""
 
+    # These are the same for most.
     wait: Wait = NOTHING
     step: Step = Step.DONE  # at nothing yet
     held: int = 0  # bytes
@@ -103,21 +102,25 @@ class Parking:
         place = self._places.get(connection)
         if place is None:
             place = self._places[connection] = Place()
-            self.per_address[connection.client.address] += 1
+            address = connection.client.address
+            self.per_address[address] = self.per_address.get(address, 0) + 1
         before, place.wait = place.wait, wait
         if wait.deadline < (place.entry[0] if place.entry else math.inf):
             self._schedule(connection, place)
-        self._watch(connection, before, wait)
+        if wait.descriptor != before.descriptor or wait.events != before.events:
+            self._watch(connection, before, wait)
         held = connection.held()
-        self.held_bytes += held - place.held
-        place.held = held
+        if held != place.held:
+            self.held_bytes += held - place.held
+            place.held = held
         step, earlier = connection.step, place.step
         if step is not earlier:
             place.step = step
             self._leave(connection, earlier)
             self._join(connection, step)
-        line_up(self._silent, connection, step in UNSERVED)
-        line_up(self._holding, connection, step in UNSERVED and held > 0)
+        if step in UNSERVED or earlier in UNSERVED:
+            line_up(self._silent, connection, step in UNSERVED)
+            line_up(self._holding, connection, step in UNSERVED and held > 0)
 
     def remove(self, connection: Connection) -> None:
         """Forget a connection that is over; unknown ones are no error."""
@@ -125,15 +128,18 @@ class Parking:
         if place is None:
             return
         self._unschedule(place)
-        self._watch(connection, place.wait, NOTHING)
+        if place.wait.descriptor >= 0:
+            self._watch(connection, place.wait, NOTHING)
         self.held_bytes -= place.held
-        line_up(self._silent, connection, False)
-        line_up(self._holding, connection, False)
+        if place.step in UNSERVED:
+            line_up(self._silent, connection, False)
+            line_up(self._holding, connection, False)
         self._leave(connection, place.step)
         address = connection.client.address
-        self.per_address[address] -= 1
-        if not self.per_address[address]:
-            del self.per_address[address]
+        if self.per_address[address] > 1:
+            self.per_address[address] -= 1
+        else:
+            self.per_address.pop(address)
 
     def _schedule(self, connection: Connection, place: Place) -> None:
         self._unschedule(place)
@@ -150,9 +156,7 @@ class Parking:
             place.entry = None
 
     def _watch(self, connection: Connection, before: Wait, wait: Wait) -> None:
-        """Change what the kernel watches, if it changed."""
-        if before.descriptor == wait.descriptor and before.events == wait.events:
-            return
+        """Change what the kernel watches."""
         if before.descriptor >= 0:
             del self._watched[before.descriptor]
             with contextlib.suppress(OSError):  # once closed, the kernel has forgotten it
