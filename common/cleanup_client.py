@@ -39,8 +39,8 @@ class Parcel(Protocol):
     def records(self, queue_id: str) -> Iterator[bytes]:
         """Return everything that is sent after the greeting, in pieces fit for one write."""
 
-    def frame(self) -> Iterator[bytes]:
-        """Return what a cleanup of our own is sent, in pieces fit for one write."""
+    def frame(self) -> list[bytes | memoryview]:
+        """Return what a cleanup of our own is sent, in pieces."""
 
 
 class Step(enum.IntEnum):

@@ -36,7 +36,7 @@ from qmqpd.session import (
 )
 from qmqpd.verp import delimiters_trouble
 
-READ_SIZE = 32 * 1024
+READ_SIZE = 64 * 1024
 TURN_LIMIT = 1024 * 1024  # bytes read from one client before others get their turn
 NO_QUEUE_ID = "NOQUEUE"
 

@@ -89,15 +89,9 @@ class Parcel:
             submission.recipients,
         )
 
-    def frame(self) -> Iterator[bytes]:
-        """Yield the frame, in pieces fit for one write each; a small one is one piece."""
-        pieces = self._pieces
-        head = frame.encode(self._handover, sum(map(len, pieces)))
-        if pieces and len(head) + len(pieces[0]) <= WRITE_SIZE:
-            head += pieces[0]
-            pieces = pieces[1:]
-        yield head
-        yield from pieces
+    def frame(self) -> list[bytes | memoryview]:
+        """Return the frame, in pieces."""
+        return [frame.encode(self._handover, sum(map(len, self._pieces))), *self._pieces]
 
     def records(self, queue_id: str) -> Iterator[bytes]:
         """Yield the record stream, in pieces fit for one write each; a small one is one piece."""
