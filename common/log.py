@@ -228,7 +228,16 @@ class Log:
         text = SEVERITY_WORDS[severity] + text
         if not text.isprintable():
             text = CONTROL.sub("?", text)
-        self._send(severity, (self._head() + text.encode("utf-8", "replace"))[:LINE_LIMIT])
+        self._send(severity, self._line(text))
+
+    def _line(self, text: str) -> bytes:
+        """Return a text as the sink takes it; what stands before it is made anew once a second."""
+        second = int(time.time())
+        if second != self._second:
+            self._second = second
+            stamp = f"{timestamp(second)} {self.host} " if self.sink.wants_time else ""
+            self._prefix = f"{stamp}{self._label}".encode()
+        return (self._prefix + text.encode("utf-8", "replace"))[:LINE_LIMIT]
 
     def _send(self, severity: int, line: bytes) -> None:
         """Write a line, or keep or count it."""
@@ -282,7 +291,7 @@ class Log:
         if not (count := self.dropped):
             return True
         report = f"warning: log was unavailable: {count} lines lost"
-        if not self._deliver(WARNING, self._head() + report.encode(), 0.0):
+        if not self._deliver(WARNING, self._line(report), 0.0):
             return False
         self.dropped -= count
         return True
@@ -313,16 +322,6 @@ class Log:
         poll = select.poll()
         poll.register(self.sink.fileno(), select.POLLOUT)
         return bool(poll.poll(seconds * 1000))
-
-    def _head(self) -> bytes:
-        """Return what stands before the text; made anew once a second."""
-        if not self.sink.wants_time:
-            return self._label.encode()
-        second = int(time.time())
-        if second != self._second:
-            self._second = second
-            self._prefix = f"{timestamp(second)} {self.host} {self._label}".encode()
-        return self._prefix
 
 
 def log_end(log: Log, error: BaseException, *, verbose: bool) -> None:

@@ -14,6 +14,7 @@ import math
 import select
 import socket
 import time
+from functools import cached_property
 from socket import SocketType
 from typing import NamedTuple
 
@@ -69,7 +70,6 @@ class Connection:
     # What is not set here in __init__ is the same for most connections.
     step: Step = Step.NAME
     queue_id: str = ""
-    _label: str = ""
     _session: Session | None = None
     _passage: "Passage[Connection] | None" = None  # to a cleanup of our own
     _delivery: Delivery | None = None  # to any other
@@ -85,12 +85,10 @@ class Connection:
         self.deadline = self.opened + service.params.qmqpd_name_timeout
         self._socket = accepted
 
-    @property
+    @cached_property
     def label(self) -> str:
         """The client as logs show it."""
-        return self._label or self.client.label(
-            with_port=self.service.params.qmqpd_client_port_logging
-        )
+        return self.client.label(with_port=self.service.params.qmqpd_client_port_logging)
 
     @property
     def session(self) -> Session:
@@ -234,14 +232,15 @@ class Connection:
 
     def _begin(self, name: str) -> None:
         """Let the client in, or not."""
-        self.client = self.client.named(name)
-        self._label = self.label
-        self.service.log.info(f"connect from {self.label}")
-        self._verbosity = self.service.verbosity + self.service.access.verbosity(self.client)
-        permitted = self.service.access.permits(self.client)
+        service = self.service
+        self.client = client = self.client.named(name)
+        self.label = client.label(with_port=service.params.qmqpd_client_port_logging)
+        service.log.info(f"connect from {self.label}")
+        self._verbosity = service.verbosity + service.access.verbosity(client)
+        permitted = service.access.permits(client)
         if self._verbosity:
             self._trace(1, f"authorized: {permitted}")
-        self._set_step(Step.PACKET, self.service.params.qmqpd_timeout)
+        self._set_step(Step.PACKET, service.params.qmqpd_timeout)
         if permitted is None:
             self._answer(Verdict.RETRY, b"Error: server configuration error")
         elif not permitted:
