@@ -94,15 +94,18 @@ class Link(Generic[T]):
     def flush(self) -> list[Passage[T]]:
         """Send as much as cleanup takes now; return the messages that it will not have."""
         self.is_full = False
+        unsent = self.unsent
         try:
-            while self.unsent:
-                if not self._pieces:
-                    self._pieces = self.unsent[0].parcel.frame()
-                sent = self.connection.sendmsg(self._pieces[:PIECES], (), socket.MSG_DONTWAIT)
+            while unsent:
+                pieces = self._pieces = self._pieces or list(unsent[0].parcel.frame())
+                sent = self.connection.sendmsg(pieces[:PIECES], (), socket.MSG_DONTWAIT)
                 self._sent += sent
-                self._pieces = rest(self._pieces, sent)
-                if not self._pieces:
-                    self.unsent.popleft()
+                while pieces and sent >= len(pieces[0]):
+                    sent -= len(pieces.pop(0))
+                if pieces:
+                    pieces[0] = memoryview(pieces[0])[sent:]
+                else:
+                    unsent.popleft()
         except BlockingIOError:
             self.is_full, self.progress = True, time.monotonic()
         except (OSError, MemoryError) as error:  # what was sent before may be answered
@@ -157,15 +160,6 @@ class Link(Generic[T]):
     def left_unread(self, error: Exception) -> bool:
         """Tell whether a cleanup that has vanished never had the whole of what was sent last."""
         return self._is_open and isinstance(error, ConnectionResetError)
-
-
-def rest(pieces: list[bytes | memoryview], sent: int) -> list[bytes | memoryview]:
-    """Return what is left of pieces of which so many bytes were sent."""
-    for number, piece in enumerate(pieces):
-        if sent < len(piece):
-            return [memoryview(piece)[sent:], *pieces[number + 1 :]]
-        sent -= len(piece)
-    return []
 
 
 def unread(connection: SocketType) -> int:

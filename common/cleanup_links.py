@@ -108,8 +108,9 @@ class Links(Generic[T]):
 
     def arrivals(self) -> Iterator[Passage[T]]:
         """Yield the messages that are answered, or lost, each once."""
-        while self._arrived:
-            yield self._arrived.popleft()
+        arrived = self._arrived
+        while arrived:
+            yield arrived.popleft()
 
     def settle(self, passage: Passage[T]) -> bool:
         """Wait for an answer no longer; tell whether it had come.
@@ -190,7 +191,7 @@ class Links(Generic[T]):
         """Send what a link has to send, as far as cleanup takes it now."""
         was_full = link.is_full
         refused = link.flush()
-        if not link.is_of_use():
+        if refused and not link.is_of_use():
             self._drop(link)
         elif link.is_full is not was_full:
             events = select.EPOLLIN | select.EPOLLOUT if link.is_full else select.EPOLLIN

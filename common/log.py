@@ -200,8 +200,9 @@ class Log:
 
     def retry(self) -> float:
         """Flush if it is time for that; return the monotonic moment to call again, or infinity."""
-        moment = self._retry()
-        return min(moment, self.copy._retry()) if self.copy else moment
+        if self.copy:
+            return min(self._retry(), self.copy._retry())
+        return self._retry()
 
     def _retry(self) -> float:
         if not (self._backlog or self._lost[0]):

@@ -343,8 +343,9 @@ class Connection:
     def _set_step(self, step: Step, seconds: float) -> None:
         """Begin a step; no step outlasts the session's own limit."""
         self.step = step
+        deadline = time.monotonic() + seconds
         end_of_session = self.opened + self.service.params.daemon_timeout
-        self.deadline = min(time.monotonic() + seconds, end_of_session)
+        self.deadline = deadline if deadline < end_of_session else end_of_session
 
 
 def refusal_verdict(*, soft_bounce: bool) -> Verdict:

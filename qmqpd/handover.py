@@ -89,7 +89,7 @@ class Parcel:
             submission.recipients,
         )
 
-    def frame(self) -> list[bytes | memoryview]:
+    def frame(self) -> list[bytes]:
         """Return the frame, in pieces."""
         return [frame.encode(self._handover, sum(map(len, self._pieces))), *self._pieces]
 

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import count
 
-from qmqpd.connection import Connection, Step, Wait
+from qmqpd.connection import ELSEWHERE, Connection, Step, Wait
 
 UNSERVED = (Step.NAME, Step.PACKET)  # of these clients we have no message yet
 SPARE_ENTRIES = 1000  # entries of finished connections that may lie about
@@ -41,7 +41,8 @@ class Parking:
     def __init__(self, epoll: select.epoll) -> None:
         self.held_bytes = 0  # of packets that are not complete
         self.per_address: Counter[str] = Counter()
-        self.delivering: set[Connection] = set()  # cleanup has their messages
+        self.delivering: set[Connection] = set()  # cleanup has their messages, and of these...
+        self.conversing: set[Connection] = set()  # ...one has them that takes no frames
         self._epoll = epoll
         self._places: dict[Connection, Place] = {}
         self._watched: dict[int, Connection] = {}
@@ -118,6 +119,8 @@ class Parking:
             place.step = step
             self._leave(connection, earlier)
             self._join(connection, step)
+        if step is Step.CLEANUP and wait is not ELSEWHERE:
+            self.conversing.add(connection)
         if step in UNSERVED or earlier in UNSERVED:
             line_up(self._silent, connection, step in UNSERVED)
             line_up(self._holding, connection, step in UNSERVED and held > 0)
@@ -181,6 +184,7 @@ class Parking:
                 del self._nameless[connection.client.address]
         elif step is Step.CLEANUP:
             self.delivering.discard(connection)
+            self.conversing.discard(connection)
 
 
 def line_up(line: Line, connection: Connection, belongs: bool) -> None:

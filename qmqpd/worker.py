@@ -271,11 +271,7 @@ class Worker:
 
     def _is_stalled(self) -> bool:
         """Tell whether cleanup lets clients wait for longer than usual."""
-        delivering = len(self._parking.delivering)
-        if not delivering:
-            return False
-        # The others wait for a cleanup behind the public socket.
-        return time.monotonic() >= self._stall or delivering > len(self._links)
+        return bool(self._parking.conversing) or time.monotonic() >= self._stall
 
     def _tell(self, availability: int) -> None:
         self._reported = availability

@@ -11,7 +11,7 @@ import pytest
 
 from common.client import Client
 from common.netstring import encode
-from qmqpd.connection import Connection, Step, Wait
+from qmqpd.connection import ELSEWHERE, Connection, Step, Wait
 from qmqpd.parking import Parking
 from tests.common.journal import Journal
 from tests.qmqpd.service import make_service
@@ -256,6 +256,20 @@ def test_those_at_cleanup_are_known(yard: Yard) -> None:
     assert yard.parking.delivering == {other}
     yard.parking.remove(other)
     assert yard.parking.delivering == set()
+
+
+def test_those_at_a_cleanup_that_takes_no_frames_are_known(yard: Yard) -> None:
+    one, other = yard.connection(), yard.connection()
+    one.step = other.step = Step.CLEANUP
+    for connection in (one, other):
+        yard.parking.put(connection, ELSEWHERE)
+    assert not yard.parking.conversing
+    yard.parking.put(one, yard.readable(one, 100.0))  # nobody took its frame
+    assert yard.parking.conversing == {one}
+    yard.parking.put(one, yard.readable(one, 200.0))
+    assert yard.parking.conversing == {one}
+    yard.parking.remove(one)
+    assert not yard.parking.conversing
 
 
 def test_who_waits_for_a_name_is_found_by_its_address(yard: Yard) -> None:
