@@ -69,13 +69,13 @@ class Access:
         self._authorized, self._debugged = lists or Lists.of(
             params, Options.of(main_cf, self._complaints)
         )
+        self._tables = (*self._authorized.tables, *self._debugged.tables)
         self._debug_level = params.debug_peer_level
         # Answers for clients that were seen, of lists that do not change within a process.
         self._known: dict[tuple[int, str, str], bool] = {}
 
     def permits(self, client: Client) -> bool | None:
         """Tell whether the client may submit mail; None when nobody can tell now."""
-        self._complaints.release()
         return self._contains(self._authorized, client)
 
     def permits_address(self, address: str) -> bool | None:
@@ -94,17 +94,18 @@ class Access:
 
     def outdated(self) -> bool:
         """Tell whether a table has changed since this process read it, and log that."""
-        table = self._authorized.changed() or self._debugged.changed()
-        if table is None:
-            return False
-        self._log.info(f"table {table.name} has changed -- restarting")
-        return True
+        for table in self._tables:
+            if table.changed():
+                self._log.info(f"table {table.name} has changed -- restarting")
+                return True
+        return False
 
     def _contains(self, hosts: HostList, client: Client) -> bool | None:
         key = (id(hosts), client.name, client.address)
         known = self._known.get(key)
         if known is not None:
             return known
+        self._complaints.release()
         try:
             answer = hosts.contains(client.name, client.address)
         except TableError as error:

@@ -39,12 +39,12 @@ class Parking:
     """Waiting connections."""
 
     def __init__(self, epoll: select.epoll) -> None:
+        self.connections: dict[Connection, Place] = {}  # all
         self.held_bytes = 0  # of packets that are not complete
         self.per_address: Counter[str] = Counter()
         self.delivering: set[Connection] = set()  # cleanup has their messages, and of these...
         self.conversing: set[Connection] = set()  # ...one has them that takes no frames
         self._epoll = epoll
-        self._places: dict[Connection, Place] = {}
         self._watched: dict[int, Connection] = {}
         self._nameless: dict[str, Line] = {}  # by address
         # Those that have sent no message yet, and of them those that have sent a part; the one
@@ -56,11 +56,8 @@ class Parking:
         self._entries: dict[int, Connection] = {}
         self._numbers = count()
 
-    def __len__(self) -> int:
-        return len(self._places)
-
     def __iter__(self) -> Iterator[Connection]:
-        return iter(list(self._places))
+        return iter(list(self.connections))
 
     def watching(self, descriptor: int) -> Connection | None:
         """Return the connection that this descriptor wakes."""
@@ -91,7 +88,7 @@ class Parking:
             connection = self._entries.pop(number, None)
             if connection is None:
                 continue  # it is over, or has an earlier entry
-            place = self._places[connection]
+            place = self.connections[connection]
             place.entry = None
             if place.wait.deadline > now:  # it was put off since
                 self._schedule(connection, place)
@@ -100,9 +97,9 @@ class Parking:
 
     def put(self, connection: Connection, wait: Wait) -> None:
         """Keep the connection until what it waits for happens."""
-        place = self._places.get(connection)
+        place = self.connections.get(connection)
         if place is None:
-            place = self._places[connection] = Place()
+            place = self.connections[connection] = Place()
             address = connection.client.address
             self.per_address[address] = self.per_address.get(address, 0) + 1
         before, place.wait = place.wait, wait
@@ -127,7 +124,7 @@ class Parking:
 
     def remove(self, connection: Connection) -> None:
         """Forget a connection that is over; unknown ones are no error."""
-        place = self._places.pop(connection, None)
+        place = self.connections.pop(connection, None)
         if place is None:
             return
         self._unschedule(place)
@@ -150,7 +147,7 @@ class Parking:
         self._entries[place.entry[1]] = connection
         heapq.heappush(self._deadlines, place.entry)
         if len(self._deadlines) > SPARE_ENTRIES + 4 * len(self._entries):
-            self._deadlines = sorted(one.entry for one in self._places.values() if one.entry)
+            self._deadlines = sorted(one.entry for one in self.connections.values() if one.entry)
 
     def _unschedule(self, place: Place) -> None:
         """Take the connection's entry away; what stays in the heap leads nowhere."""

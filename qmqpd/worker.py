@@ -111,7 +111,7 @@ class Worker:
             self._set_accepting(False)
             return
         self._take(accepted, Client.of(family, peer))
-        if len(self._parking) >= CROWDED:
+        if len(self._parking.connections) >= CROWDED:
             self._step_back(listener)
 
     def _step_back(self, listener: socket.socket) -> None:
@@ -228,7 +228,7 @@ class Worker:
 
     def _done(self) -> bool:
         used_up = self.finished >= self.params.max_use
-        if len(self._parking):
+        if self._parking.connections:
             if used_up:
                 self._retire()
             return False
@@ -241,7 +241,7 @@ class Worker:
     def _retire(self) -> None:
         """Take no more clients after max_use, unless some are slow: those would keep us."""
         if self._leave_at is self._resume_at is None:
-            slow = len(self._parking) - len(self._parking.delivering)
+            slow = len(self._parking.connections) - len(self._parking.delivering)
             self._set_accepting(bool(slow or self._is_stalled()))
 
     def _timeout(self) -> float:
@@ -251,7 +251,7 @@ class Worker:
             due = self._stall  # has to be told; mostly the first of the links' times
         if self._reported != AVAILABLE or self._links.are_full():
             due = min(due, self._links.next_deadline())
-        if not len(self._parking):
+        if not self._parking.connections:
             due = min(due, self._idle_since + self.params.max_idle)
         if self._resume_at is not None:
             due = min(due, self._resume_at)

@@ -63,7 +63,7 @@ def yard() -> Iterator[Yard]:
 
 def test_a_parked_connection_is_woken_by_its_descriptor(yard: Yard) -> None:
     one, other = yard.park(), yard.park()
-    assert len(yard.parking) == 2
+    assert len(yard.parking.connections) == 2
     assert yard.ready() == []
     yard.clients[other].send(b"x")
     assert yard.ready() == [other]
@@ -106,7 +106,7 @@ def test_a_connection_that_was_closed_first_can_be_removed(yard: Yard) -> None:
     descriptor = one._socket.fileno()
     one.close()
     yard.parking.remove(one)
-    assert (len(yard.parking), yard.parking.watching(descriptor)) == (0, None)
+    assert (len(yard.parking.connections), yard.parking.watching(descriptor)) == (0, None)
     yard.parking.remove(one)  # unknown: no error
 
 
@@ -162,7 +162,7 @@ def test_a_connection_may_leave_while_the_expired_are_gone_through(yard: Yard) -
         if connection is parked[0]:
             yard.parking.remove(parked[1])
     assert seen == [parked[0], parked[2], parked[3]]
-    assert len(yard.parking) == 0
+    assert len(yard.parking.connections) == 0
 
 
 def test_the_longest_silent_is_whose_packet_has_not_grown(yard: Yard) -> None:
@@ -292,7 +292,7 @@ def test_going_through_the_parked_allows_changes(yard: Yard) -> None:
         yard.park()
     for connection in yard.parking:
         yard.parking.remove(connection)
-    assert len(yard.parking) == 0
+    assert len(yard.parking.connections) == 0
 
 
 def test_a_connection_that_is_over_is_not_kept_in_memory(yard: Yard) -> None:
