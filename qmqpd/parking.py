@@ -114,7 +114,8 @@ class Parking:
         step, earlier = connection.step, place.step
         if step is not earlier:
             place.step = step
-            self._leave(connection, earlier)
+            if earlier is not Step.DONE:
+                self._leave(connection, earlier)
             self._join(connection, step)
         if step is Step.CLEANUP and wait is not ELSEWHERE:
             self.conversing.add(connection)
@@ -127,7 +128,8 @@ class Parking:
         place = self.connections.pop(connection, None)
         if place is None:
             return
-        self._unschedule(place)
+        if place.entry:
+            self._unschedule(place)
         if place.wait.descriptor >= 0:
             self._watch(connection, place.wait, NOTHING)
         self.held_bytes -= place.held

@@ -56,7 +56,8 @@ class Worker:
         self._leave_at: float | None = None  # draining, until then
         self._idle_since = time.monotonic()
         self._pat_at = 0.0  # the watchdog, not later than this
-        self._stall = math.inf  # cleanup will have let us wait for longer than usual
+        self._stall = math.inf  # from then on cleanup lets clients wait for longer than usual
+        self._stalled = False  # it does
         self._due = 0.0  # when something has to be done without any event
         self._reported = AVAILABLE
 
@@ -75,7 +76,6 @@ class Worker:
             if time.monotonic() >= self._due:
                 self._check_time()
             self._pass_on()
-            self._stall = self._links.stall()
             self._report()
 
     def _handle(self, descriptor: int) -> None:
@@ -242,7 +242,7 @@ class Worker:
         """Take no more clients after max_use, unless some are slow: those would keep us."""
         if self._leave_at is self._resume_at is None:
             slow = len(self._parking.connections) - len(self._parking.delivering)
-            self._set_accepting(bool(slow or self._is_stalled()))
+            self._set_accepting(bool(slow) or self._stalled)
 
     def _timeout(self) -> float:
         """Return the seconds until something is due without any event."""
@@ -262,16 +262,12 @@ class Worker:
 
     def _report(self) -> None:
         """Tell master when the answer to "will you take the next one now?" has changed."""
-        ready = (
-            self._accepting and not self._capacity.excess(self._parking) and not self._is_stalled()
-        )
+        self._stall = self._links.stall()
+        self._stalled = bool(self._parking.conversing) or time.monotonic() >= self._stall
+        ready = self._accepting and not self._stalled and not self._capacity.excess(self._parking)
         availability = AVAILABLE if ready else TAKEN
         if availability != self._reported:
             self._tell(availability)
-
-    def _is_stalled(self) -> bool:
-        """Tell whether cleanup lets clients wait for longer than usual."""
-        return bool(self._parking.conversing) or time.monotonic() >= self._stall
 
     def _tell(self, availability: int) -> None:
         self._reported = availability
