@@ -36,7 +36,7 @@ def encode(handover: Handover, content_size: int) -> bytes:
     )
     family, address, port, name = client
     shown_name, shown_address = name.encode(), address.encode()
-    sizes = b"".join([SIZE.pack(len(one)) for one in recipients])
+    sizes = b"".join(map(SIZE.pack, map(len, recipients)))
     together = b"".join(recipients)
     head = HEAD.pack(
         MAGIC,

@@ -236,8 +236,8 @@ class Connection:
         self.client = client = self.client.named(name)
         self.label = client.label(with_port=service.params.qmqpd_client_port_logging)
         service.log.info(f"connect from {self.label}")
-        self._verbosity = service.verbosity + service.access.verbosity(client)
-        permitted = service.access.permits(client)
+        permitted, verbosity = service.access.standing(client)
+        self._verbosity = service.verbosity + verbosity
         if self._verbosity:
             self._trace(1, f"authorized: {permitted}")
         self._set_step(Step.PACKET, service.params.qmqpd_timeout)
