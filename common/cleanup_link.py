@@ -132,12 +132,14 @@ class Link(Generic[T]):
         Raises:
             PeerError, OSError, MemoryError: there will be no more.
         """
-        with suppress(BlockingIOError):
+        try:
             data = self.connection.recv(READ_SIZE, socket.MSG_DONTWAIT)
-            if not data:
-                raise PeerError("lost connection")
-            self._received += data
-            self.progress = time.monotonic()
+        except BlockingIOError:
+            return
+        if not data:
+            raise PeerError("lost connection")
+        self._received += data
+        self.progress = time.monotonic()
         while self._received and (found := frame.decode_verdict(self._received)):
             (status, queue_id, reason, credit), size = found
             if len(self.waiting) == len(self.unsent):

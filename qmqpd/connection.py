@@ -14,7 +14,6 @@ import math
 import select
 import socket
 import time
-from functools import cached_property
 from socket import SocketType
 from typing import NamedTuple
 
@@ -70,6 +69,7 @@ class Connection:
     # What is not set here in __init__ is the same for most connections.
     step: Step = Step.NAME
     queue_id: str = ""
+    label: str = ""  # the client as logs show it, once it has a name
     _session: Session | None = None
     _passage: "Passage[Connection] | None" = None  # to a cleanup of our own
     _delivery: Delivery | None = None  # to any other
@@ -84,11 +84,6 @@ class Connection:
         self.opened = time.monotonic()
         self.deadline = self.opened + service.params.qmqpd_name_timeout
         self._socket = accepted
-
-    @cached_property
-    def label(self) -> str:
-        """The client as logs show it."""
-        return self.client.label(with_port=self.service.params.qmqpd_client_port_logging)
 
     @property
     def session(self) -> Session:
@@ -132,7 +127,8 @@ class Connection:
         if self._delivery and self._delivery.settle():
             self._report(self._delivery.status, self._delivery.reason)
         if not self._reply:
-            self.service.log.warning(f"{self.queue_id or NO_QUEUE_ID}: {self.label}: {reason}")
+            label = self.label or self._shown()
+            self.service.log.warning(f"{self.queue_id or NO_QUEUE_ID}: {label}: {reason}")
             self._reply = netstring.encode(f"ZError: {reason}, try again later".encode())
         self._send_reply()
         self.close()
@@ -234,7 +230,7 @@ class Connection:
         """Let the client in, or not."""
         service = self.service
         self.client = client = self.client.named(name)
-        self.label = client.label(with_port=service.params.qmqpd_client_port_logging)
+        self.label = self._shown()
         service.log.info(f"connect from {self.label}")
         permitted, verbosity = service.access.standing(client)
         self._verbosity = service.verbosity + verbosity
@@ -245,6 +241,9 @@ class Connection:
             self._answer(Verdict.RETRY, b"Error: server configuration error")
         elif not permitted:
             self._refuse(f"Error: {self.label} is not authorized to use this service".encode())
+
+    def _shown(self) -> str:
+        return self.client.label(with_port=self.service.params.qmqpd_client_port_logging)
 
     def _submit(self, submission: Submission) -> None:
         """Begin to hand the message over."""
