@@ -196,9 +196,10 @@ class Links(Generic[T]):
         elif link.is_full is not was_full:
             events = select.EPOLLIN | select.EPOLLOUT if link.is_full else select.EPOLLIN
             self._epoll.modify(link.connection, events)
-        if refused and refused[0].failure:
-            self._arrived.append(refused.pop(0))
-        self._queue.extendleft(reversed(refused))  # cleanup leaves, as it may
+        if refused:  # cleanup leaves, as it may
+            if refused[0].failure:
+                self._arrived.append(refused.pop(0))
+            self._queue.extendleft(reversed(refused))
 
     def _open(self, now: float) -> None:
         """Open another link for what waits; where there is no room for it, later.
