@@ -20,7 +20,8 @@ from cleanup.message import Message, Utf8, is_utf8
 from cleanup.recipients import spread
 from cleanup.trace import Expansion
 from common.log import printable
-from common.milter import Change, decode_address, decode_number, decode_texts
+from common.milter import decode_address, decode_number, decode_texts
+from common.milter_terms import Change
 from common.record import Reader, RecordType, encode
 from common.text import Lines
 

@@ -22,7 +22,8 @@ from cleanup.milter_ruling import DEFAULT_ACTIONS, MISCONFIGURED, RULINGS, Fate,
 from cleanup.milters import MilterRules, Service, macro_name
 from common.errors import PeerError
 from common.log import printable
-from common.milter import Change, Event, Offer, Packets, Reply, encode, encode_macros
+from common.milter import Offer, Packets, encode, encode_macros
+from common.milter_terms import Change, Event, Reply
 
 READ_SIZE = 64 * 1024
 CONTENT = frozenset({Event.HEADER, Event.END_OF_HEADER, Event.BODY, Event.END_OF_BODY})

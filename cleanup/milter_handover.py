@@ -29,7 +29,8 @@ from cleanup.milter_ruling import DEFAULT_ACTIONS
 from cleanup.milters import MilterRules, Names, Service, macro_name
 from common import attribute
 from common.errors import PeerError
-from common.milter import Event, Offer, Step
+from common.milter import Offer
+from common.milter_terms import Event, Step
 from common.params import CleanupParams
 
 # In the order in which they come; the last one's event is none that we know.

@@ -7,7 +7,7 @@ SEE ALSO
 import enum
 from typing import NamedTuple
 
-from common.milter import Reply
+from common.milter_terms import Reply
 
 
 class Fate(enum.Enum):

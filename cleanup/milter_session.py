@@ -26,7 +26,8 @@ from cleanup.milters import CLIENT_ADDRESS, CLIENT_NAME, MilterRules, client_mac
 from common import address
 from common.errors import PeerError, QueueError
 from common.log import printable
-from common.milter import BODY_CHUNK, Event, Step, encode, encode_connect, encode_texts
+from common.milter import BODY_CHUNK, encode, encode_connect, encode_texts
+from common.milter_terms import Event, Step
 from common.status import Status
 
 PACKET_LEAST = 1024 * 1024  # bytes of a Milter's packet that are taken in any case

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from common.config import encoded, parse_assignment
 from common.errors import ConfigError
-from common.milter import Event
+from common.milter_terms import Event
 from common.params import PARAMETERS, CleanupParams
 from common.sandbox.needs import NOTHING, SERVER, Needs
 from common.tables.braces import unbraced

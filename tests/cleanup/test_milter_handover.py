@@ -15,7 +15,7 @@ import pytest
 from cleanup.milter_handover import COUNT_LIMIT, DONE, NEXT, TEXT_LIMIT, HandedMilter, take_over
 from cleanup.milters import MilterRules
 from common.errors import PeerError
-from common.milter import Event, Step
+from common.milter_terms import Event, Step
 from common.params import CleanupParams
 from common.status import Status
 from tests.cleanup.stream import Host, message, options, rec

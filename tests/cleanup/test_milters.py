@@ -17,7 +17,7 @@ from cleanup.draft import MEMORY_LIMIT, ROOM, Draft, Spool
 from cleanup.milter_client import connected
 from cleanup.milters import MilterRules, Service
 from common.errors import ConfigError, QueueError
-from common.milter import Event
+from common.milter_terms import Event
 from common.params import CleanupParams
 from common.record import Reader
 from tests.cleanup.stream import Host, lines, message, parse, rec, text

@@ -16,16 +16,9 @@ from kilter.protocol.buffer import SimpleBuffer
 
 from common.errors import PeerError
 from common.milter import (
-    ALL_ACTIONS,
     PACKET_LIMIT,
-    STAGES,
-    STEPS,
-    Action,
-    Change,
-    Event,
     Offer,
     Packets,
-    Step,
     decode_address,
     decode_number,
     decode_texts,
@@ -34,6 +27,7 @@ from common.milter import (
     encode_macros,
     encode_texts,
 )
+from common.milter_terms import ALL_ACTIONS, STAGES, STEPS, Action, Change, Event, Step
 from tests.splits import splits
 
 TEXT = st.binary(max_size=40).map(lambda data: data.replace(b"\0", b""))

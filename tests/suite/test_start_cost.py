@@ -55,7 +55,8 @@ def ratio(start: Callable[[], float]) -> float:
     """Return the usual cost, in that of the reference."""
     start()  # compiles what was never compiled
     both = [(start(), reference()) for _ in range(STARTS)]
-    ours, theirs = (statistics.median(costs) for costs in zip(*both, strict=True))
+    ours = statistics.median(cost for cost, _ in both)
+    theirs = statistics.median(cost for _, cost in both)
     print(f"{ours:.1f} ms, reference {theirs:.1f} ms: {ours / theirs:.2f}")
     return ours / theirs
 

@@ -12,7 +12,8 @@ from cleanup.draft import Draft, Spool
 from cleanup.edits import Edits
 from cleanup.message import Message
 from common.errors import PeerError
-from common.milter import NUMBER, STEPS, Change, Event, Offer, Packets
+from common.milter import NUMBER, Offer, Packets
+from common.milter_terms import STEPS, Change, Event
 from common.record import RecordType, encode
 from tests.cleanup.stream import ENVELOPE, SIZE_RECORD, Host, message, options, parse
 from tests.common.journal import Journal
