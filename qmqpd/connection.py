@@ -9,13 +9,10 @@ SEE ALSO
     spec/qmqp.md, sections 2 and 4
 """
 
-import enum
-import math
 import select
 import socket
 import time
 from socket import SocketType
-from typing import NamedTuple
 
 from common import cleanup_client, netstring
 from common.cleanup_client import CONNECT_RETRY, Delivery
@@ -34,33 +31,12 @@ from qmqpd.session import (
     Trouble,
     whole_packet,
 )
+from qmqpd.step import ELSEWHERE, Step, Wait
 from qmqpd.verp import delimiters_trouble
 
 READ_SIZE = 64 * 1024
 TURN_LIMIT = 1024 * 1024  # bytes read from one client before others get their turn
 NO_QUEUE_ID = "NOQUEUE"
-
-
-class Step(enum.IntEnum):
-    """What the connection is waiting for, in order."""
-
-    NAME = 0  # of the client
-    PACKET = 1
-    CLEANUP = 2
-    PAUSE = 3  # before a negative reply
-    REPLY = 4  # to be taken by the client
-    DONE = 5
-
-
-class Wait(NamedTuple):
-    """When to call advance() again: an event on a descriptor (-1: none), or the deadline."""
-
-    descriptor: int
-    events: int
-    deadline: float  # monotonic
-
-
-ELSEWHERE = Wait(-1, 0, math.inf)  # the links see to it
 
 
 class Connection:

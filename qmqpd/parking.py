@@ -15,7 +15,8 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import count
 
-from qmqpd.connection import ELSEWHERE, Connection, Step, Wait
+from qmqpd.connection import Connection
+from qmqpd.step import ELSEWHERE, Step, Wait
 
 UNSERVED = (Step.NAME, Step.PACKET)  # of these clients we have no message yet
 SPARE_ENTRIES = 1000  # entries of finished connections that may lie about

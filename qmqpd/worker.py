@@ -26,9 +26,10 @@ from common.client import Client
 from common.signals import set_action
 from common.sockets import EXHAUSTED, accept, family_of
 from qmqpd.capacity import Capacity, Excess
-from qmqpd.connection import Connection, Wait
+from qmqpd.connection import Connection
 from qmqpd.parking import Parking
 from qmqpd.service import Service
+from qmqpd.step import Wait
 
 ACCEPT_PAUSE = 1.0  # seconds without accepting when the system is out of descriptors or memory
 EXPIRE_LIMIT = 100  # clients in one turn: those that come at one time may expire at one time

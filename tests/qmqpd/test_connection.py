@@ -19,7 +19,8 @@ from common.client import Client
 from common.netstring import encode
 from common.status import Status
 from qmqpd import connection as connection_module
-from qmqpd.connection import ELSEWHERE, Connection, Step, Wait
+from qmqpd.connection import Connection
+from qmqpd.step import ELSEWHERE, Step, Wait
 from tests.common.fake_cleanup import NATIVE, QUEUE_ID, Conversation, FakeCleanup
 from tests.common.journal import Journal
 from tests.common.messages import answer

@@ -11,8 +11,9 @@ import pytest
 
 from common.client import Client
 from common.netstring import encode
-from qmqpd.connection import ELSEWHERE, Connection, Step, Wait
+from qmqpd.connection import Connection
 from qmqpd.parking import Parking
+from qmqpd.step import ELSEWHERE, Step, Wait
 from tests.common.journal import Journal
 from tests.qmqpd.service import make_service
 
