@@ -58,7 +58,7 @@ class Links(Generic[T]):
         self._connect_at = 0.0  # not before: cleanup's backlog was full
         self._arrived: deque[Passage[T]] = deque()
 
-    def __contains__(self, descriptor: int) -> bool:
+    def watches(self, descriptor: int) -> bool:
         """Tell whether advance() wants to hear of this descriptor."""
         return descriptor in self._links
 

@@ -122,9 +122,10 @@ class Connection:
         self._delivery = self._passage = None
         self._socket.close()
 
-    def hear(self, passage: "Passage[Connection]") -> Wait | None:
-        """Go on, knowing what became of the message; as advance()."""
-        self._learn(passage)
+    def hear(self) -> Wait | None:
+        """Go on, since the links know what became of the message; as advance()."""
+        if self._passage:
+            self._learn(self._passage)
         return self.advance()
 
     # The steps, in order.

@@ -83,7 +83,7 @@ class Worker:
         """Act on one event."""
         if listener := self._listeners.get(descriptor):
             self._accept(listener, self._families[descriptor])
-        elif descriptor in self._links:
+        elif self._links.watches(descriptor):
             self._links.advance(descriptor)
         elif connection := self._parking.watching(descriptor):
             self._go_on(connection, connection.advance)
@@ -143,12 +143,10 @@ class Worker:
             self._settle(silent, None)
         return True
 
-    def _go_on(
-        self, connection: Connection, go_on: Callable[..., Wait | None], *args: object
-    ) -> None:
+    def _go_on(self, connection: Connection, go_on: Callable[[], Wait | None]) -> None:
         """Let a client go on, by a method of its connection; without memory it must come back."""
         try:
-            wait = go_on(*args)
+            wait = go_on()
         except MemoryError:
             pass  # from here on nothing holds what was made up to there
         else:
@@ -178,7 +176,7 @@ class Worker:
     def _pass_on(self) -> None:
         """Tell clients what became of their messages."""
         for passage in self._links.arrivals():
-            self._go_on(passage.owner, passage.owner.hear, passage)
+            self._go_on(passage.owner, passage.owner.hear)
 
     def _check_time(self) -> None:
         """Act on what did not happen in time."""
