@@ -30,7 +30,8 @@ class Client(NamedTuple):
         if family not in INTERNET or not isinstance(peer, tuple):
             return cls(socket.AF_UNSPEC, LOCAL_ADDRESS, 0, LOCAL_NAME)
         if family == socket.AF_INET:
-            return cls(family, peer[0], peer[1])
+            # As cls(...), whose way leads out of the interpreter and back.
+            return tuple.__new__(cls, (family, peer[0], peer[1], UNKNOWN))
         host = peer[0].partition("%")[0]
         mapped = host.removeprefix(MAPPED)
         if mapped != host and "." in mapped:
@@ -39,7 +40,8 @@ class Client(NamedTuple):
 
     def named(self, name: str) -> "Client":
         """Return the client with the name that was found for it."""
-        return Client(self.family, self.address, self.port, name)
+        family, address, port, _ = self
+        return tuple.__new__(Client, (family, address, port, name))
 
     @property
     def header_address(self) -> str:
