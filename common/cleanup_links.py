@@ -106,6 +106,15 @@ class Links(Generic[T]):
         if self._queue:
             self._empty_queue(time.monotonic())
 
+    def take_up(self, connection: SocketType) -> None:
+        """Use this connection to a cleanup too, from now on.
+
+        Raises:
+            OSError: there is no room to watch it.
+        """
+        self._epoll.register(connection, select.EPOLLIN)
+        self._links[connection.fileno()] = Link(connection)
+
     def arrivals(self) -> Iterator[Passage[T]]:
         """Yield the messages that are answered, or lost, each once."""
         arrived = self._arrived
@@ -210,7 +219,7 @@ class Links(Generic[T]):
         connection = SocketType(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
             connection.connect(self._path)
-            self._epoll.register(connection, select.EPOLLIN)
+            self.take_up(connection)
         except BlockingIOError:  # cleanup's backlog is full
             connection.close()
             self._connect_at = now + CONNECT_RETRY
@@ -218,7 +227,6 @@ class Links(Generic[T]):
         except OSError:
             connection.close()
             raise
-        self._links[connection.fileno()] = Link(connection)
         self._empty_queue(now)
 
     def _drop(self, link: Link[T]) -> None:

@@ -98,7 +98,7 @@ class Stamp:
     inode: int = 0
 
     @classmethod
-    def of(cls, path: Path) -> "Stamp":
+    def of(cls, path: Path | str) -> "Stamp":
         """Return the file's stamp, an empty one if it cannot be looked at."""
         try:
             found = os.stat(path)

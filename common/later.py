@@ -6,12 +6,14 @@ DESCRIPTION
     and the compiler tools that it brings take a tenth of the time in which a
     program of ours starts. So do logging, of which setproctitle wants a logger
     that it does not use, what it brings for tracebacks, and urllib, of which
-    pathlib wants a function for Path.as_uri(). A program puts a Later in their
-    place first of all.
+    pathlib wants a function for Path.as_uri(), and shutil, of which argparse wants
+    the width of the terminal. A program puts a Later in their place first of all.
 """
 
 import importlib
+import os
 import sys
+from contextlib import suppress
 from types import ModuleType
 
 
@@ -34,7 +36,8 @@ def lighten() -> None:
     A master is forked for its workers: besides time it saves them memory to copy, and what
     threading and logging would do after each fork.
     """
-    postpone("inspect", "traceback")
+    postpone("inspect", "traceback", "shutil")
+    sys.modules["shutil"].__dict__.setdefault("get_terminal_size", terminal_size)
     import_setproctitle()
     import_pathlib()
 
@@ -43,6 +46,19 @@ def postpone(*names: str) -> None:
     """Let modules be imported when they are needed, those that have not been yet."""
     for name in names:
         sys.modules.setdefault(name, Later(name))
+
+
+def terminal_size(fallback: tuple[int, int] = (80, 24)) -> os.terminal_size:
+    """Return what shutil's function of that name does, without four libraries that compress.
+
+    Each parser of arguments asks for it, and each fork would carry them along.
+    """
+    columns, lines = fallback
+    with suppress(OSError, ValueError):
+        columns, lines = os.get_terminal_size(1)
+    with suppress(ValueError):
+        columns = int(os.environ.get("COLUMNS", "")) or columns
+    return os.terminal_size((columns, lines))
 
 
 def import_setproctitle() -> None:

@@ -17,7 +17,7 @@ SEE ALSO
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, NoReturn
 
 from common.child import LISTEN_FD, Child, arrange
@@ -130,6 +130,11 @@ class Nursery:
             if log:
                 log.finish()
             os._exit(status)
+
+    def forget_all_but(self, plans: Iterable[Plan]) -> None:
+        """Keep nothing ready for services that are no more."""
+        for gone in self._ready.keys() - {one.service.origin for one in plans}:
+            del self._ready[gone]
 
     def _ready_for(self, plan: NativePlan) -> Child:
         """Return what processes of a plan are started with."""

@@ -274,6 +274,7 @@ class Supervisor:
         # 2. Services that are gone.
         for key in self.pools.keys() - self.configuration.plans.keys():
             self._dismiss(key)
+        self.nursery.forget_all_but(self.configuration.plans.values())
         self.close_needless()
 
     def _run_plans(self, *, lift_throttles: bool = True) -> None:

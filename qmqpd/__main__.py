@@ -5,6 +5,7 @@ SEE ALSO
     spec/qmqp.md
 """
 
+from collections.abc import Container
 from typing import NamedTuple
 
 from common.child import Child
@@ -17,6 +18,7 @@ from qmqpd import rehearsal
 from qmqpd.access import Access, Lists
 from qmqpd.capacity import allow_descriptors, descriptors_of
 from qmqpd.experience import Experience
+from qmqpd.local_names import LocalNames
 from qmqpd.names import Resolver
 from qmqpd.service import Rules, Service
 from qmqpd.worker import Worker
@@ -31,12 +33,13 @@ class Prepared(NamedTuple):
 
     rules: Rules
     lists: Lists | None
+    local: Container[str]  # addresses whose names are at hand
 
 
 def prepare(params: QmqpdParams) -> Prepared:
     """Make what all processes need, in master."""
     import_types((*params.qmqpd_authorized_clients, *params.debug_peer_list))
-    return Prepared(Rules.of(params), Lists.shared(params))
+    return Prepared(Rules.of(params), Lists.shared(params), LocalNames())
 
 
 def needs(prepared: Prepared) -> Needs:
@@ -52,11 +55,11 @@ def rehearse(prepared: Prepared, main_cf: MainCf) -> None:
 
 def serve(child: Child) -> None:
     """Serve clients until it is time to leave."""
-    rules, lists = child.prepared
+    rules, lists, local = child.prepared
     params = rules.params
     allow_descriptors(params.qmqpd_worker_connection_limit)
     access = Access(params, child.main_cf, child.log, lists)
-    resolver = Resolver(child.log, access.permits_address, EXPERIENCE)
+    resolver = Resolver(child.log, access.permits_address, EXPERIENCE, local=local)
     confine(child, params, needs_of_tables())
     service = Service(rules, child.log, access, resolver, verbosity=int(child.verbose))
     Worker(child, service).run()

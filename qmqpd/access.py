@@ -35,9 +35,10 @@ class Lists(NamedTuple):
         )
 
     @classmethod
-    def of_nobody(cls) -> "Lists":
-        """Return lists without any client."""
-        return cls(*(HostList("", (), Options(Nobody())) for _ in cls._fields))
+    def of_network(cls, network: str) -> "Lists":
+        """Return lists by which a network may submit mail, and nobody is logged verbosely."""
+        options = Options(Nobody())
+        return cls(HostList("", (network,), options), HostList("", (), options))
 
     @classmethod
     def shared(cls, params: QmqpdParams) -> "Lists | None":

@@ -22,7 +22,7 @@ import os
 import socket
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -92,9 +92,17 @@ class Lookups:
     Each is started for an address and goes on with others of its lane. One that
     does not come to an end is written off: the system's resolver waits for
     ever for the end of an answer by TCP.
+
+    look_up, start: how that is done, and how a function is started in a thread.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        look_up: Callable[[str], Answer] = verified_name,
+        start: Callable[..., object] = _thread.start_new_thread,
+    ) -> None:
+        self._look_up = look_up
+        self._start = start
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._lock = _thread.allocate_lock()
         # In the order of arrival; a dictionary, since any of them may be dropped.
@@ -116,7 +124,7 @@ class Lookups:
         if lookup is None:
             return
         try:
-            _thread.start_new_thread(self._work, (lookup,))
+            self._start(self._work, (lookup,))
         except RuntimeError as error:  # the system has no thread for us now
             trouble = f"looking up {lookup.address}: {error}"
             self._finish(lookup, Answer(lookup.address, UNKNOWN, trouble))
@@ -142,7 +150,7 @@ class Lookups:
         lookup: Lookup | None = first
         while lookup:
             try:
-                answer = verified_name(lookup.address)
+                answer = self._look_up(lookup.address)
             except Exception as error:  # whatever it is, the next client needs an answer
                 trouble = f"looking up {lookup.address}: {type(error).__name__}: {error}"
                 answer = Answer(lookup.address, UNKNOWN, trouble)

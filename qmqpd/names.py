@@ -11,12 +11,12 @@ SEE ALSO
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 from common.client import UNKNOWN
 from common.log import Log
 from qmqpd.experience import Experience
-from qmqpd.lookups import Lane, Lookups
+from qmqpd.lookups import Answer, Lane, Lookups, verified_name
 
 FOUND_SECONDS, FAILED_SECONDS = 60.0, 10.0
 SLOW_SECONDS = 1.0  # a lookup that brought nothing for so long will bring nothing
@@ -28,16 +28,23 @@ class Resolver:
     """Client names: a cache, and lookups behind it.
 
     permitted tells what the list of clients says of an address alone: yes,
-    no, or None if that depends on the name.
+    no, or None if that depends on the name. local: addresses whose names are
+    there without any delay; nobody waits for those.
     """
 
     def __init__(
-        self, log: Log, permitted: Callable[[str], bool | None], experience: Experience
+        self,
+        log: Log,
+        permitted: Callable[[str], bool | None],
+        experience: Experience,
+        lookups: Lookups | None = None,
+        local: Container[str] = (),
     ) -> None:
         self._log = log
         self._permitted = permitted
         self._experience = experience
-        self._lookups = Lookups()
+        self._lookups = lookups or Lookups()
+        self._local = local
         self._cache: dict[str, tuple[str, float]] = {}
         self._meanwhile: dict[str, str | None] = {}  # what to say of those that are looked up
 
@@ -52,6 +59,8 @@ class Resolver:
         if known and known[1] > now:
             return known[0]
         if address not in self._meanwhile:
+            if address in self._local:
+                return self._learn(verified_name(address), now)
             silent_until = self._experience.silent_until(address, now)
             if now < silent_until:
                 return UNKNOWN
@@ -76,15 +85,19 @@ class Resolver:
             address = answer.address
             answered.append(address)
             del self._meanwhile[address]
-            found = answer.name != UNKNOWN
-            self._cache[address] = answer.name, now + (FOUND_SECONDS if found else FAILED_SECONDS)
-            if found:
+            if self._learn(answer, now) != UNKNOWN:
                 self._experience.note_found(address, now)
             elif seconds >= SLOW_SECONDS:
                 self._experience.note_silence(address, now)
-            if answer.warning:
-                self._log.warning(answer.warning)
         return answered
+
+    def _learn(self, answer: Answer, now: float) -> str:
+        """Take an answer into the cache, log what was wrong; return the name."""
+        seconds = FOUND_SECONDS if answer.name != UNKNOWN else FAILED_SECONDS
+        self._cache[answer.address] = answer.name, now + seconds
+        if answer.warning:
+            self._log.warning(answer.warning)
+        return answer.name
 
     def _ask(self, address: str, now: float, *, was_silent: bool) -> None:
         """Have an address looked up."""

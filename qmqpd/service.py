@@ -62,7 +62,7 @@ class Service:
         self.resolver = resolver
         self.verbosity = verbosity
         self._names = NameFiles()
-        self._look_at = 0.0
+        self._look_at = time.monotonic() + LOOK_SECONDS
 
     def outdated(self) -> bool:
         """Tell whether the next client is for a process that starts afresh, and log why."""

@@ -51,7 +51,7 @@ class Worker:
         self._listeners = {fd: socket.socket(fileno=fd) for fd in child.listeners}
         self._families = {fd: family_of(one) for fd, one in self._listeners.items()}
         self._capacity = Capacity.of(service.params)
-        self._signals = open_signals()
+        self._signals = -1  # readable on SIGTERM
         self._accepting = False
         self._resume_at: float | None = None  # accept again, after the system was exhausted
         self._leave_at: float | None = None  # draining, until then
@@ -61,23 +61,35 @@ class Worker:
         self._stalled = False  # it does
         self._due = 0.0  # when something has to be done without any event
         self._reported = AVAILABLE
+        self._epoll.register(service.resolver.fileno(), select.EPOLLIN)
 
     def run(self) -> None:
         """Serve until it is time to leave."""
-        for descriptor in (STATUS_FD, self.service.resolver.fileno(), self._signals):
-            self._epoll.register(descriptor, select.EPOLLIN)
+        self._signals = open_signals()
+        self._epoll.register(STATUS_FD, select.EPOLLIN)
+        self._epoll.register(self._signals, select.EPOLLIN)
         self._check_time()
         self._set_accepting(True)
         if self.child.one_shot:
             only = socket.socket(fileno=LISTEN_FD)
-            self._take(only, Client.of(only.family, only.getpeername()))
-        while not self._done():
-            for descriptor, _ in self._epoll.poll(self._timeout()):
-                self._handle(descriptor)
-            if time.monotonic() >= self._due:
-                self._check_time()
-            self._pass_on()
-            self._report()
+            self.take(only, Client.of(only.family, only.getpeername()))
+        while not self.done():
+            self.turn()
+
+    def turn(self) -> None:
+        """Wait until something happens, and do what has to be done then."""
+        for descriptor, _ in self._epoll.poll(self._timeout()):
+            self._handle(descriptor)
+        if time.monotonic() >= self._due:
+            self._check_time()
+        self._pass_on()
+        self._report()
+
+    def take(self, accepted: socket.SocketType, client: Client) -> None:
+        """Begin to serve a client."""
+        connection = Connection(self.service, accepted, client)
+        if self._make_room(connection):
+            self._go_on(connection, connection.advance)
 
     def _handle(self, descriptor: int) -> None:
         """Act on one event."""
@@ -111,7 +123,7 @@ class Worker:
             self._resume_at = time.monotonic() + ACCEPT_PAUSE
             self._set_accepting(False)
             return
-        self._take(accepted, Client.of(family, peer))
+        self.take(accepted, Client.of(family, peer))
         if len(self._parking.connections) >= CROWDED:
             self._step_back(listener)
 
@@ -123,11 +135,6 @@ class Worker:
         """
         self._epoll.unregister(listener)
         self._epoll.register(listener, select.EPOLLIN | select.EPOLLEXCLUSIVE)
-
-    def _take(self, accepted: socket.SocketType, client: Client) -> None:
-        connection = Connection(self.service, accepted, client)
-        if self._make_room(connection):
-            self._go_on(connection, connection.advance)
 
     def _make_room(self, connection: Connection) -> bool:
         """Dismiss silent clients as far as needed; tell whether the new one may stay."""
@@ -225,7 +232,8 @@ class Worker:
             else:
                 self._epoll.unregister(listener)
 
-    def _done(self) -> bool:
+    def done(self) -> bool:
+        """Tell whether it is time to leave."""
         used_up = self.finished >= self.params.max_use
         if self._parking.connections:
             if used_up:

@@ -76,7 +76,25 @@ assert urllib.parse.quote("a b") == "a%20b"
 """
 
 
-@pytest.mark.parametrize("text", [TITLED, PATHS])
+WIDTHS = """\
+import os, sys
+sys.path += {path!r}
+from common.later import Later, lighten
+lighten()
+import argparse, shutil
+assert type(shutil) is Later
+for columns in ("", "0", "nonsense", "72"):
+    os.environ["COLUMNS"] = columns
+    width = argparse.HelpFormatter("x")._width
+    assert type(sys.modules["shutil"]) is Later
+    assert shutil.which("sh")
+    assert type(sys.modules["shutil"]) is not Later
+    assert argparse.HelpFormatter("x")._width == width
+    sys.modules["shutil"] = shutil
+"""
+
+
+@pytest.mark.parametrize("text", [TITLED, PATHS, WIDTHS])
 def test_a_module_comes_without_what_it_hardly_needs_and_others_get_that_whole(text: str) -> None:
     command = [sys.executable, "-IS", "-c", text.format(path=[str(ROOT), *sys.path])]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -88,7 +106,10 @@ import sys
 sys.path[:0] = {path!r}
 import commands.__main__, commands.start, daemon
 import cleanup.__main__, postlogd.__main__, qmqpd.__main__
-print(*sorted({heavy} & sys.modules.keys()))
+commands.__main__.global_options(["start"])
+from common.later import Later
+imported = [name for name, module in sys.modules.items() if type(module) is not Later]
+print(*sorted({heavy} & set(imported)))
 """
 # What has something to do in every child, or what a master would only carry along.
 HEAVY = {

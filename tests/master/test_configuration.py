@@ -12,6 +12,7 @@ from common import config
 from common.errors import ConfigError
 from common.params import ChildParams
 from master import changes
+from master.children import Nursery
 from master.configuration import Configuration
 from master.endpoints import Names
 from master.plan import NativePlan, Plan
@@ -464,3 +465,12 @@ def test_loading_leaves_no_descriptor_behind(files: Files) -> None:
     before = os.listdir("/proc/self/fd")
     files.load()
     assert os.listdir("/proc/self/fd") == before
+
+
+def test_what_is_ready_for_a_service_goes_with_it(files: Files) -> None:
+    plans = files.load().plans
+    nursery = Nursery(None, verbose=False)
+    ready = {key: nursery._ready_for(native(plan)) for key, plan in plans.items()}
+    nursery.forget_all_but([plans[ECHO]])
+    found = {key: nursery._ready_for(native(plan)) for key, plan in plans.items()}
+    assert [key for key in plans if found[key] is ready[key]] == [ECHO]

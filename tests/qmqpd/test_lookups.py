@@ -1,6 +1,5 @@
 """Promises of qmqpd.lookups, with a name service that the test plays."""
 
-import _thread
 import os
 import select
 import socket
@@ -318,7 +317,7 @@ def test_a_system_without_threads_is_reported_and_others_follow(
         raise RuntimeError("can't start new thread")
 
     with monkeypatch.context() as now:
-        now.setattr(_thread, "start_new_thread", refuse)
+        now.setattr(asked, "_start", refuse)
         for number in range(2 * THREADS[Lane.STRANGER]):
             asked.ask(f"10.0.0.{number}", Lane.STRANGER)
         found = answers(asked, 2 * THREADS[Lane.STRANGER])

@@ -106,6 +106,24 @@ def test_a_name_is_there_once_it_was_looked_up(world: World) -> None:
     assert len(world.lookups.asked) == 1
 
 
+def test_a_name_that_is_at_hand_is_there_at_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def verified_name(address: str) -> Answer:
+        asked.append(address)
+        return Answer(address, "mail.example.test", "of its own")
+
+    monkeypatch.setattr(names, "verified_name", verified_name)
+    world.resolver._local = {ADDRESS}
+    assert [world.resolver.name_of(ADDRESS) for _ in "ab"] == ["mail.example.test"] * 2
+    assert asked == [ADDRESS]
+    assert world.journal.warnings() == ["warning: of its own"]
+    assert world.resolver.name_of("192.0.2.99") is None
+    assert [address for address, _ in world.lookups.asked] == ["192.0.2.99"]
+
+
 def test_a_warning_is_logged_when_the_answer_is_taken(world: World) -> None:
     world.resolver.name_of(ADDRESS)
     world.answer(warning="hostname a does not resolve to address b")

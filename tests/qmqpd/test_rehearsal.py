@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from common.params import QmqpdParams
 from qmqpd import __main__ as daemon
 from qmqpd import rehearsal
+from qmqpd.connection import Connection
 from tests.common.settings import load, main_cf
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,9 +22,14 @@ WARM = """\
 import dis, sys
 sys.path[:0] = {path!r}
 from qmqpd import __main__ as daemon
+from common.cleanup_link import Link
+from common.cleanup_links import Links
 from qmqpd.connection import Connection
 from qmqpd.handover import Parcel
+from qmqpd.names import Resolver
+from qmqpd.parking import Parking
 from qmqpd.session import whole_packet
+from qmqpd.worker import Worker
 from tests.common.settings import load, main_cf
 
 def warm(function):
@@ -31,7 +38,8 @@ def warm(function):
 
 def warmth():
     hot = Connection.advance, Connection._begin, Connection._send_reply, Parcel.frame, whole_packet
-    return [warm(one) > 2 for one in hot]
+    loop = Worker.turn, Worker.take, Parking.put, Links.send, Link.receive, Resolver.name_of
+    return [warm(one) > 2 for one in (*hot, *loop)]
 
 before = warmth()
 daemon.rehearse(daemon.prepare(load(daemon.PARAMS)), main_cf())
@@ -45,6 +53,13 @@ def test_what_each_client_takes_is_warm_afterwards() -> None:
     assert done.stdout == "False True\n"
 
 
+def belongings() -> object:
+    """Return what this process has open, its threads, and what it does about signals and time."""
+    files, threads = os.listdir("/proc/self/fd"), os.listdir("/proc/self/task")
+    handlers = [signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGALRM)]
+    return files, threads, handlers, signal.getitimer(signal.ITIMER_REAL)
+
+
 @pytest.mark.parametrize(
     "settings",
     [
@@ -52,24 +67,40 @@ def test_what_each_client_takes_is_warm_afterwards() -> None:
         {"qmqpd_error_delay": "5s"},
         {"qmqpd_error_delay": "0s", "soft_bounce": "yes"},
         {"qmqpd_authorized_clients": "static:all", "message_size_limit": "100"},
-        {"debug_peer_list": "127.0.0.1", "debug_peer_level": "2"},
+        {"debug_peer_list": "192.0.2.1", "debug_peer_level": "2"},
+        {"native_submission": "no", "max_use": "1", "qmqpd_client_connection_limit": "1"},
+        {"qmqpd_worker_connection_limit": "1", "qmqpd_timeout": "1s", "daemon_timeout": "1s"},
     ],
 )
-def test_nothing_of_it_stays_whatever_the_parameters(settings: dict[str, str]) -> None:
+def test_whatever_the_parameters_each_client_hears_and_nothing_of_it_stays(
+    settings: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = []
+
+    def announce(self: Connection, queue_id: str) -> None:
+        heard.append(queue_id)
+
+    monkeypatch.setattr(Connection, "_announce", announce)
     prepared = daemon.prepare(load(QmqpdParams, **settings))
     rehearsal.rehearse(prepared.rules, main_cf(**settings))  # what is opened once, and kept
-    before = os.listdir("/proc/self/fd"), os.listdir("/proc/self/task")
+    before = belongings()
     rehearsal.rehearse(prepared.rules, main_cf(**settings))
-    assert (os.listdir("/proc/self/fd"), os.listdir("/proc/self/task")) == before
+    assert belongings() == before
+    assert len(heard) == 2 * rehearsal.TIMES
 
 
-def test_where_there_is_no_room_for_it_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "trouble", [OSError(errno.EMFILE, os.strerror(errno.EMFILE)), MemoryError()]
+)
+def test_where_there_is_no_room_for_it_nothing_happens(
+    trouble: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
     prepared = daemon.prepare(load(QmqpdParams))
     rehearsal.rehearse(prepared.rules, main_cf())
     before = os.listdir("/proc/self/fd")
 
     def refuse() -> None:
-        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        raise trouble
 
     monkeypatch.setattr("socket.socketpair", refuse)
     rehearsal.rehearse(prepared.rules, main_cf())

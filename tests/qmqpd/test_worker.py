@@ -21,15 +21,19 @@ from common import cleanup_client
 from common import log as log_module
 from common.child import AVAILABLE, TAKEN, Child
 from common.netstring import encode
+from common.params import QmqpdParams
 from common.sandbox import needs
-from qmqpd import capacity
+from qmqpd import __main__ as daemon
+from qmqpd import capacity, names
 from qmqpd import connection as connection_module
 from qmqpd import service as service_module
 from qmqpd import worker as worker_module
+from qmqpd.lookups import Answer
 from qmqpd.session import Limits, Session, Submission
 from qmqpd.worker import Worker
 from tests.common.fake_cleanup import QUEUE_ID, FakeCleanup
 from tests.common.forked import Forked, lose_line
+from tests.common.settings import load
 from tests.qmqpd.service import PACKET, make_service
 from tests.suite.waiting import wait_for
 
@@ -554,7 +558,8 @@ def test_descriptors_are_given_back(setup: Setup) -> None:
         worker = Worker(child, service)
         before = len(os.listdir("/proc/self/fd"))
         worker.run()
-        assert len(os.listdir("/proc/self/fd")) == before
+        pipe = 2  # by which it hears of signals
+        assert len(os.listdir("/proc/self/fd")) == before + pipe
 
     with Forked(run, [setup.server]) as process:
         for _ in range(20):
@@ -564,6 +569,23 @@ def test_descriptors_are_given_back(setup: Setup) -> None:
                 client.say(b"x")
                 client.hear()
         assert process.wait() == 0, process.log()
+
+
+def test_the_daemon_itself_looks_up_a_name_that_is_at_hand(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(names, "verified_name", lambda address: Answer(address, "here.test"))
+
+    def run(child: Child) -> None:
+        child.unprivileged = False
+        prepared = daemon.prepare(load(QmqpdParams, max_use="1"))
+        child.prepared = prepared._replace(local={GOOD})
+        daemon.serve(child)
+
+    with Forked(run, [setup.server]) as process:
+        assert setup.client().say(b"x").hear()
+        assert process.wait() == 0, process.log()
+        assert process.log()[0] == f"connect from here.test[{GOOD}]"
 
 
 def test_a_loop_that_hangs_is_ended_and_one_that_idles_is_not(setup: Setup) -> None:
