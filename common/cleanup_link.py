@@ -32,6 +32,7 @@ from common.queue_id import is_valid
 from common.status import Status
 
 READ_SIZE = 4096
+PIECES = 16  # of a frame that are sent at a time: more than a socket takes
 STALL = 0.02  # seconds without an answer in which a process is not called busy
 OUTSTANDING = struct.Struct("i")
 
@@ -61,8 +62,7 @@ class Link(Generic[T]):
         self.unsent: deque[Passage[T]] = deque()  # of these the last, the first perhaps in part
         self.progress = 0.0  # when it last went on, or began to have something to do
         self.attended = False  # somebody at the other end has read something since it was idle
-        self._pieces: Iterator[bytes] | None = None  # of the first unsent one's frame, from...
-        self._piece = memoryview(b"")  # ...behind this rest of one
+        self._pieces: list[bytes | memoryview] = []  # what is left of the first unsent one's frame
         self._sent = 0  # bytes, since it was idle
         self._credit = 1  # of the other end we know nothing yet
         self.is_full = False  # flush() has to wait
@@ -94,11 +94,18 @@ class Link(Generic[T]):
     def flush(self) -> list[Passage[T]]:
         """Send as much as cleanup takes now; return the messages that it will not have."""
         self.is_full = False
+        unsent = self.unsent
         try:
-            while self._piece or self._next_piece():
-                sent = self.connection.send(self._piece, socket.MSG_DONTWAIT)
-                self._piece = self._piece[sent:]
+            while unsent:
+                pieces = self._pieces = self._pieces or list(unsent[0].parcel.frame())
+                sent = self.connection.sendmsg(pieces[:PIECES], (), socket.MSG_DONTWAIT)
                 self._sent += sent
+                while pieces and sent >= len(pieces[0]):
+                    sent -= len(pieces.pop(0))
+                if pieces:
+                    pieces[0] = memoryview(pieces[0])[sent:]
+                else:
+                    unsent.popleft()
         except BlockingIOError:
             self.is_full, self.progress = True, time.monotonic()
         except (OSError, MemoryError) as error:  # what was sent before may be answered
@@ -116,7 +123,7 @@ class Link(Generic[T]):
         for passage in withdrawn:
             self.waiting.remove(passage)
         self.unsent.clear()
-        self._pieces, self._piece = None, memoryview(b"")
+        self._pieces = []
         return withdrawn
 
     def receive(self) -> Iterator[Passage[T]]:
@@ -125,13 +132,15 @@ class Link(Generic[T]):
         Raises:
             PeerError, OSError, MemoryError: there will be no more.
         """
-        with suppress(BlockingIOError):
+        try:
             data = self.connection.recv(READ_SIZE, socket.MSG_DONTWAIT)
-            if not data:
-                raise PeerError("lost connection")
-            self._received += data
-            self.progress = time.monotonic()
-        while found := frame.decode_verdict(self._received):
+        except BlockingIOError:
+            return
+        if not data:
+            raise PeerError("lost connection")
+        self._received += data
+        self.progress = time.monotonic()
+        while self._received and (found := frame.decode_verdict(self._received)):
             (status, queue_id, reason, credit), size = found
             if len(self.waiting) == len(self.unsent):
                 raise PeerError("unexpected answer to no frame")
@@ -153,18 +162,6 @@ class Link(Generic[T]):
     def left_unread(self, error: Exception) -> bool:
         """Tell whether a cleanup that has vanished never had the whole of what was sent last."""
         return self._is_open and isinstance(error, ConnectionResetError)
-
-    def _next_piece(self) -> bool:
-        """Take what is to be sent next; False if everything was."""
-        while self.unsent:
-            if self._pieces is None:
-                self._pieces = self.unsent[0].parcel.frame()
-            if (piece := next(self._pieces, None)) is not None:
-                self._piece = memoryview(piece)
-                return True
-            self.unsent.popleft()
-            self._pieces = None
-        return False
 
 
 def unread(connection: SocketType) -> int:

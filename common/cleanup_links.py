@@ -58,13 +58,16 @@ class Links(Generic[T]):
         self._connect_at = 0.0  # not before: cleanup's backlog was full
         self._arrived: deque[Passage[T]] = deque()
 
-    def __contains__(self, descriptor: int) -> bool:
+    def watches(self, descriptor: int) -> bool:
         """Tell whether advance() wants to hear of this descriptor."""
         return descriptor in self._links
 
     def __len__(self) -> int:
         """Return how many messages are on their way."""
-        return sum(len(one.waiting) for one in self._links.values()) + len(self._queue)
+        count = len(self._queue)
+        for link in self._links.values():
+            count += len(link.waiting)
+        return count
 
     def send(self, owner: T, parcel: Parcel) -> Passage[T] | None:
         """Send a message, None if there is no cleanup that takes frames.
@@ -114,8 +117,9 @@ class Links(Generic[T]):
 
     def arrivals(self) -> Iterator[Passage[T]]:
         """Yield the messages that are answered, or lost, each once."""
-        while self._arrived:
-            yield self._arrived.popleft()
+        arrived = self._arrived
+        while arrived:
+            yield arrived.popleft()
 
     def settle(self, passage: Passage[T]) -> bool:
         """Wait for an answer no longer; tell whether it had come.
@@ -196,14 +200,15 @@ class Links(Generic[T]):
         """Send what a link has to send, as far as cleanup takes it now."""
         was_full = link.is_full
         refused = link.flush()
-        if not link.is_of_use():
+        if refused and not link.is_of_use():
             self._drop(link)
         elif link.is_full is not was_full:
             events = select.EPOLLIN | select.EPOLLOUT if link.is_full else select.EPOLLIN
             self._epoll.modify(link.connection, events)
-        if refused and refused[0].failure:
-            self._arrived.append(refused.pop(0))
-        self._queue.extendleft(reversed(refused))  # cleanup leaves, as it may
+        if refused:  # cleanup leaves, as it may
+            if refused[0].failure:
+                self._arrived.append(refused.pop(0))
+            self._queue.extendleft(reversed(refused))
 
     def _open(self, now: float) -> None:
         """Open another link for what waits; where there is no room for it, later.

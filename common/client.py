@@ -11,6 +11,8 @@ UNKNOWN = "unknown"
 MAPPED = "::ffff:"  # an IPv4 address in the clothes of IPv6, as the kernel and libc write it
 LOCAL_NAME, LOCAL_ADDRESS = "localhost", "127.0.0.1"
 
+INTERNET = (socket.AF_INET, socket.AF_INET6)
+
 Address = tuple[str, int] | tuple[str, int, int, int] | str | bytes
 
 
@@ -25,8 +27,11 @@ class Client(NamedTuple):
     @classmethod
     def of(cls, family: int, peer: Address) -> "Client":
         """Return the client as accept() described it; one on a local socket is this host."""
-        if family not in (socket.AF_INET, socket.AF_INET6) or not isinstance(peer, tuple):
+        if family not in INTERNET or not isinstance(peer, tuple):
             return cls(socket.AF_UNSPEC, LOCAL_ADDRESS, 0, LOCAL_NAME)
+        if family == socket.AF_INET:
+            # As cls(...), whose way leads out of the interpreter and back.
+            return tuple.__new__(cls, (family, peer[0], peer[1], UNKNOWN))
         host = peer[0].partition("%")[0]
         mapped = host.removeprefix(MAPPED)
         if mapped != host and "." in mapped:
@@ -35,7 +40,8 @@ class Client(NamedTuple):
 
     def named(self, name: str) -> "Client":
         """Return the client with the name that was found for it."""
-        return Client(self.family, self.address, self.port, name)
+        family, address, port, _ = self
+        return tuple.__new__(Client, (family, address, port, name))
 
     @property
     def header_address(self) -> str:

@@ -31,19 +31,41 @@ REASON_LIMIT = 100_000  # bytes; more cannot be a reply to a client
 
 def encode(handover: Handover, content_size: int) -> bytes:
     """Return the frame up to where the content begins."""
-    client, recipients = handover.client, handover.recipients
-    facts = (
-        *(client.name.encode(), client.address.encode(), handover.by),
-        *(handover.content_filter, handover.delimiters, handover.sender),
+    options, arrival, client, port_logging, by, content_filter, sender, delimiters, recipients = (
+        handover
     )
-    sizes = [len(one) for one in recipients]
+    family, address, port, name = client
+    shown_name, shown_address = name.encode(), address.encode()
+    sizes = b"".join(map(SIZE.pack, map(len, recipients)))
+    together = b"".join(recipients)
     head = HEAD.pack(
-        *(MAGIC, handover.options, handover.arrival),
-        *(client.family, client.port, handover.port_logging),
-        *map(len, facts),
-        *(len(sizes), sum(sizes), content_size),
+        MAGIC,
+        options,
+        arrival,
+        family,
+        port,
+        port_logging,
+        len(shown_name),
+        len(shown_address),
+        len(by),
+        len(content_filter),
+        len(delimiters),
+        len(sender),
+        len(recipients),
+        len(together),
+        content_size,
     )
-    return b"".join((head, *facts, struct.pack(f"!{len(sizes)}I", *sizes), *recipients))
+    return b"%b%b%b%b%b%b%b%b%b" % (
+        head,
+        shown_name,
+        shown_address,
+        by,
+        content_filter,
+        delimiters,
+        sender,
+        sizes,
+        together,
+    )
 
 
 def facts_size(buffer: bytes | bytearray) -> int:

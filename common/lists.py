@@ -54,12 +54,8 @@ class MatchList(abc.ABC, Generic[Sought]):
 
     @property
     def constant(self) -> bool:
-        """Whether its answers stay as they are until changed() tells otherwise."""
+        """Whether its answers stay as they are for as long as no table has changed."""
         return all(table.constant for table in self.tables)
-
-    def changed(self) -> Table | None:
-        """Return a table whose source is no longer what was read."""
-        return next((table for table in self.tables if table.changed()), None)
 
     def _prepare(
         self, elements: Iterable[str], *, negated: bool, depth: int

@@ -107,7 +107,7 @@ class Log:
         self._dead_until = 0.0
         self._retry_at = 0.0
         self._second = -1
-        self._prefix = b""
+        self._head = b""
         self.renew()
 
     def share(self, outage: Outage, losses: Losses) -> None:
@@ -200,12 +200,10 @@ class Log:
 
     def retry(self) -> float:
         """Flush if it is time for that; return the monotonic moment to call again, or infinity."""
-        moment = self._retry()
-        return min(moment, self.copy._retry()) if self.copy else moment
+        moment = self._retry() if self._backlog or self._lost[0] else math.inf
+        return min(moment, self.copy.retry()) if self.copy else moment
 
     def _retry(self) -> float:
-        if not (self._backlog or self._lost[0]):
-            return math.inf
         now = time.monotonic()
         if now >= max(self._retry_at, self._shut_until()):
             if self._flush():
@@ -228,7 +226,8 @@ class Log:
         text = SEVERITY_WORDS[severity] + text
         if not text.isprintable():
             text = CONTROL.sub("?", text)
-        self._send(severity, (self._head() + text.encode("utf-8", "replace"))[:LINE_LIMIT])
+        head = self._head if int(time.time()) == self._second else self._new_head()
+        self._send(severity, (head + text.encode("utf-8", "replace"))[:LINE_LIMIT])
 
     def _send(self, severity: int, line: bytes) -> None:
         """Write a line, or keep or count it."""
@@ -282,7 +281,7 @@ class Log:
         if not (count := self.dropped):
             return True
         report = f"warning: log was unavailable: {count} lines lost"
-        if not self._deliver(WARNING, self._head() + report.encode(), 0.0):
+        if not self._deliver(WARNING, self._new_head() + report.encode(), 0.0):
             return False
         self.dropped -= count
         return True
@@ -308,21 +307,18 @@ class Log:
                 self._full_until[0] = self._dead_until = 0.0
                 return True
 
+    def _new_head(self) -> bytes:
+        """Return what stands before the text in this second, and keep it."""
+        self._second = int(time.time())
+        stamp = f"{timestamp(self._second)} {self.host} " if self.sink.wants_time else ""
+        self._head = f"{stamp}{self._label}".encode()
+        return self._head
+
     def _writable(self, seconds: float) -> bool:
         """Wait until the sink may take a line again."""
         poll = select.poll()
         poll.register(self.sink.fileno(), select.POLLOUT)
         return bool(poll.poll(seconds * 1000))
-
-    def _head(self) -> bytes:
-        """Return what stands before the text; made anew once a second."""
-        if not self.sink.wants_time:
-            return self._label.encode()
-        second = int(time.time())
-        if second != self._second:
-            self._second = second
-            self._prefix = f"{timestamp(second)} {self.host} {self._label}".encode()
-        return self._prefix
 
 
 def log_end(log: Log, error: BaseException, *, verbose: bool) -> None:

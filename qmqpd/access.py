@@ -48,6 +48,13 @@ class Lists(NamedTuple):
         return None
 
 
+class Standing(NamedTuple):
+    """What the lists say of a client."""
+
+    permitted: bool | None  # to submit mail; None: nobody can tell now
+    verbosity: int  # how much more than usual is logged of its sessions
+
+
 class Nobody:
     """Hears no complaint: there is none about lists in which nothing is opened."""
 
@@ -70,14 +77,16 @@ class Access:
         self._authorized, self._debugged = lists or Lists.of(
             params, Options.of(main_cf, self._complaints)
         )
+        self._tables = (*self._authorized.tables, *self._debugged.tables)
         self._debug_level = params.debug_peer_level
-        # Answers for clients that were seen, of lists that do not change within a process.
-        self._known: dict[tuple[int, str, str], bool] = {}
+        # Of clients that were seen, by name and address, if the lists are the same for all of a
+        # process.
+        self._known: dict[tuple[str, str], Standing] = {}
 
-    def permits(self, client: Client) -> bool | None:
-        """Tell whether the client may submit mail; None when nobody can tell now."""
-        self._complaints.release()
-        return self._contains(self._authorized, client)
+    def standing(self, client: Client) -> Standing:
+        """Return what the lists say of the client."""
+        host = client.name, client.address
+        return self._known.get(host) or self._ask(host)
 
     def permits_address(self, address: str) -> bool | None:
         """Tell whether clients of an address may submit mail, None if their names decide."""
@@ -89,33 +98,33 @@ class Access:
         finally:
             self._complaints.deaf = False
 
-    def verbosity(self, client: Client) -> int:
-        """Return how much more than usual is logged of the client's session."""
-        return self._debug_level if self._contains(self._debugged, client) else 0
-
     def outdated(self) -> bool:
         """Tell whether a table has changed since this process read it, and log that."""
-        table = self._authorized.changed() or self._debugged.changed()
-        if table is None:
-            return False
-        self._log.info(f"table {table.name} has changed -- restarting")
-        return True
+        for table in self._tables:
+            if table.changed():
+                self._log.info(f"table {table.name} has changed -- restarting")
+                return True
+        return False
 
-    def _contains(self, hosts: HostList, client: Client) -> bool | None:
-        key = (id(hosts), client.name, client.address)
-        known = self._known.get(key)
-        if known is not None:
-            return known
+    def _ask(self, host: tuple[str, str]) -> Standing:
+        """Ask the lists, and remember what they say if they will say the same again."""
+        self._complaints.release()
+        debugged = self._contains(self._debugged, host)
+        permitted = self._contains(self._authorized, host)
+        standing = Standing(permitted, self._debug_level if debugged else 0)
+        constant = self._authorized.constant and self._debugged.constant
+        if constant and None not in (debugged, permitted):
+            if len(self._known) >= KNOWN_LIMIT:
+                self._known.clear()
+            self._known[host] = standing
+        return standing
+
+    def _contains(self, hosts: HostList, host: tuple[str, str]) -> bool | None:
         try:
-            answer = hosts.contains(client.name, client.address)
+            return hosts.contains(*host)
         except TableError as error:
             self._log.warning(str(error))
             return None
-        if hosts.constant:
-            if len(self._known) >= KNOWN_LIMIT:
-                self._known.clear()
-            self._known[key] = answer
-        return answer
 
 
 def prepared(parameter: str, elements: Words, parents: Words, options: Options) -> HostList:

@@ -47,7 +47,7 @@ class Capacity(NamedTuple):
 
     def excess(self, parking: Parking) -> Excess | None:
         """Return what there is too much of, None if there is room for one more client."""
-        if len(parking) >= self.connections:
+        if len(parking.connections) >= self.connections:
             return Excess.CONNECTIONS
         return Excess.BYTES if parking.held_bytes > self.held_bytes else None
 

@@ -9,13 +9,10 @@ SEE ALSO
     spec/qmqp.md, sections 2 and 4
 """
 
-import enum
-import math
 import select
 import socket
 import time
 from socket import SocketType
-from typing import NamedTuple
 
 from common import cleanup_client, netstring
 from common.cleanup_client import CONNECT_RETRY, Delivery
@@ -34,33 +31,12 @@ from qmqpd.session import (
     Trouble,
     whole_packet,
 )
+from qmqpd.step import ELSEWHERE, Step, Wait
 from qmqpd.verp import delimiters_trouble
 
-READ_SIZE = 32 * 1024
+READ_SIZE = 64 * 1024
 TURN_LIMIT = 1024 * 1024  # bytes read from one client before others get their turn
 NO_QUEUE_ID = "NOQUEUE"
-
-
-class Step(enum.IntEnum):
-    """What the connection is waiting for, in order."""
-
-    NAME = 0  # of the client
-    PACKET = 1
-    CLEANUP = 2
-    PAUSE = 3  # before a negative reply
-    REPLY = 4  # to be taken by the client
-    DONE = 5
-
-
-class Wait(NamedTuple):
-    """When to call advance() again: an event on a descriptor (-1: none), or the deadline."""
-
-    descriptor: int
-    events: int
-    deadline: float  # monotonic
-
-
-ELSEWHERE = Wait(-1, 0, math.inf)  # the links see to it
 
 
 class Connection:
@@ -69,7 +45,7 @@ class Connection:
     # What is not set here in __init__ is the same for most connections.
     step: Step = Step.NAME
     queue_id: str = ""
-    _label: str = ""
+    label: str = ""  # the client as logs show it, once it has a name
     _session: Session | None = None
     _passage: "Passage[Connection] | None" = None  # to a cleanup of our own
     _delivery: Delivery | None = None  # to any other
@@ -84,13 +60,6 @@ class Connection:
         self.opened = time.monotonic()
         self.deadline = self.opened + service.params.qmqpd_name_timeout
         self._socket = accepted
-
-    @property
-    def label(self) -> str:
-        """The client as logs show it."""
-        return self._label or self.client.label(
-            with_port=self.service.params.qmqpd_client_port_logging
-        )
 
     @property
     def session(self) -> Session:
@@ -134,7 +103,8 @@ class Connection:
         if self._delivery and self._delivery.settle():
             self._report(self._delivery.status, self._delivery.reason)
         if not self._reply:
-            self.service.log.warning(f"{self.queue_id or NO_QUEUE_ID}: {self.label}: {reason}")
+            label = self.label or self._shown()
+            self.service.log.warning(f"{self.queue_id or NO_QUEUE_ID}: {label}: {reason}")
             self._reply = netstring.encode(f"ZError: {reason}, try again later".encode())
         self._send_reply()
         self.close()
@@ -152,9 +122,10 @@ class Connection:
         self._delivery = self._passage = None
         self._socket.close()
 
-    def hear(self, passage: "Passage[Connection]") -> Wait | None:
-        """Go on, knowing what became of the message; as advance()."""
-        self._learn(passage)
+    def hear(self) -> Wait | None:
+        """Go on, since the links know what became of the message; as advance()."""
+        if self._passage:
+            self._learn(self._passage)
         return self.advance()
 
     # The steps, in order.
@@ -234,18 +205,22 @@ class Connection:
 
     def _begin(self, name: str) -> None:
         """Let the client in, or not."""
-        self.client = self.client.named(name)
-        self._label = self.label
-        self.service.log.info(f"connect from {self.label}")
-        self._verbosity = self.service.verbosity + self.service.access.verbosity(self.client)
-        permitted = self.service.access.permits(self.client)
+        service = self.service
+        self.client = client = self.client.named(name)
+        self.label = self._shown()
+        service.log.info(f"connect from {self.label}")
+        permitted, verbosity = service.access.standing(client)
+        self._verbosity = service.verbosity + verbosity
         if self._verbosity:
             self._trace(1, f"authorized: {permitted}")
-        self._set_step(Step.PACKET, self.service.params.qmqpd_timeout)
+        self._set_step(Step.PACKET, service.params.qmqpd_timeout)
         if permitted is None:
             self._answer(Verdict.RETRY, b"Error: server configuration error")
         elif not permitted:
             self._refuse(f"Error: {self.label} is not authorized to use this service".encode())
+
+    def _shown(self) -> str:
+        return self.client.label(with_port=self.service.params.qmqpd_client_port_logging)
 
     def _submit(self, submission: Submission) -> None:
         """Begin to hand the message over."""
@@ -344,8 +319,9 @@ class Connection:
     def _set_step(self, step: Step, seconds: float) -> None:
         """Begin a step; no step outlasts the session's own limit."""
         self.step = step
+        deadline = time.monotonic() + seconds
         end_of_session = self.opened + self.service.params.daemon_timeout
-        self.deadline = min(time.monotonic() + seconds, end_of_session)
+        self.deadline = deadline if deadline < end_of_session else end_of_session
 
 
 def refusal_verdict(*, soft_bounce: bool) -> Verdict:

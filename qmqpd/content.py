@@ -14,13 +14,13 @@ MAILBOX_MARK = b"From "
 MAILBOX_LINE = re.compile(rb">*" + MAILBOX_MARK)
 MAILBOX_HEADER = b"X-Mailbox-Line: "
 BLANKS = (b" ", b"\t")
-SPECIAL = (*BLANKS, b">", b"F")  # how an opening begins that may need a change
+SPECIAL = (*BLANKS, b">", MAILBOX_MARK)  # how an opening begins that may need a change
 PIECE = 32 * 1024  # bytes
 
 
 def safe_opening(pieces: list[bytes]) -> list[bytes]:
     """Return the content, in pieces, with its special first lines changed."""
-    if not pieces or pieces[0][:1] not in SPECIAL:
+    if not pieces or (len(pieces[0]) >= len(MAILBOX_MARK) and not pieces[0].startswith(SPECIAL)):
         return pieces
     start = pieces[0].lstrip(b">")[: len(MAILBOX_MARK)]
     # A first piece that holds nothing but ">" may be the beginning of such a line.

@@ -13,10 +13,10 @@ import math
 import select
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import count
 
-from qmqpd.connection import Connection, Step, Wait
+from qmqpd.connection import Connection
+from qmqpd.step import ELSEWHERE, Step, Wait
 
 UNSERVED = (Step.NAME, Step.PACKET)  # of these clients we have no message yet
 SPARE_ENTRIES = 1000  # entries of finished connections that may lie about
@@ -26,10 +26,10 @@ NOTHING = Wait(-1, 0, 0.0)
 Line = dict[Connection, None]
 
 
-@dataclass(slots=True)
 class Place:
     """What is known of one connection."""
 
+    # These are the same for most.
     wait: Wait = NOTHING
     step: Step = Step.DONE  # at nothing yet
     held: int = 0  # bytes
@@ -40,11 +40,12 @@ class Parking:
     """Waiting connections."""
 
     def __init__(self, epoll: select.epoll) -> None:
+        self.connections: dict[Connection, Place] = {}  # all
         self.held_bytes = 0  # of packets that are not complete
         self.per_address: Counter[str] = Counter()
-        self.delivering: set[Connection] = set()  # cleanup has their messages
+        self.delivering: set[Connection] = set()  # cleanup has their messages, and of these...
+        self.conversing: set[Connection] = set()  # ...one has them that takes no frames
         self._epoll = epoll
-        self._places: dict[Connection, Place] = {}
         self._watched: dict[int, Connection] = {}
         self._nameless: dict[str, Line] = {}  # by address
         # Those that have sent no message yet, and of them those that have sent a part; the one
@@ -56,11 +57,8 @@ class Parking:
         self._entries: dict[int, Connection] = {}
         self._numbers = count()
 
-    def __len__(self) -> int:
-        return len(self._places)
-
     def __iter__(self) -> Iterator[Connection]:
-        return iter(list(self._places))
+        return iter(list(self.connections))
 
     def watching(self, descriptor: int) -> Connection | None:
         """Return the connection that this descriptor wakes."""
@@ -91,7 +89,7 @@ class Parking:
             connection = self._entries.pop(number, None)
             if connection is None:
                 continue  # it is over, or has an earlier entry
-            place = self._places[connection]
+            place = self.connections[connection]
             place.entry = None
             if place.wait.deadline > now:  # it was put off since
                 self._schedule(connection, place)
@@ -100,40 +98,51 @@ class Parking:
 
     def put(self, connection: Connection, wait: Wait) -> None:
         """Keep the connection until what it waits for happens."""
-        place = self._places.get(connection)
+        place = self.connections.get(connection)
         if place is None:
-            place = self._places[connection] = Place()
-            self.per_address[connection.client.address] += 1
+            place = self.connections[connection] = Place()
+            address = connection.client.address
+            self.per_address[address] = self.per_address.get(address, 0) + 1
         before, place.wait = place.wait, wait
         if wait.deadline < (place.entry[0] if place.entry else math.inf):
             self._schedule(connection, place)
-        self._watch(connection, before, wait)
+        if wait.descriptor != before.descriptor or wait.events != before.events:
+            self._watch(connection, before, wait)
         held = connection.held()
-        self.held_bytes += held - place.held
-        place.held = held
+        if held != place.held:
+            self.held_bytes += held - place.held
+            place.held = held
         step, earlier = connection.step, place.step
         if step is not earlier:
             place.step = step
-            self._leave(connection, earlier)
+            if earlier is not Step.DONE:
+                self._leave(connection, earlier)
             self._join(connection, step)
-        line_up(self._silent, connection, step in UNSERVED)
-        line_up(self._holding, connection, step in UNSERVED and held > 0)
+        if step is Step.CLEANUP and wait is not ELSEWHERE:
+            self.conversing.add(connection)
+        if step in UNSERVED or earlier in UNSERVED:
+            line_up(self._silent, connection, step in UNSERVED)
+            line_up(self._holding, connection, step in UNSERVED and held > 0)
 
     def remove(self, connection: Connection) -> None:
         """Forget a connection that is over; unknown ones are no error."""
-        place = self._places.pop(connection, None)
+        place = self.connections.pop(connection, None)
         if place is None:
             return
-        self._unschedule(place)
-        self._watch(connection, place.wait, NOTHING)
+        if place.entry:
+            self._unschedule(place)
+        if place.wait.descriptor >= 0:
+            self._watch(connection, place.wait, NOTHING)
         self.held_bytes -= place.held
-        line_up(self._silent, connection, False)
-        line_up(self._holding, connection, False)
+        if place.step in UNSERVED:
+            line_up(self._silent, connection, False)
+            line_up(self._holding, connection, False)
         self._leave(connection, place.step)
         address = connection.client.address
-        self.per_address[address] -= 1
-        if not self.per_address[address]:
-            del self.per_address[address]
+        if self.per_address[address] > 1:
+            self.per_address[address] -= 1
+        else:
+            self.per_address.pop(address)
 
     def _schedule(self, connection: Connection, place: Place) -> None:
         self._unschedule(place)
@@ -141,7 +150,7 @@ class Parking:
         self._entries[place.entry[1]] = connection
         heapq.heappush(self._deadlines, place.entry)
         if len(self._deadlines) > SPARE_ENTRIES + 4 * len(self._entries):
-            self._deadlines = sorted(one.entry for one in self._places.values() if one.entry)
+            self._deadlines = sorted(one.entry for one in self.connections.values() if one.entry)
 
     def _unschedule(self, place: Place) -> None:
         """Take the connection's entry away; what stays in the heap leads nowhere."""
@@ -150,9 +159,7 @@ class Parking:
             place.entry = None
 
     def _watch(self, connection: Connection, before: Wait, wait: Wait) -> None:
-        """Change what the kernel watches, if it changed."""
-        if before.descriptor == wait.descriptor and before.events == wait.events:
-            return
+        """Change what the kernel watches."""
         if before.descriptor >= 0:
             del self._watched[before.descriptor]
             with contextlib.suppress(OSError):  # once closed, the kernel has forgotten it
@@ -177,6 +184,7 @@ class Parking:
                 del self._nameless[connection.client.address]
         elif step is Step.CLEANUP:
             self.delivering.discard(connection)
+            self.conversing.discard(connection)
 
 
 def line_up(line: Line, connection: Connection, belongs: bool) -> None:

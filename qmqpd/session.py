@@ -23,9 +23,9 @@ from common.netstring import LENGTH_LIMIT
 # queue file, and cleanup drops duplicates that we cannot know of.
 RECIPIENTS_ROOM = 4
 RECIPIENT_COST = 64  # bytes that each takes beside its own
-# An ordinary packet's first two lengths, and a length: so many digits are within all limits.
+# An ordinary packet's first two lengths, and one behind a comma; so many digits are within limits.
 PACKET_HEAD = re.compile(rb"[0-9]{1,18}:([0-9]{1,18}):")
-LENGTH = re.compile(rb"([0-9]{1,18}):")
+NEXT_LENGTH = re.compile(rb",([0-9]{1,18}):")
 PIECE_LEAST = 16 * 1024  # bytes; smaller ones are put together
 
 
@@ -96,18 +96,17 @@ def whole_packet(data: bytes, limits: Limits) -> Submission | None:
     if head is None:
         return None
     start = head.end()
-    end = start + int(head[1])
+    end = position = start + int(head[1])
     if limits.message and RECIPIENT_COST * len(data) > RECIPIENTS_ROOM * limits.message:
         return None  # it may be too large
     addresses = []
-    position = end
-    while data[position : position + 1] == b"," and (length := LENGTH.match(data, position + 1)):
+    while length := NEXT_LENGTH.match(data, position):
         first = length.end()
         position = first + int(length[1])
         if position - first > limits.address:
             return None
         addresses.append(data[first:position])
-    if not addresses or data[position : position + 2] != b",,":
+    if not addresses or not data.startswith(b",,", position):
         return None
     pieces = [data[start:end]] if start < end else []
     return Submission(pieces, addresses[0], addresses[1:])

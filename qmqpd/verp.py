@@ -15,9 +15,11 @@ SECOND_DELIMITER = b"="
 
 def split_verp(sender: bytes) -> tuple[bytes, bytes]:
     """Return the sender and its two delimiters; no delimiters if it does not ask for VERP."""
+    if not sender.endswith(SUFFIX):
+        return sender, b""
     head = sender.removesuffix(SUFFIX)
     at = head.find(b"@")
-    if head == sender or at < 2 or at == len(head) - 1:
+    if at < 2 or at == len(head) - 1:
         return sender, b""
     return head[: at - 1] + head[at:], head[at - 1 : at] + SECOND_DELIMITER
 

@@ -12,13 +12,13 @@ SEE ALSO
     spec/master-protocol.md, section 3
 """
 
+import math
 import os
 import select
 import signal
 import socket
 import time
 from collections.abc import Callable
-from functools import partial
 from itertools import islice
 
 from common.child import AVAILABLE, LISTEN_FD, STATUS_FD, TAKEN, Child
@@ -26,9 +26,10 @@ from common.client import Client
 from common.signals import set_action
 from common.sockets import EXHAUSTED, accept, family_of
 from qmqpd.capacity import Capacity, Excess
-from qmqpd.connection import Connection, Wait
+from qmqpd.connection import Connection
 from qmqpd.parking import Parking
 from qmqpd.service import Service
+from qmqpd.step import Wait
 
 ACCEPT_PAUSE = 1.0  # seconds without accepting when the system is out of descriptors or memory
 EXPIRE_LIMIT = 100  # clients in one turn: those that come at one time may expire at one time
@@ -56,6 +57,8 @@ class Worker:
         self._leave_at: float | None = None  # draining, until then
         self._idle_since = time.monotonic()
         self._pat_at = 0.0  # the watchdog, not later than this
+        self._stall = math.inf  # from then on cleanup lets clients wait for longer than usual
+        self._stalled = False  # it does
         self._due = 0.0  # when something has to be done without any event
         self._reported = AVAILABLE
         self._epoll.register(service.resolver.fileno(), select.EPOLLIN)
@@ -86,16 +89,16 @@ class Worker:
         """Begin to serve a client."""
         connection = Connection(self.service, accepted, client)
         if self._make_room(connection):
-            self._settle(connection, advanced(connection, connection.advance))
+            self._go_on(connection, connection.advance)
 
     def _handle(self, descriptor: int) -> None:
         """Act on one event."""
         if listener := self._listeners.get(descriptor):
             self._accept(listener, self._families[descriptor])
-        elif connection := self._parking.watching(descriptor):
-            self._settle(connection, advanced(connection, connection.advance))
-        elif descriptor in self._links:
+        elif self._links.watches(descriptor):
             self._links.advance(descriptor)
+        elif connection := self._parking.watching(descriptor):
+            self._go_on(connection, connection.advance)
         elif descriptor == STATUS_FD:
             self._drain(self.params.qmqpd_drain_timeout)
         elif descriptor == self._signals:
@@ -121,7 +124,7 @@ class Worker:
             self._set_accepting(False)
             return
         self.take(accepted, Client.of(family, peer))
-        if len(self._parking) >= CROWDED:
+        if len(self._parking.connections) >= CROWDED:
             self._step_back(listener)
 
     def _step_back(self, listener: socket.socket) -> None:
@@ -147,6 +150,18 @@ class Worker:
             self._settle(silent, None)
         return True
 
+    def _go_on(self, connection: Connection, go_on: Callable[[], Wait | None]) -> None:
+        """Let a client go on, by a method of its connection; without memory it must come back."""
+        try:
+            wait = go_on()
+        except MemoryError:
+            pass  # from here on nothing holds what was made up to there
+        else:
+            self._settle(connection, wait)
+            return
+        connection.dismiss("out of memory")
+        self._settle(connection, None)
+
     def _settle(self, connection: Connection, wait: Wait | None) -> None:
         """Park a connection that must wait, forget one that is over."""
         if wait:
@@ -163,13 +178,12 @@ class Worker:
     def _continue_named(self) -> None:
         for address in self.service.resolver.collect():
             for connection in self._parking.nameless(address):
-                self._settle(connection, advanced(connection, connection.advance))
+                self._go_on(connection, connection.advance)
 
     def _pass_on(self) -> None:
         """Tell clients what became of their messages."""
         for passage in self._links.arrivals():
-            connection = passage.owner
-            self._settle(connection, advanced(connection, partial(connection.hear, passage)))
+            self._go_on(passage.owner, passage.owner.hear)
 
     def _check_time(self) -> None:
         """Act on what did not happen in time."""
@@ -177,7 +191,7 @@ class Worker:
         if now >= self._pat_at:
             self._pat_watchdog(now)
         for connection in islice(self._parking.expired(now), EXPIRE_LIMIT):
-            self._settle(connection, advanced(connection, connection.expire))
+            self._go_on(connection, connection.expire)
         self._links.check_time(now)
         if self._resume_at is not None and now >= self._resume_at:
             self._resume_at = None
@@ -221,7 +235,7 @@ class Worker:
     def done(self) -> bool:
         """Tell whether it is time to leave."""
         used_up = self.finished >= self.params.max_use
-        if len(self._parking):
+        if self._parking.connections:
             if used_up:
                 self._retire()
             return False
@@ -234,55 +248,38 @@ class Worker:
     def _retire(self) -> None:
         """Take no more clients after max_use, unless some are slow: those would keep us."""
         if self._leave_at is self._resume_at is None:
-            slow = len(self._parking) - len(self._parking.delivering)
-            self._set_accepting(bool(slow or self._is_stalled()))
+            slow = len(self._parking.connections) - len(self._parking.delivering)
+            self._set_accepting(bool(slow) or self._stalled)
 
     def _timeout(self) -> float:
         """Return the seconds until something is due without any event."""
-        links = self._links
         due = min(self._pat_at, self._parking.next_deadline(), self.service.log.retry())
-        if self._reported == AVAILABLE:
-            due = min(due, links.stall())  # has to be told; mostly the first of their times
-        if self._reported != AVAILABLE or links.are_full():
-            due = min(due, links.next_deadline())
-        idle_end = None if len(self._parking) else self._idle_since + self.params.max_idle
-        for moment in (self._resume_at, self._leave_at, idle_end):
-            if moment is not None and moment < due:
-                due = moment
+        if self._reported == AVAILABLE and self._stall < due:
+            due = self._stall  # has to be told; mostly the first of the links' times
+        if self._reported != AVAILABLE or self._links.are_full():
+            due = min(due, self._links.next_deadline())
+        if not self._parking.connections:
+            due = min(due, self._idle_since + self.params.max_idle)
+        if self._resume_at is not None:
+            due = min(due, self._resume_at)
+        if self._leave_at is not None:
+            due = min(due, self._leave_at)
         self._due = due
         return max(0.0, due - time.monotonic())
 
     def _report(self) -> None:
         """Tell master when the answer to "will you take the next one now?" has changed."""
-        ready = (
-            self._accepting and not self._capacity.excess(self._parking) and not self._is_stalled()
-        )
+        self._stall = self._links.stall()
+        self._stalled = bool(self._parking.conversing) or time.monotonic() >= self._stall
+        ready = self._accepting and not self._stalled and not self._capacity.excess(self._parking)
         availability = AVAILABLE if ready else TAKEN
         if availability != self._reported:
             self._tell(availability)
-
-    def _is_stalled(self) -> bool:
-        """Tell whether cleanup lets clients wait for longer than usual."""
-        delivering = len(self._parking.delivering)
-        if not delivering:
-            return False
-        # The others wait for a cleanup behind the public socket.
-        return time.monotonic() >= self._links.stall() or delivering > len(self._links)
 
     def _tell(self, availability: int) -> None:
         self._reported = availability
         if self._leave_at is None:  # else master has closed its end
             self.child.report(availability)
-
-
-def advanced(connection: Connection, go_on: Callable[[], Wait | None]) -> Wait | None:
-    """Let a client go on, by a method of its connection; without memory it must come back."""
-    try:
-        return go_on()
-    except MemoryError:
-        pass  # from here on nothing holds what was made up to there
-    connection.dismiss("out of memory")
-    return None
 
 
 def open_signals() -> int:

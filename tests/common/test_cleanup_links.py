@@ -60,7 +60,7 @@ class Sender:
         """Let some time go by, act on what has happened; return who has arrived."""
         self.clock.now += seconds
         for descriptor, _ in self.epoll.poll(0):
-            if descriptor in self.links:
+            if self.links.watches(descriptor):
                 self.links.advance(descriptor)
         self.links.check_time(self.clock.now)
         return list(self.links.arrivals())

@@ -263,17 +263,6 @@ def test_a_table_of_networks_is_asked_for_the_address(tmp_path: Path) -> None:
     assert contains(f"cidr:{tmp_path}/networks", LOCAL)
 
 
-def test_a_changed_table_is_noticed(tmp_path: Path) -> None:
-    path = tmp_path / "clients"
-    path.write_text("127.0.0.1 ok\n")
-    clients, _ = prepared(f"10.0.0.1 texthash:{path} static:all")
-    assert clients.changed() is None
-    path.write_text("127.0.0.1 ok\n127.0.0.2 ok\n")
-    changed = clients.changed()
-    assert changed is not None
-    assert changed.name == f"texthash:{path}"
-
-
 # Without a name.
 
 

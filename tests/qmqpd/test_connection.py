@@ -19,7 +19,8 @@ from common.client import Client
 from common.netstring import encode
 from common.status import Status
 from qmqpd import connection as connection_module
-from qmqpd.connection import ELSEWHERE, Connection, Step, Wait
+from qmqpd.connection import Connection
+from qmqpd.step import ELSEWHERE, Step, Wait
 from tests.common.fake_cleanup import NATIVE, QUEUE_ID, Conversation, FakeCleanup
 from tests.common.journal import Journal
 from tests.common.messages import answer
@@ -630,7 +631,8 @@ def test_a_client_hears_once_what_became_of_its_frame(status: int, heard: str) -
             ((descriptor, _),) = visit.service.epoll.poll(10)
             visit.service.links.advance(descriptor)
             (passage,) = visit.service.links.arrivals()
-            visit.connection.hear(passage)
+            assert passage.owner is visit.connection
+            visit.connection.hear()
         if visit.connection.step is not Step.DONE:
             visit.connection.dismiss("service is shutting down")
         reply = encode(b"DError: message too large") if status else ACCEPTED
@@ -643,9 +645,7 @@ def test_where_nobody_takes_frames_any_more_records_are_sent(cleanup: FakeCleanu
     with FakeCleanup(NATIVE) as native, Visit() as visit:
         assert visit.say(PACKET) == ELSEWHERE
         assert native.accept()
-        passage = visit.connection._passage
-        assert passage
-        assert visit.connection.hear(passage) != ELSEWHERE  # there is neither answer nor failure
+        assert visit.connection.hear() != ELSEWHERE  # there is neither answer nor failure
         visit.deliver(cleanup.accept())
         assert visit.hear() == ACCEPTED
 
@@ -657,7 +657,7 @@ def test_a_frame_without_answer_is_a_failure_that_is_logged() -> None:
         passage = visit.connection._passage
         assert passage
         passage.failure = "lost connection while reading cleanup's status"
-        assert visit.connection.hear(passage) is None
+        assert visit.connection.hear() is None
         refused(visit, b"Error: queue file write error", b"Z")
         assert visit.journal.warnings() == [
             "warning: lost connection while reading cleanup's status",

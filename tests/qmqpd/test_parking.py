@@ -11,8 +11,9 @@ import pytest
 
 from common.client import Client
 from common.netstring import encode
-from qmqpd.connection import Connection, Step, Wait
+from qmqpd.connection import Connection
 from qmqpd.parking import Parking
+from qmqpd.step import ELSEWHERE, Step, Wait
 from tests.common.journal import Journal
 from tests.qmqpd.service import make_service
 
@@ -63,7 +64,7 @@ def yard() -> Iterator[Yard]:
 
 def test_a_parked_connection_is_woken_by_its_descriptor(yard: Yard) -> None:
     one, other = yard.park(), yard.park()
-    assert len(yard.parking) == 2
+    assert len(yard.parking.connections) == 2
     assert yard.ready() == []
     yard.clients[other].send(b"x")
     assert yard.ready() == [other]
@@ -106,7 +107,7 @@ def test_a_connection_that_was_closed_first_can_be_removed(yard: Yard) -> None:
     descriptor = one._socket.fileno()
     one.close()
     yard.parking.remove(one)
-    assert (len(yard.parking), yard.parking.watching(descriptor)) == (0, None)
+    assert (len(yard.parking.connections), yard.parking.watching(descriptor)) == (0, None)
     yard.parking.remove(one)  # unknown: no error
 
 
@@ -162,7 +163,7 @@ def test_a_connection_may_leave_while_the_expired_are_gone_through(yard: Yard) -
         if connection is parked[0]:
             yard.parking.remove(parked[1])
     assert seen == [parked[0], parked[2], parked[3]]
-    assert len(yard.parking) == 0
+    assert len(yard.parking.connections) == 0
 
 
 def test_the_longest_silent_is_whose_packet_has_not_grown(yard: Yard) -> None:
@@ -258,6 +259,20 @@ def test_those_at_cleanup_are_known(yard: Yard) -> None:
     assert yard.parking.delivering == set()
 
 
+def test_those_at_a_cleanup_that_takes_no_frames_are_known(yard: Yard) -> None:
+    one, other = yard.connection(), yard.connection()
+    one.step = other.step = Step.CLEANUP
+    for connection in (one, other):
+        yard.parking.put(connection, ELSEWHERE)
+    assert not yard.parking.conversing
+    yard.parking.put(one, yard.readable(one, 100.0))  # nobody took its frame
+    assert yard.parking.conversing == {one}
+    yard.parking.put(one, yard.readable(one, 200.0))
+    assert yard.parking.conversing == {one}
+    yard.parking.remove(one)
+    assert not yard.parking.conversing
+
+
 def test_who_waits_for_a_name_is_found_by_its_address(yard: Yard) -> None:
     one, other = (yard.park(address="192.0.2.7", step=Step.NAME) for _ in range(2))
     third, fourth = (yard.park(address="192.0.2.8", step=Step.NAME) for _ in range(2))
@@ -278,7 +293,7 @@ def test_going_through_the_parked_allows_changes(yard: Yard) -> None:
         yard.park()
     for connection in yard.parking:
         yard.parking.remove(connection)
-    assert len(yard.parking) == 0
+    assert len(yard.parking.connections) == 0
 
 
 def test_a_connection_that_is_over_is_not_kept_in_memory(yard: Yard) -> None:

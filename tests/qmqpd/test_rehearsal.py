@@ -11,8 +11,10 @@ import pytest
 
 from common.params import QmqpdParams
 from qmqpd import __main__ as daemon
+from qmqpd import connection as connection_module
 from qmqpd import rehearsal
 from qmqpd.connection import Connection
+from qmqpd.session import Limits, Submission, whole_packet
 from tests.common.settings import load, main_cf
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,6 +27,7 @@ from qmqpd import __main__ as daemon
 from common.cleanup_link import Link
 from common.cleanup_links import Links
 from qmqpd.connection import Connection
+from qmqpd.session import Limits, Submission, whole_packet
 from qmqpd.handover import Parcel
 from qmqpd.names import Resolver
 from qmqpd.parking import Parking
@@ -105,3 +108,16 @@ def test_where_there_is_no_room_for_it_nothing_happens(
     monkeypatch.setattr("socket.socketpair", refuse)
     rehearsal.rehearse(prepared.rules, main_cf())
     assert os.listdir("/proc/self/fd") == before
+
+
+def test_the_packet_is_an_ordinary_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+
+    def note(data: bytes, limits: Limits) -> Submission | None:
+        found.append(whole_packet(data, limits))
+        return found[-1]
+
+    monkeypatch.setattr(connection_module, "whole_packet", note)
+    rehearsal.rehearse(daemon.prepare(load(QmqpdParams)).rules, main_cf())
+    assert len(found) == rehearsal.TIMES
+    assert all(found)
