@@ -11,6 +11,7 @@ import functools
 import io
 import os
 import re
+import select
 import subprocess
 import time
 from collections import Counter
@@ -94,9 +95,28 @@ def send(port: int, shape: Shape) -> None:
             command = [str(peers.program("qmqp-source")), "-s", str(shape.sessions)]
             command += ["-m", str(shape.messages), "-l", str(shape.size)]
             command += ["-r", str(shape.recipients), "-t", RECIPIENT, f"127.0.0.1:{port}"]
-            subprocess.run(command, check=True, timeout=ROUND_TIMEOUT)
+            run(command)
     except (client.SendError, subprocess.SubprocessError) as error:
         raise RoundError(str(error)) from None
+
+
+def run(command: list[str]) -> None:
+    """Run a client, and return the moment it ends: a wait of subprocess's, if it has a limit, looks
+    only twenty times a second.
+
+    Raises:
+        SubprocessError: it failed, or took too long.
+    """
+    with subprocess.Popen(command) as process:
+        end = os.pidfd_open(process.pid)
+        try:
+            if not select.select((end,), (), (), ROUND_TIMEOUT)[0]:
+                process.kill()
+                raise subprocess.TimeoutExpired(command, ROUND_TIMEOUT)
+        finally:
+            os.close(end)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
 
 
 @functools.lru_cache(1)
