@@ -86,7 +86,10 @@ def compare(case: Case, rounds: int, disk: Path) -> Result:
     with instances(case, disk if case.on_disk else Path(MEMORY)) as found:
         for count in range(rounds + 1):
             for side, instance in zip(case.sides, found, strict=True):
-                result = play(instance, case.shape, graveyard)
+                try:
+                    result = play(instance, case.shape, graveyard)
+                except RoundError as error:
+                    raise RoundError(f"{side.name}: {error}") from None
                 if count:  # the first is a warm-up
                     played[side.name].append(result)
     return Result(case, tuple(Score(name, tuple(seen)) for name, seen in played.items()))

@@ -135,11 +135,17 @@ def check(instance: Instance, shape: Shape, position: int) -> None:
     if len(queued) != shape.messages:
         raise RoundError(f"{len(queued)} files of {shape.messages} messages")
     if not holds_within(lambda: is_told(instance.log_lines(position), queued), LOG_TIMEOUT):
-        raise RoundError(f"the log does not tell all of {shape.messages} messages")
+        missing = ", ".join(untold(instance.log_lines(position), queued))
+        raise RoundError(f"the log does not tell all of {shape.messages} messages: {missing}")
 
 
 def is_told(lines: Iterable[str], queue_ids: Collection[str]) -> bool:
     """Tell whether a log has every line of these messages, each on a connection of its own."""
+    return not untold(lines, queue_ids)
+
+
+def untold(lines: Iterable[str], queue_ids: Collection[str]) -> list[str]:
+    """Return what a log has too little or too much of, in words."""
     connections: Counter[str] = Counter()
     messages: dict[str, set[str]] = {"client": set(), "message-id": set()}
     for line in lines:
@@ -150,10 +156,15 @@ def is_told(lines: Iterable[str], queue_ids: Collection[str]) -> bool:
             else:
                 messages[fact].add(queue_id)
     expected = set(queue_ids)
-    return (
-        connections["connect"] == connections["disconnect"] == len(expected)
-        and messages["client"] == messages["message-id"] == expected
-    )
+    wrong = [
+        f"{connections[step]} times {step}"
+        for step in ("connect", "disconnect")
+        if connections[step] != len(expected)
+    ]
+    for fact, told in messages.items():
+        wrong += [f"no {fact}= of {name}" for name in sorted(expected - told)]
+        wrong += [f"{fact}= of {name}, which is not there" for name in sorted(told - expected)]
+    return wrong
 
 
 def clear(instance: Instance, graveyard: Path | None) -> None:

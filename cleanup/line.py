@@ -4,7 +4,7 @@ DESCRIPTION
     Frames come one behind the other. With each answer the client is told how
     many may be on their way from then on. When it is time to leave, because
     none came for a moment or enough have, the client is kept from sending
-    more, and what it has sent until then is served.
+    more, and what it has sent until then is served, if it is whole.
 
 SEE ALSO
     docs/frame.md
@@ -15,8 +15,10 @@ import resource
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from socket import SocketType
 
+from common import frame
 from common.sockets import set_io_timeout
 
 READ_SIZE = 32 * 1024  # larger reads cost page faults: every buffer would be mapped anew
@@ -64,8 +66,19 @@ class Line:
             self._left = 0
             with suppress(OSError):
                 self._connection.shutdown(socket.SHUT_RD)
-            data = received(self._connection)
+            data = self._whole_frames()
         return data
+
+    def _whole_frames(self) -> bytes:
+        """Return what has come; a frame that is not whole never will be, and is not begun.
+
+        Its client, who cannot send the rest, sends all of it to another process.
+        """
+        data = b"".join(iter(partial(received, self._connection), b""))
+        end = 0
+        while (size := frame.size(data, end)) is not None and end + size <= len(data):
+            end += size
+        return data[:end]
 
 
 def received(connection: SocketType, size: int = READ_SIZE, flags: int = 0) -> bytes:

@@ -72,9 +72,18 @@ def facts_size(buffer: bytes | bytearray) -> int:
     """Return how many bytes stand in front of the content, or up to where more can be told."""
     if len(buffer) < HEAD.size:
         return HEAD.size if len(buffer) >= len(MAGIC) else len(buffer) + 1
-    *_, a, b, c, d, e, f, count, total, _ = HEAD.unpack_from(buffer)
-    size: int = HEAD.size + a + b + c + d + e + f + 4 * count + total
-    return size
+    return sizes_of(buffer, 0)[0]
+
+
+def size(buffer: bytes, start: int) -> int | None:
+    """Return how many bytes the frame takes that begins there, None until its head is here."""
+    return sum(sizes_of(buffer, start)) if len(buffer) - start >= HEAD.size else None
+
+
+def sizes_of(buffer: bytes | bytearray, start: int) -> tuple[int, int]:
+    """Return how many bytes stand in front of a frame's content, and how many it has."""
+    *_, a, b, c, d, e, f, count, total, content = HEAD.unpack_from(buffer, start)
+    return HEAD.size + a + b + c + d + e + f + 4 * count + total, content
 
 
 def decode(buffer: bytes, limit: int) -> tuple[Handover, int, int] | None:

@@ -57,6 +57,17 @@ handovers = st.builds(
 )
 
 
+@given(handovers, st.binary(max_size=30), st.integers(0, 5))
+def test_the_size_of_a_frame_is_told_by_its_head(
+    handover: Handover, content: bytes, start: int
+) -> None:
+    data = frame.encode(handover, len(content)) + content
+    behind = b"x" * start + data
+    assert frame.size(behind + b"more", start) == len(data)
+    assert frame.size(behind[: start + HEAD.size], start) == len(data)
+    assert frame.size(behind[: start + HEAD.size - 1], start) is None
+
+
 def part(name: str, value: object) -> Handover:
     """Return the usual facts with another value; that of a client's field if there is one."""
     if name in ("name", "address"):
