@@ -55,7 +55,7 @@ class Case:
 CASES = (
     Case("tmpfs/size/1K", Shape(KIB, 3000)),
     Case("tmpfs/size/50K", Shape(50 * KIB, 1500)),
-    Case("tmpfs/size/1M", Shape(MIB, 200)),
+    Case("tmpfs/size/1M", Shape(MIB, 400)),
     Case("tmpfs/size/10M", Shape(10 * MIB, 30)),
     Case("tmpfs/sessions/1", Shape(KIB, 1500, sessions=1)),
     Case("tmpfs/sessions/50", Shape(KIB, 3000, sessions=50)),
