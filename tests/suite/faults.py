@@ -81,6 +81,7 @@ class Injection:
     fault: str  # error=EIO, signal=KILL
     when: int | str  # as strace takes it: 3, or 1+ for all from the first on
     output: str = ""
+    met_all: bool = True  # the processes that there were, up to the end
 
     @property
     def fired(self) -> bool:
@@ -138,8 +139,10 @@ class Trial:
     def sweep(self, program: str, call: str, fault: str, body: bytes) -> None:
         """Let each call of a kind fail once, on the way of a message through a daemon."""
         for when in range(1, CALLS_LIMIT):
-            if not self._attempt(program, Injection(call, fault, when), body):
-                return
+            # A process that was born meanwhile may have taken the message, and had no fault.
+            while not self._attempt(program, injection := Injection(call, fault, when), body):
+                if injection.met_all:
+                    return
         self.account.complaints.append(f"{program} {call}: no end")
 
     def _attempt(self, program: str, injection: Injection, body: bytes) -> bool:
@@ -153,6 +156,7 @@ class Trial:
                 verdict = submit(self._instance.port, numbered(number, body)).verdict
             except OSError:
                 verdict = ""
+        injection.met_all = set(self._instance.children(program)) <= set(workers)
         dead = sum(not one.alive() for one in workers)
         # strace may have been told to go before it could say that its process was killed.
         fired = injection.fired or (injection.fault == KILL and dead > 0)
