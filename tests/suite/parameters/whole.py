@@ -130,6 +130,8 @@ def tries_again() -> Look:
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(str(instance.spool / "private/broken"))
             wait_for(failures, PATIENCE, "the service that fails to be started")
+            # By then all is logged that its process had to say.
+            instance.wait_for_log("-- throttling$")
             position = instance.log_position()
             return holds_within(lambda: failures(position), SHORT_PATIENCE)
 
