@@ -86,6 +86,15 @@ class Lookup:
     begun: float  # monotonic
 
 
+def answer_of(look_up: Callable[[str], Answer], address: str) -> Answer:
+    """Return the answer of a lookup, whatever it raises: clients need one."""
+    try:
+        return look_up(address)
+    except Exception as error:
+        trouble = f"looking up {address}: {type(error).__name__}: {error}"
+        return Answer(address, UNKNOWN, trouble)
+
+
 class Lookups:
     """Threads that look names up, so many in each lane.
 
@@ -149,12 +158,7 @@ class Lookups:
     def _work(self, first: Lookup) -> None:
         lookup: Lookup | None = first
         while lookup:
-            try:
-                answer = self._look_up(lookup.address)
-            except Exception as error:  # whatever it is, the next client needs an answer
-                trouble = f"looking up {lookup.address}: {type(error).__name__}: {error}"
-                answer = Answer(lookup.address, UNKNOWN, trouble)
-            self._finish(lookup, answer)
+            self._finish(lookup, answer_of(self._look_up, lookup.address))
             with self._lock:
                 lookup = self._next(first.lane)
 

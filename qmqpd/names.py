@@ -16,7 +16,7 @@ from collections.abc import Callable, Container
 from common.client import UNKNOWN
 from common.log import Log
 from qmqpd.experience import Experience
-from qmqpd.lookups import Answer, Lane, Lookups, verified_name
+from qmqpd.lookups import Answer, Lane, Lookups, answer_of, verified_name
 
 FOUND_SECONDS, FAILED_SECONDS = 60.0, 10.0
 SLOW_SECONDS = 1.0  # a lookup that brought nothing for so long will bring nothing
@@ -60,7 +60,7 @@ class Resolver:
             return known[0]
         if address not in self._meanwhile:
             if address in self._local:
-                return self._learn(verified_name(address), now)
+                return self._learn(answer_of(verified_name, address), now)
             silent_until = self._experience.silent_until(address, now)
             if now < silent_until:
                 return UNKNOWN

@@ -24,6 +24,7 @@ from common.cleanup_client import CleanupService
 from common.client import Client
 from common.config import MainCf
 from common.log import Log
+from common.signals import set_action
 from common.sinks import FileSink
 from qmqpd.access import Access, Lists
 from qmqpd.experience import Experience
@@ -55,6 +56,8 @@ def rehearse(rules: Rules, main_cf: MainCf) -> None:
     # Whatever fails here, perhaps for want of room, fails in workers too, and is told of there.
     with suppress(Exception), open(os.devnull, "wb", buffering=0) as null:
         log = Log("rehearsal", FileSink(null.fileno(), is_socket=False))
+        # The watchdog of a worker is none of master's, however slow the system is.
+        usual = set_action(signal.SIGALRM.value, signal.SIG_IGN.value)
         try:
             for _ in range(TIMES):
                 with ExitStack() as stack:
@@ -64,7 +67,8 @@ def rehearse(rules: Rules, main_cf: MainCf) -> None:
                     resolver = Resolver(log, access.permits_address, experience, lookups)
                     serve(Service(played, log, access, resolver), main_cf, stack)
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)  # the watchdog of a worker is none of master's
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            set_action(signal.SIGALRM.value, usual)
 
 
 def serve(service: Service, main_cf: MainCf, stack: ExitStack) -> None:

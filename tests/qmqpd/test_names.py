@@ -124,6 +124,19 @@ def test_a_name_that_is_at_hand_is_there_at_once(
     assert [address for address, _ in world.lookups.asked] == ["192.0.2.99"]
 
 
+def test_a_name_at_hand_that_cannot_be_read_costs_the_client_only_its_name(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def verified_name(address: str) -> Answer:
+        raise UnicodeError("a name of no language")
+
+    monkeypatch.setattr(names, "verified_name", verified_name)
+    world.resolver._local = {ADDRESS}
+    assert world.resolver.name_of(ADDRESS) == "unknown"
+    expected = f"warning: looking up {ADDRESS}: UnicodeError: a name of no language"
+    assert world.journal.warnings() == [expected]
+
+
 def test_a_warning_is_logged_when_the_answer_is_taken(world: World) -> None:
     world.resolver.name_of(ADDRESS)
     world.answer(warning="hostname a does not resolve to address b")

@@ -121,3 +121,20 @@ def test_the_packet_is_an_ordinary_one(monkeypatch: pytest.MonkeyPatch) -> None:
     rehearsal.rehearse(daemon.prepare(load(QmqpdParams)).rules, main_cf())
     assert len(found) == rehearsal.TIMES
     assert all(found)
+
+
+def test_the_watchdog_of_a_rehearsal_ends_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    fired = []
+    usual = signal.signal(signal.SIGALRM, lambda number, frame: fired.append(number))
+
+    def fire(which: int, seconds: float) -> None:
+        os.kill(os.getpid(), signal.SIGALRM)
+
+    monkeypatch.setattr("signal.setitimer", fire)
+    try:
+        rehearsal.rehearse(daemon.prepare(load(QmqpdParams)).rules, main_cf())
+        assert not fired
+        fire(0, 0)
+        assert fired  # it means again what it meant before
+    finally:
+        signal.signal(signal.SIGALRM, usual)
