@@ -41,6 +41,7 @@ NUMBER = re.compile(r"[0-9]{1,10}\Z", re.ASCII)  # of an account or a group
 
 STATUS_MESSAGE = struct.Struct("iIi")  # pid, generation, availability
 TAKEN, AVAILABLE = 0, 1
+NO_PRIORITY = os.sched_param(0)  # as the usual policy, which knows none, wants it
 SEND_FLAGS = int(socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
 
 
@@ -111,6 +112,8 @@ class Child:
     told: Told | None = None  # where it says what it has shut itself in with
     verbose: bool = False
     one_shot: bool = False  # in place of listeners there is one client, on LISTEN_FD
+    # What stays until the end of the process, whose memory the system frees at once.
+    lasting: Any = None
     _channel: socket.socket | None = None
 
     @property
@@ -163,6 +166,16 @@ class Child:
             os.chdir("/")
         if self.unprivileged:
             os.setuid(owner.uid)
+
+
+def wait_for_turn() -> None:
+    """Take no processor away by waking up: whoever has it ends its turn first.
+
+    qmqpd and cleanup wake each other for each message; left to the usual policy they
+    interrupt each other so. A policy that the administrator chose stays.
+    """
+    if os.sched_getscheduler(0) == os.SCHED_OTHER:
+        os.sched_setscheduler(0, os.SCHED_BATCH, NO_PRIORITY)
 
 
 def arrange(descriptors: Sequence[int]) -> None:

@@ -45,6 +45,7 @@ from common.child import (
     LISTEN_FD,
     STATUS_FD,
     Child,
+    wait_for_turn,
 )
 from common.config import MainCf
 from common.errors import ConfigError
@@ -90,6 +91,7 @@ def start(program: Program, name: str, options: Options) -> Child:
     params = main_cf.load(program.params)
     refuse_exposed(params)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    wait_for_turn()
     os.umask(UMASK)
     enter(params.queue_directory)
     prepared, shelter = program.made_ready(params)

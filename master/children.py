@@ -20,7 +20,7 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, NoReturn
 
-from common.child import LISTEN_FD, Child, arrange
+from common.child import LISTEN_FD, Child, arrange, wait_for_turn
 from common.errors import ConfigError
 from common.log import Log, log_end, open_log
 from common.outage import Outage
@@ -108,6 +108,7 @@ class Nursery:
         log: Log | None = None
         try:
             arrange(descriptors)
+            wait_for_turn()
             os.umask(UMASK)
             os.environ["GENERATION"] = f"{self.generation:o}"
             if own:

@@ -137,6 +137,7 @@ def test_a_process_is_known_by_its_name_and_keeps_nothing_for_programs_it_might_
         title = f"{name} -t unix -n x"
         wait_for(lambda: title in (proc / "cmdline").read_text(), PATIENCE, "its title")
         assert (proc / "comm").read_text() == f"{name}\n"
+        assert os.sched_getscheduler(process.pid) == os.SCHED_BATCH
         wait_for(lambda: "eventpoll" in links(process.pid), PATIENCE, "its loop")
         found = fds(process.pid)
         assert {found[number] for number in range(3, 7)} == {"closed by exec"}

@@ -69,6 +69,24 @@ def test_descriptors_get_their_numbers_whatever_they_had(
     assert inherited == []
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (os.SCHED_OTHER, os.SCHED_BATCH),
+        (os.SCHED_BATCH, os.SCHED_BATCH),
+        (os.SCHED_IDLE, os.SCHED_IDLE),  # by chrt(1): it is the administrator's word
+    ],
+)
+def test_a_child_that_wakes_up_waits_for_its_turn(in_fork: InFork, before: int, after: int) -> None:
+    def act() -> object:
+        os.nice(3)
+        os.sched_setscheduler(0, before, os.sched_param(0))
+        child.wait_for_turn()
+        return os.sched_getscheduler(0), os.nice(0)
+
+    assert in_fork(act) == [after, os.nice(0) + 3]
+
+
 def test_signals_have_their_default_action_but_for_three(in_fork: InFork) -> None:
     def act() -> object:
         signal.signal(signal.SIGTERM, lambda number, frame: None)

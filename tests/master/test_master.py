@@ -49,6 +49,8 @@ def test_a_child_finds_what_the_protocol_promises(running: Running) -> None:
     assert facts["descriptors"] == list(range(9))
     assert facts["cwd"] == str(running.top / "spool")
     assert facts["umask"] == 0o077
+    assert os.sched_getscheduler(facts["pid"]) == os.SCHED_BATCH
+    assert os.sched_getscheduler(running.pid) == os.SCHED_OTHER
     environment = facts["environment"]
     assert environment.pop("GENERATION") == f"{facts['generation']:o}"
     environment.pop("TZ", None)
