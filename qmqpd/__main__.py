@@ -5,7 +5,6 @@ SEE ALSO
     spec/qmqp.md
 """
 
-from collections.abc import Container
 from typing import NamedTuple
 
 from common.child import Child
@@ -33,7 +32,7 @@ class Prepared(NamedTuple):
 
     rules: Rules
     lists: Lists | None
-    local: Container[str]  # addresses whose names are at hand
+    local: LocalNames
 
 
 def prepare(params: QmqpdParams) -> Prepared:
@@ -49,7 +48,8 @@ def needs(prepared: Prepared) -> Needs:
 
 
 def rehearse(prepared: Prepared, main_cf: MainCf) -> None:
-    """Make the code of each message warm, in master."""
+    """Make the code of each message warm, in master, and look up what is at hand."""
+    prepared.local.look_up()
     rehearsal.rehearse(prepared.rules, main_cf)
 
 
@@ -59,7 +59,8 @@ def serve(child: Child) -> None:
     params = rules.params
     allow_descriptors(params.qmqpd_worker_connection_limit)
     access = Access(params, child.main_cf, child.log, lists)
-    resolver = Resolver(child.log, access.permits_address, EXPERIENCE, local=local)
+    resolver = Resolver(child.log, access.permits_address, EXPERIENCE, local=local.answer)
     confine(child, params, needs_of_tables())
     service = Service(rules, child.log, access, resolver, verbosity=int(child.verbose))
-    Worker(child, service).run()
+    child.lasting = worker = Worker(child, service)
+    worker.run()

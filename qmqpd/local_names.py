@@ -7,8 +7,8 @@ DESCRIPTION
     Only whose names these are is read here: what the name is, the library
     says.
 
-    It is read in master. When a file has changed, or is another one in a
-    jail, no address counts as local any more.
+    It is read in master, which looks some of the names up too. When a file has
+    changed, or is another one in a jail, no address counts as local any more.
 
 SEE ALSO
     hosts(5), nsswitch.conf(5)
@@ -19,12 +19,15 @@ import socket
 from collections.abc import Iterator
 from contextlib import suppress
 
+from common.client import UNKNOWN
 from common.config import Stamp
+from qmqpd.lookups import Answer, answer_of, verified_name
 
 HOSTS, SOURCES = "/etc/hosts", "/etc/nsswitch.conf"
 CACHE = "/var/run/nscd/socket"  # of a daemon that is asked before the file
 FILES = (HOSTS, SOURCES, CACHE)
 SIZE_LIMIT = 16 * 1024  # bytes; the library reads the file from its begin each time
+LOOKED_UP = 16  # names in master; of others workers ask themselves
 
 
 class LocalNames:
@@ -33,11 +36,24 @@ class LocalNames:
     def __init__(self) -> None:
         """Read the files."""
         self._stamps = stamps()  # before they are read: what changes meanwhile is noticed
-        self._addresses = frozenset(local_addresses() if file_is_first() else ())
+        # By address, in the order of the file; None: not looked up yet.
+        self._answers: dict[str, Answer | None] = {}
+        if file_is_first():
+            self._answers = dict.fromkeys(local_addresses())
 
-    def __contains__(self, address: object) -> bool:
-        """Tell whether the lookup of an address asks no name server, as things are now."""
-        return address in self._addresses and stamps() == self._stamps
+    def answer(self, address: str) -> Answer | None:
+        """Return what the lookup of an address brings, None if it would ask a name server."""
+        if address not in self._answers or stamps() != self._stamps:
+            return None
+        answer = self._answers[address] or answer_of(verified_name, address)
+        if answer.name != UNKNOWN:  # else it may have failed for want of anything
+            self._answers[address] = answer
+        return answer
+
+    def look_up(self) -> None:
+        """Look the first names up, for all processes that are forked from now on."""
+        for address in list(self._answers)[:LOOKED_UP]:
+            self.answer(address)
 
 
 def stamps() -> list[Stamp]:

@@ -11,12 +11,12 @@ SEE ALSO
 """
 
 import time
-from collections.abc import Callable, Container
+from collections.abc import Callable
 
 from common.client import UNKNOWN
 from common.log import Log
 from qmqpd.experience import Experience
-from qmqpd.lookups import Answer, Lane, Lookups, answer_of, verified_name
+from qmqpd.lookups import Answer, Lane, Lookups
 
 FOUND_SECONDS, FAILED_SECONDS = 60.0, 10.0
 SLOW_SECONDS = 1.0  # a lookup that brought nothing for so long will bring nothing
@@ -28,7 +28,7 @@ class Resolver:
     """Client names: a cache, and lookups behind it.
 
     permitted tells what the list of clients says of an address alone: yes,
-    no, or None if that depends on the name. local: addresses whose names are
+    no, or None if that depends on the name. local tells the answers that are
     there without any delay; nobody waits for those.
     """
 
@@ -38,7 +38,7 @@ class Resolver:
         permitted: Callable[[str], bool | None],
         experience: Experience,
         lookups: Lookups | None = None,
-        local: Container[str] = (),
+        local: Callable[[str], Answer | None] = lambda address: None,
     ) -> None:
         self._log = log
         self._permitted = permitted
@@ -59,8 +59,8 @@ class Resolver:
         if known and known[1] > now:
             return known[0]
         if address not in self._meanwhile:
-            if address in self._local:
-                return self._learn(answer_of(verified_name, address), now)
+            if answer := self._local(address):
+                return self._learn(answer, now)
             silent_until = self._experience.silent_until(address, now)
             if now < silent_until:
                 return UNKNOWN

@@ -11,7 +11,6 @@ import contextlib
 import heapq
 import math
 import select
-from collections import Counter
 from collections.abc import Iterator
 from itertools import count
 
@@ -42,7 +41,7 @@ class Parking:
     def __init__(self, epoll: select.epoll) -> None:
         self.connections: dict[Connection, Place] = {}  # all
         self.held_bytes = 0  # of packets that are not complete
-        self.per_address: Counter[str] = Counter()
+        self.per_address: dict[str, int] = {}
         self.delivering: set[Connection] = set()  # cleanup has their messages, and of these...
         self.conversing: set[Connection] = set()  # ...one has them that takes no frames
         self._epoll = epoll
@@ -67,6 +66,10 @@ class Parking:
     def nameless(self, address: str) -> list[Connection]:
         """Return the connections that wait for the name of this address."""
         return list(self._nameless.get(address, ()))
+
+    def clients_at(self, address: str) -> int:
+        """Return how many of the connections are from this address."""
+        return self.per_address.get(address, 0)
 
     def longest_silent(self, *, holding: bool = False) -> Connection | None:
         """Return the client of whom nothing has come for the longest time.
@@ -102,7 +105,7 @@ class Parking:
         if place is None:
             place = self.connections[connection] = Place()
             address = connection.client.address
-            self.per_address[address] = self.per_address.get(address, 0) + 1
+            self.per_address[address] = self.clients_at(address) + 1
         before, place.wait = place.wait, wait
         if wait.deadline < (place.entry[0] if place.entry else math.inf):
             self._schedule(connection, place)

@@ -139,7 +139,7 @@ class Worker:
     def _make_room(self, connection: Connection) -> bool:
         """Dismiss silent clients as far as needed; tell whether the new one may stay."""
         limit = self.params.qmqpd_client_connection_limit
-        if limit and self._parking.per_address[connection.client.address] >= limit:
+        if limit and self._parking.clients_at(connection.client.address) >= limit:
             connection.dismiss("too many connections from your address")
             return False
         while excess := self._capacity.excess(self._parking):

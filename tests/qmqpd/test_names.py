@@ -106,35 +106,21 @@ def test_a_name_is_there_once_it_was_looked_up(world: World) -> None:
     assert len(world.lookups.asked) == 1
 
 
-def test_a_name_that_is_at_hand_is_there_at_once(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_name_that_is_at_hand_is_there_at_once(world: World) -> None:
     asked = []
 
-    def verified_name(address: str) -> Answer:
+    def local(address: str) -> Answer | None:
+        if address != ADDRESS:
+            return None
         asked.append(address)
         return Answer(address, "mail.example.test", "of its own")
 
-    monkeypatch.setattr(names, "verified_name", verified_name)
-    world.resolver._local = {ADDRESS}
+    world.resolver._local = local
     assert [world.resolver.name_of(ADDRESS) for _ in "ab"] == ["mail.example.test"] * 2
     assert asked == [ADDRESS]
     assert world.journal.warnings() == ["warning: of its own"]
     assert world.resolver.name_of("192.0.2.99") is None
     assert [address for address, _ in world.lookups.asked] == ["192.0.2.99"]
-
-
-def test_a_name_at_hand_that_cannot_be_read_costs_the_client_only_its_name(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def verified_name(address: str) -> Answer:
-        raise UnicodeError("a name of no language")
-
-    monkeypatch.setattr(names, "verified_name", verified_name)
-    world.resolver._local = {ADDRESS}
-    assert world.resolver.name_of(ADDRESS) == "unknown"
-    expected = f"warning: looking up {ADDRESS}: UnicodeError: a name of no language"
-    assert world.journal.warnings() == [expected]
 
 
 def test_a_warning_is_logged_when_the_answer_is_taken(world: World) -> None:

@@ -221,7 +221,7 @@ def test_addresses_are_counted_while_their_connections_are_parked(yard: Yard) ->
 
 
 def test_asking_for_a_strange_address_does_not_make_it_known(yard: Yard) -> None:
-    assert yard.parking.per_address["203.0.113.1"] == 0
+    assert yard.parking.clients_at("203.0.113.1") == 0
     assert "203.0.113.1" not in yard.parking.per_address
 
 

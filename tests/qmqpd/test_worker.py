@@ -24,7 +24,7 @@ from common.netstring import encode
 from common.params import QmqpdParams
 from common.sandbox import needs
 from qmqpd import __main__ as daemon
-from qmqpd import capacity, names
+from qmqpd import capacity, local_names
 from qmqpd import connection as connection_module
 from qmqpd import service as service_module
 from qmqpd import worker as worker_module
@@ -571,15 +571,21 @@ def test_descriptors_are_given_back(setup: Setup) -> None:
         assert process.wait() == 0, process.log()
 
 
-def test_the_daemon_itself_looks_up_a_name_that_is_at_hand(
-    setup: Setup, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("before", [False, True])
+def test_a_name_that_is_at_hand_no_thread_looks_up(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch, before: bool
 ) -> None:
-    monkeypatch.setattr(names, "verified_name", lambda address: Answer(address, "here.test"))
+    monkeypatch.setattr(local_names, "file_is_first", lambda: True)
+    monkeypatch.setattr(local_names, "local_addresses", lambda: [GOOD])
+    monkeypatch.setattr(local_names, "verified_name", lambda address: Answer(address, "here.test"))
+    prepared = daemon.prepare(load(QmqpdParams, max_use="1"))
+    if before:
+        prepared.local.look_up()
+        monkeypatch.delattr(local_names, "verified_name")
 
     def run(child: Child) -> None:
         child.unprivileged = False
-        prepared = daemon.prepare(load(QmqpdParams, max_use="1"))
-        child.prepared = prepared._replace(local={GOOD})
+        child.prepared = prepared
         daemon.serve(child)
 
     with Forked(run, [setup.server]) as process:
