@@ -37,6 +37,9 @@ from qmqpd.verp import delimiters_trouble
 READ_SIZE = 64 * 1024
 TURN_LIMIT = 1024 * 1024  # bytes read from one client before others get their turn
 NO_QUEUE_ID = "NOQUEUE"
+# The end of the connection comes right behind the reply: both go in one packet.
+REPLY_FLAGS = int(socket.MSG_DONTWAIT | socket.MSG_MORE)
+END = int(socket.SHUT_WR)
 
 
 class Connection:
@@ -120,6 +123,11 @@ class Connection:
             self._delivery.close()
         # They know us, and waiting for the collector takes memory.
         self._delivery = self._passage = None
+        try:  # noqa: SIM105 - each client comes by
+            # close() alone drops the reply if the client has sent more than its packet.
+            self._socket.shutdown(END)
+        except OSError:
+            pass
         self._socket.close()
 
     def hear(self) -> Wait | None:
@@ -191,7 +199,7 @@ class Connection:
         if self._verbosity:
             self._trace(1, f"reply: {printable(self._reply)}")
         try:
-            sent = self._socket.send(self._reply, socket.MSG_DONTWAIT)
+            sent = self._socket.send(self._reply, REPLY_FLAGS)
         except BlockingIOError:
             return Wait(self._socket.fileno(), select.EPOLLOUT, self.deadline)
         except OSError:

@@ -168,6 +168,17 @@ def test_slow_clients_do_not_delay_others(setup: Setup) -> None:
         close(silent)
 
 
+def test_who_sends_more_than_a_packet_hears_the_reply_all_the_same(setup: Setup) -> None:
+    with setup.start(), setup.client() as client:
+        client.say(PACKET)
+        conversation = setup.cleanup.accept()
+        conversation.greet()
+        conversation.read_message()
+        client.say(b"\r\n")  # which nobody reads: the connection is reset after the reply
+        conversation.finish()
+        assert client.hear() == ACCEPTED
+
+
 def test_a_client_byte_by_byte_is_served_among_others(setup: Setup) -> None:
     with setup.start(), setup.client() as slow:
         slow.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
