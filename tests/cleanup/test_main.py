@@ -793,6 +793,18 @@ def test_no_credit_leads_beyond_the_last_frame(
         assert client.recv(1) == b""
 
 
+@pytest.mark.usefixtures("patient")
+@pytest.mark.parametrize(("max_use", "count"), [("16", 18), ("100", 112), ("1000", 112)])
+def test_a_worker_that_leaves_needs_no_second_connection_for_its_last_clients(
+    max_use: str, count: int
+) -> None:
+    with serving(rules(max_use=max_use)) as client:
+        for _ in range(count):
+            client.sendall(framed())
+            assert answers(client, 1)[0].status == 0
+        assert client.recv(1) == b""
+
+
 def test_what_comes_as_the_daemon_turns_away_is_served_and_no_more_can_come(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
