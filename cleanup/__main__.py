@@ -28,8 +28,9 @@ from cleanup.milter_desk import MilterDesk, Rules
 from cleanup.milters import MilterRules
 from cleanup.native import NativeSession
 from cleanup.session import Session
+from cleanup.stale_logs import LOG_DIRECTORIES, StaleLogs
 from cleanup.trigger import Trigger
-from cleanup.writer import HOLD, INCOMING, LOG_DIRECTORIES, QueueFile, StaleLogs
+from cleanup.writer import HOLD, INCOMING, QueueFile
 from common.child import FLOW_READ_FD, FLOW_WRITE_FD, Child
 from common.claim import Claim
 from common.errors import PeerError, QueueError
@@ -50,7 +51,7 @@ CLAIMS = True  # queue files are written here
 NEEDS = Needs(
     (
         *((INCOMING, FULL), (HOLD, FULL)),
-        *((folder, Access.REMOVE) for folder in LOG_DIRECTORIES),
+        *((folder, Access.LIST | Access.REMOVE) for folder in LOG_DIRECTORIES),
         ("public", Access.WRITE),  # the queue manager's FIFO, which may be made anew
     )
 )

@@ -16,7 +16,7 @@ import contextlib
 import fcntl
 import os
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from common import queue_id
@@ -34,7 +34,6 @@ PIECES_LIMIT = 1000  # that they come in: the kernel takes 1,024 in one call
 HIDDEN_SECONDS = 10.0  # more than a healthy disk takes for one fsync
 Buffer = bytes | memoryview
 CREATE_ATTEMPTS = 100  # each with another microsecond in the temporary name
-LOG_DIRECTORIES = ("defer", "bounce", "trace")  # logs that an older file of this name left
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -225,21 +224,3 @@ def create_temporary(claim: Claim) -> tuple[int, str]:
             raise QueueError(f"create file {path}: {error.strerror}") from None
     claim.strike()
     raise QueueError(f"create file {path}: too many files of that name")
-
-
-class StaleLogs:
-    """Finds logs that a former message of the same id left behind."""
-
-    def __init__(self, hashed: Collection[str], depth: int) -> None:
-        """Prepare; hashed: the queues with subdirectories, depth levels of them."""
-        self._depths = [(folder, depth * (folder in hashed)) for folder in LOG_DIRECTORIES]
-
-    def remove(self, name: QueueId) -> None:
-        """Remove the logs of this id; there are none, as nearly always."""
-        for folder, depth in self._depths:
-            path = f"{folder}/{name}"
-            if depth:
-                path = "/".join((folder, *queue_id.hash_directories(name, depth), name))
-            if os.access(path, os.F_OK, follow_symlinks=False):
-                with contextlib.suppress(OSError):
-                    os.unlink(path)

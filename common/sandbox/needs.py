@@ -18,6 +18,7 @@ class Access(enum.Flag):
     """What may be done to a file, or to the files of a folder at any depth."""
 
     READ = enum.auto()
+    LIST = enum.auto()  # folders only
     WRITE = enum.auto()
     MAKE = enum.auto()  # new files, also by moving one here from another folder that may
     REMOVE = enum.auto()

@@ -18,10 +18,10 @@ from typing import Any, NoReturn
 
 import pytest
 
-from cleanup.writer import HIDDEN_SECONDS, PENDING_LIMIT, QueueFile, StaleLogs, create_temporary
+from cleanup.writer import HIDDEN_SECONDS, PENDING_LIMIT, QueueFile, create_temporary
 from common.claim import Claim
 from common.errors import QueueError
-from common.queue_id import QueueId, is_long, is_valid
+from common.queue_id import is_long, is_valid
 
 SIZE, REST = b"size record", b" and the rest of the file"
 LARGE = REST + b"x" * PENDING_LIMIT  # more than is kept in memory
@@ -356,40 +356,6 @@ def test_a_link_in_the_way_is_not_followed(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(QueueError):
         create_temporary(Claim())
     assert not (tmp_path / "elsewhere").exists()
-
-
-def test_logs_of_a_former_message_are_removed() -> None:
-    name = QueueId("C3A92216044")
-    for folder in ("defer", "bounce", "trace"):
-        Path(folder, name).touch()
-        Path(folder, "OTHER").touch()
-    stale_logs = StaleLogs((), 1)
-    stale_logs.remove(name)
-    assert sorted(str(path) for path in files()) == ["bounce/OTHER", "defer/OTHER", "trace/OTHER"]
-    stale_logs.remove(name)  # none there: no error
-
-
-def test_logs_of_a_former_message_are_removed_where_the_queue_is_hashed() -> None:
-    # As hash_queue_names and hash_queue_depth are by default: defer/C/C3A92216044.
-    name = QueueId("C3A92216044")
-    Path("defer/C").mkdir()
-    for path in (Path("defer/C", name), Path("bounce", name)):
-        path.touch()
-    Path("trace/C").mkdir()
-    elsewhere = [Path("defer", name), Path("trace/C", name)]  # these are no logs of it
-    for path in elsewhere:
-        path.touch()
-    StaleLogs(("deferred", "defer"), 1).remove(name)
-    assert sorted(files()) == elsewhere
-
-
-def test_a_stale_log_that_cannot_be_removed_disturbs_nobody() -> None:
-    name = QueueId("C3A92216044")
-    Path("defer", name).mkdir()
-    Path("bounce", name).symlink_to("nowhere")
-    StaleLogs((), 1).remove(name)
-    assert Path("defer", name).is_dir()
-    assert not Path("bounce", name).is_symlink()
 
 
 # Trouble.
