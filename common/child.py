@@ -18,6 +18,7 @@ import re
 import socket
 import struct
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -172,10 +173,12 @@ def wait_for_turn() -> None:
     """Take no processor away by waking up: whoever has it ends its turn first.
 
     qmqpd and cleanup wake each other for each message; left to the usual policy they
-    interrupt each other so. A policy that the administrator chose stays.
+    interrupt each other so. A policy that the administrator chose stays, and where none may
+    be chosen there is the usual one.
     """
-    if os.sched_getscheduler(0) == os.SCHED_OTHER:
-        os.sched_setscheduler(0, os.SCHED_BATCH, NO_PRIORITY)
+    with suppress(OSError):
+        if os.sched_getscheduler(0) == os.SCHED_OTHER:
+            os.sched_setscheduler(0, os.SCHED_BATCH, NO_PRIORITY)
 
 
 def arrange(descriptors: Sequence[int]) -> None:

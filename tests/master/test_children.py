@@ -87,6 +87,20 @@ def test_a_child_that_wakes_up_waits_for_its_turn(in_fork: InFork, before: int, 
     assert in_fork(act) == [after, os.nice(0) + 3]
 
 
+def test_where_no_policy_may_be_chosen_a_child_lives_with_the_usual_one(
+    in_fork: InFork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: object) -> None:
+        raise PermissionError
+
+    def act() -> object:
+        monkeypatch.setattr(os, "sched_setscheduler", refuse)
+        child.wait_for_turn()
+        return os.sched_getscheduler(0)
+
+    assert in_fork(act) == os.sched_getscheduler(0)
+
+
 def test_signals_have_their_default_action_but_for_three(in_fork: InFork) -> None:
     def act() -> object:
         signal.signal(signal.SIGTERM, lambda number, frame: None)
