@@ -83,5 +83,5 @@ def names_below(folder: str, depth: int) -> Iterator[str]:
     with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
         for entry in entries:
             yield entry.name
-            if depth and entry.is_dir(follow_symlinks=False):
+            if depth and entry.is_dir():
                 yield from names_below(entry.path, depth - 1)

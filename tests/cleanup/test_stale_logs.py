@@ -130,6 +130,15 @@ def test_a_log_that_is_in_the_list_is_removed(folder: str, depth: int) -> None:
     assert files() == [other]
 
 
+def test_a_folder_that_lies_elsewhere_is_listed_too(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    Path("defer", NAME[0]).symlink_to(elsewhere)
+    (elsewhere / NAME).touch()
+    busy().remove(NAME)
+    assert list(elsewhere.iterdir()) == []
+
+
 def test_a_log_that_came_since_the_list_is_found_by_the_next(clock: Clock) -> None:
     logs = busy()
     Path("bounce", NAME).touch()
